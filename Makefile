@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+# A thin front for meson: `make` gives build/pg-limiter (release).
+BUILD ?= build
+PREFIX ?= /usr/local
+FUZZ_SECONDS ?= 600
+
+.PHONY: all clean install bench fuzz lint format
+all: $(BUILD)/build.ninja
+	@ninja -C $(BUILD)
+
+$(BUILD)/build.ninja:
+	@meson setup $(BUILD) --buildtype=release --prefix=$(PREFIX) -Dtests=false
+
+install: all
+	@DESTDIR=$(DESTDIR) meson install -C $(BUILD) --no-rebuild
+
+bench: all
+	@tests/bench/run $(BUILD)
+
+fuzz:
+	@tests/fuzz/run $(FUZZ_SECONDS)
+
+lint:
+	@tools/lint
+
+format:
+	@tools/format
+
+clean:
+	@rm -rf $(BUILD)

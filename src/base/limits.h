@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#ifndef BASE_LIMITS_H
+#define BASE_LIMITS_H
+
+/* Every bound on what outsiders can grow, in one place. Bytes unless said otherwise. */
+
+enum {
+    LIMIT_LINE = 65536 * 2,          /* longest access-log line looked at; a longer one is too_long */
+    LIMIT_EMAIL = 256,               /* longest email text kept */
+    LIMIT_TAG = 128,                 /* longest inbound tag kept; a longer one is cut */
+    LIMIT_TAGS = 4096,               /* different inbound tags in one process */
+    LIMIT_NODES = 4096,              /* nodes followed */
+    LIMIT_USER_NAME = 128,           /* longest panel user name (panel 5: 3-128) */
+    LIMIT_DEVICES_MIN = 64,          /* devices kept of any user */
+    LIMIT_DEVICES_MAX = 1024,        /* devices kept of one user whatever his limit */
+    LIMIT_LANES = 16,                /* most recent devices whose pairs are weighed */
+    LIMIT_CIDRS = 65536,             /* entries of an address list */
+    LIMIT_SHARED = 65536,            /* addresses marked as shared sources */
+    LIMIT_QUEUE = 10000,             /* punishments waiting for their turn */
+    LIMIT_JSON_DEPTH = 64,           /* nesting of a JSON document from outside */
+    LIMIT_HTTP_BODY = 64 << 20,      /* largest answer read from the panel */
+    LIMIT_SETTING_VALUE = 8192,      /* longest text of one setting */
+    LIMIT_ENV_FILE = 1 << 20,        /* largest .env file */
+    LIMIT_LOG_TEXT = 4096,           /* longest line our own log writes */
+};
+
+#endif

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#ifndef BASE_LOG_H
+#define BASE_LOG_H
+
+#include <stdbool.h>
+
+#include "base/attr.h"
+#include "base/slice.h"
+
+/*
+ * The process's own log. May be called from any thread; one call is one line. Core never logs.
+ * Text that came from outside goes through "%s" of log_safe() or LOG_SLICE so that it cannot forge a line:
+ * the whole line is escaped again before it is written, so a forgotten one is ugly, not dangerous.
+ */
+enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARNING, LOG_ERROR };
+
+/* A copy of every written line, without time and colour, e.g. for a file or the admins. */
+typedef void (*log_sink_fn)(void *arg, enum log_level level, const char *area, const char *text);
+
+/*
+ * Sets level, form and colour (text form only). Call once before threads start; level may change
+ * later through log_set_level.
+ */
+void log_setup(enum log_level level, bool json, bool colour);
+/* Changes the level from any thread. */
+void log_set_level(enum log_level level);
+/* Whether a line of this level would be written. */
+bool log_enabled(enum log_level level);
+/* Adds a sink (at most 4; further ones are ignored). Called with the log's lock held: no logging inside. */
+void log_add_sink(log_sink_fn fn, void *arg);
+/* Parses DEBUG, INFO, WARNING, WARN, ERROR, CRITICAL in any case. ERR_INVALID. */
+int log_parse_level(struct slice s, enum log_level *ret_level) MUST_CHECK;
+
+/* Writes one line to standard error: local time, level, area (a word: "panel", "store"), text. */
+void log_write(enum log_level level, const char *area, const char *fmt, ...) PRINTF_LIKE(3, 4);
+
+#define log_debug(area, ...) \
+    do { \
+        if (log_enabled(LOG_DEBUG)) \
+            log_write(LOG_DEBUG, area, __VA_ARGS__); \
+    } while (0)
+#define log_info(area, ...) log_write(LOG_INFO, area, __VA_ARGS__)
+#define log_warning(area, ...) log_write(LOG_WARNING, area, __VA_ARGS__)
+#define log_error(area, ...) log_write(LOG_ERROR, area, __VA_ARGS__)
+
+/* Prints a slice with "%.*s": LOG_SLICE(s) gives both arguments. */
+#define LOG_SLICE(s) (int)((s).n > 256 ? 256 : (s).n), (s).p
+
+#endif
