@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#ifndef CORE_ENGINE_H
+#define CORE_ENGINE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/hash.h"
+#include "base/slice.h"
+#include "core/coverage.h"
+#include "core/decision.h"
+#include "core/limit.h"
+#include "core/policy.h"
+#include "core/scan.h"
+
+/*
+ * The engine: from log lines to decisions. Pure: no clock, socket, file or random source; it is fed
+ * lines, readings and ticks with the time they came, and answers with decisions in a queue. The same
+ * input gives the same decisions, always. One thread.
+ *
+ * Unless said otherwise `now_us` is the wall clock as the caller reads it, never running backwards.
+ */
+struct engine;
+
+/* An engine with this policy (copied). key seeds its hash tables. NULL when out of memory. */
+struct engine *engine_new(const struct policy *policy, struct hash_key key);
+/* Frees all. NULL is fine. */
+void engine_free(struct engine *e);
+
+/* ---- what it judges by ---- */
+
+/* Puts a policy in force from now on. Going to MODE_ON from another mode starts everyone CLEAR who is
+ * not really punished. */
+void engine_set_policy(struct engine *e, const struct policy *policy, int64_t now_us);
+/* The policy in force. */
+const struct policy *engine_policy(const struct engine *e);
+/* The scanner's rules, to be changed in place between lines (addresses, blocked outbounds). */
+struct scan_rules *engine_scan_rules(struct engine *e);
+/* The limits, exceptions and the known users; call engine_limits_changed() after a change. */
+struct limits *engine_limits(struct engine *e);
+/* Limits are looked up anew for every user from now on. O(1). */
+void engine_limits_changed(struct engine *e);
+
+/* ---- nodes ---- */
+
+/*
+ * The engine's handle of a panel node, made at first use; ERR_TOO_BIG past LIMIT_NODES. clock_us: its
+ * clock offset kept from an earlier run, or STAMP_NONE.
+ */
+int engine_node(struct engine *e, int64_t node_id, int64_t clock_us, uint16_t *ret_node) MUST_CHECK;
+/* A log stream of the node was opened, or closed. A node without open stream is not silent evidence. */
+void engine_stream_opened(struct engine *e, uint16_t node, int64_t now_us);
+void engine_stream_closed(struct engine *e, uint16_t node, int64_t now_us);
+/* The caller believes the node quiet although users are online there (engine.md 7), or no longer. */
+void engine_node_quiet(struct engine *e, uint16_t node, bool quiet, int64_t now_us);
+/* Counters and state of a node; valid until the next call. */
+const struct coverage *engine_coverage(const struct engine *e, uint16_t node);
+/* The node's clock offset in µs (arrival − stamp), STAMP_NONE while unknown: to be kept over restarts. */
+int64_t engine_clock_offset(const struct engine *e, uint16_t node);
+/* Takes the node's clock as known from the start: replay of plain logs, where arrival = stamp. */
+void engine_clock_trust(struct engine *e, uint16_t node);
+
+/* ---- input ---- */
+
+/*
+ * One line of a node's log, as it arrived. O(1), at most 16 pair updates. Returns why it was not
+ * counted, SCAN_COUNTED otherwise; ret_rec (may be NULL) receives the record.
+ */
+enum scan_reason engine_line(struct engine *e, uint16_t node, int64_t now_us, struct slice line,
+                             struct record *ret_rec);
+
+/* One address of an online-list reading: last_us is the panel's last new stream of that address. */
+struct online_entry {
+    uint16_t node;
+    struct addr addr;
+    int64_t last_us;
+};
+/* The online list of a user as read now. Entries are observations at their last_us. */
+void engine_online(struct engine *e, int64_t id, const struct online_entry *entries, size_t n, int64_t now_us);
+/* The answer to DECISION_VERIFY, after engine_online() or without an answer. May decide PUNISH. */
+void engine_verified(struct engine *e, int64_t id, bool answered, int64_t now_us);
+
+/*
+ * Lets time pass: checks at multiples of check_interval, terms that end, queued punishments whose turn
+ * has come. Call it when engine_next_us() is reached, and before feeding lines of a later time in replay.
+ */
+void engine_advance(struct engine *e, int64_t now_us);
+/* When engine_advance() has something to do next. */
+int64_t engine_next_us(const struct engine *e);
+
+/* ---- output ---- */
+
+/* Takes the oldest decision off the queue; false when there is none. Release it when done. */
+bool engine_take(struct engine *e, struct decision *ret);
+
+/* ---- what the daemon tells ---- */
+
+/* The user is punished by us until due_us (0: by hand): from the journal at start, or once applied. */
+int engine_set_punished(struct engine *e, int64_t id, int64_t due_us, int64_t now_us) MUST_CHECK;
+/* The punishment did not come about, or has ended early: CLEAR without evidence. */
+void engine_clear_user(struct engine *e, int64_t id);
+/* Enabled by hand: CLEAR, and not judged until until_us. */
+int engine_pardon(struct engine *e, int64_t id, int64_t until_us) MUST_CHECK;
+/* The user had a verdict at at_us (from the database at start): the breaker does not count him anew. */
+int engine_had_verdict(struct engine *e, int64_t id, int64_t at_us) MUST_CHECK;
+/* An address known as a shared source until until_us (from the database), or removed (0). */
+int engine_set_shared(struct engine *e, struct addr addr, int64_t until_us) MUST_CHECK;
+
+/* ---- breaker ---- */
+
+bool engine_paused(const struct engine *e);
+/* Resumes after the breaker: counters cleared, bounds at twice the number shown for 24 h. */
+void engine_resume(struct engine *e, int64_t now_us);
+
+/* ---- views ---- */
+
+enum user_state { USER_CLEAR, USER_MONITORING, USER_PUNISHED };
+
+struct user_view {
+    int64_t id;
+    enum user_state state;
+    int limit;
+    enum limit_source limit_from;
+    int devices;       /* active and counted */
+    int concurrent;
+    int64_t since_us;  /* of the state; 0 for CLEAR */
+    int64_t due_us;    /* PUNISHED: end of the term, 0 = by hand */
+    int64_t pardon_us; /* not judged until; 0 = not pardoned */
+    bool warned;
+    struct evidence evidence;
+};
+/* How a user stands now. ERR_NOT_FOUND when nothing is known of him. */
+int engine_view(struct engine *e, int64_t id, int64_t now_us, struct user_view *ret) MUST_CHECK;
+
+struct engine_stats {
+    uint32_t users;      /* tracked */
+    uint32_t active;     /* with a device in active_window, as of the last check */
+    uint32_t seen_hour;  /* seen in the last hour, as of the last check */
+    uint32_t monitoring, punished, queued, shared;
+    uint64_t lines, counted, evicted;
+    uint64_t foreign;    /* counted lines of users the panel does not own */
+    int64_t last_check_us;
+    double check_cost_ns; /* always 0 here: the caller may measure */
+};
+void engine_stats(const struct engine *e, struct engine_stats *ret);
+
+/* Calls fn for every tracked user that is active, watched or punished. fn must not feed the engine. */
+void engine_each(struct engine *e, int64_t now_us, void (*fn)(void *arg, const struct user_view *v), void *arg);
+
+#endif

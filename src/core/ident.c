@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include "core/ident.h"
+
+#include <stdbool.h>
+
+#include "base/err.h"
+#include "base/limits.h"
+#include "base/banned.h"
+
+enum { ID_DIGITS = 18 };
+
+/* A detour behind the email can only be the real one: then this "email" is part of the destination. */
+static bool holds_detour(struct slice s)
+{
+    size_t i;
+
+    for (i = 0; i + 1 < s.n; i++)
+        if (s.p[i] == ' ' && s.p[i + 1] == '[')
+            return memchr(s.p + i, ']', s.n - i) != NULL;
+    return false;
+}
+
+int ident_parse(struct slice s, struct ident *ret)
+{
+    int64_t id = 0;
+    size_t n = 0;
+
+    s = slice_trim(s);
+    if (s.n == 0 || s.n > LIMIT_EMAIL || holds_detour(s))
+        return ERR_INVALID;
+    while (n < s.n && n <= ID_DIGITS && s.p[n] >= '0' && s.p[n] <= '9')
+        id = id * 10 + (s.p[n++] - '0');
+    if (n == 0 || n > ID_DIGITS || s.p[0] == '0') {
+        *ret = (struct ident){0, s};
+        return ERR_OK;
+    }
+    if (n == s.n) {
+        *ret = (struct ident){id, {NULL, 0}};
+        return ERR_OK;
+    }
+    if (s.p[n] != '.') {
+        *ret = (struct ident){0, s};
+        return ERR_OK;
+    }
+    if (n + 1 == s.n)
+        return ERR_INVALID;
+    *ret = (struct ident){id, slice_skip(s, n + 1)};
+    return ERR_OK;
+}
