@@ -1,0 +1,8 @@
+"""Makes `simpanel` importable for every end-to-end test, and its fixtures known."""
+
+import pathlib
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+
+from simpanel.fixtures import *  # noqa: E402,F401,F403
