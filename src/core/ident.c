@@ -28,8 +28,9 @@ int ident_parse(struct slice s, struct ident *ret)
     s = slice_trim(s);
     if (s.n == 0 || s.n > LIMIT_EMAIL || holds_detour(s))
         return ERR_INVALID;
-    while (n < s.n && n <= ID_DIGITS && s.p[n] >= '0' && s.p[n] <= '9')
-        id = id * 10 + (s.p[n++] - '0');
+    for (; n < s.n && s.p[n] >= '0' && s.p[n] <= '9'; n++)
+        if (n < ID_DIGITS)
+            id = id * 10 + (s.p[n] - '0');
     if (n == 0 || n > ID_DIGITS || s.p[0] == '0') {
         *ret = (struct ident){0, s};
         return ERR_OK;

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* An access line: nothing is read outside it, and what counts has a user and a public address. */
+#include <stdint.h>
+#include <stdlib.h>
+
+#include "base/err.h"
+#include "core/scan.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void check_inside(struct slice part, struct slice line)
+{
+    if (part.n && (part.p < line.p || part.p + part.n > line.p + line.n))
+        abort();
+}
+
+static void check_counted(const struct record *r, struct slice line)
+{
+    char text[ADDR_TEXT];
+    struct addr again;
+
+    check_inside(r->name, line);
+    check_inside(r->inbound, line);
+    check_inside(r->outbound, line);
+    if (r->id < 0 || (r->id == 0 && r->name.n == 0))
+        abort();
+    if (addr_classify(r->ip) != ADDR_PUBLIC)
+        abort();
+    if (addr_parse(slice_of(addr_text(r->ip, text)), &again) || !addr_eq(again, r->ip))
+        abort();
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct slice line = {(const char *)data, size};
+    struct scan_rules rules;
+    struct record record;
+    enum scan_reason reason;
+
+    scan_rules_init(&rules);
+    if (scan_rules_block(&rules, SLICE("BLOCK,block,blackhole")))
+        abort();
+    if (addrset_add_list(&rules.ignored, SLICE("1.1.1.1,8.8.8.8,2001:db8:1::/48"), NULL))
+        abort();
+    addrset_seal(&rules.ignored);
+    reason = scan_line(&rules, line, &record);
+    if (reason != record.reason || reason >= SCAN_REASONS || !scan_reason_name(reason))
+        abort();
+    if (reason == SCAN_COUNTED)
+        check_counted(&record, line);
+    scan_rules_release(&rules);
+    return 0;
+}
