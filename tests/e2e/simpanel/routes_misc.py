@@ -189,7 +189,8 @@ async def system_resources(panel, call):
 
 
 async def inbounds(panel, call):
-    tags = dict.fromkeys(t for g in panel.state.groups.values() for t in g.inbound_tags)
+    tags = dict.fromkeys(panel.state.other_tags)
+    tags.update(dict.fromkeys(t for g in panel.state.groups.values() for t in g.inbound_tags))
     return list(tags)
 
 

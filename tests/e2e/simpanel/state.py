@@ -206,6 +206,7 @@ class State:
         self.random = random.Random(seed)
         self.disable_delay = (0.040, 0.130)
         self.next_user = 1
+        self.other_tags = []
 
     # -- adding -------------------------------------------------------------------------------
 
@@ -318,6 +319,7 @@ def laboratory(state):
             "VLESS_WS_%d"]
     one = [t % 20 for t in tags] + ["VLESS_V6_20"]
     two = [t % 21 for t in tags]
+    state.other_tags = ["Shadowsocks TCP"]
     state.add_admin("labowner", "Lab-Owner-1")
     state.add_admin("resell-A", "Lab-Reseller-A", role="operator")
     state.add_admin("resell_b", "Lab-Reseller-B", role="operator")
