@@ -296,8 +296,10 @@ class ControlApp:
     @control("POST", "/_sim/traffic")
     def traffic(self, body):
         """`{"events": [{"node", "user" (id or name), "ip", "inbound"?, "dest"?, "outbound"?, "port"?,
-        "net"?, "count"?, "open"?, "mux"?, "hold"?, "age"?}]}`: live lines."""
-        return self.panel.feed.events(body["events"])
+        "net"?, "count"?, "open"?, "mux"?, "hold"?, "age"?}], "each": false}`: live lines."""
+        each = [] if body.get("each") else None
+        answer = self.panel.feed.events(body["events"], each)
+        return answer if each is None else {**answer, "each": each}
 
     @control("POST", "/_sim/generate")
     def generate(self, body):

@@ -94,8 +94,10 @@ class Feed:
             return node, lines.around(when, self.random.randint(1, 1 << 32), dest, line), True
         return node, [] if node.loglevel == "none" else [line], True
 
-    def events(self, events):
-        """Carries out events; returns how many were written, refused and dropped (lines)."""
+    def events(self, events, each=None):
+        """Carries out events: connections accepted and refused, lines dropped by full channels.
+
+        `each`, a list, gets one truth value per connection."""
         now, mono = time.time(), time.monotonic()
         by_node, accepted, refused = {}, 0, 0
         for event in events:
@@ -103,6 +105,8 @@ class Feed:
                 node, made, ok = self.make(event, now, mono)
                 accepted += ok
                 refused += not ok
+                if each is not None:
+                    each.append(ok)
                 if made:
                     by_node.setdefault(node.id, (node, []))[1].extend(
                         line.encode("utf-8", "surrogateescape") for line in made)
