@@ -19,8 +19,20 @@ enum {
     LIMIT_QUEUE = 10000,             /* punishments waiting for their turn */
     LIMIT_JSON_DEPTH = 64,           /* nesting of a JSON document from outside */
     LIMIT_HTTP_BODY = 64 << 20,      /* largest answer read from the panel */
+    LIMIT_HTTP_HEAD = 64 << 10,      /* all header lines of one answer */
+    LIMIT_HTTP_HOSTS = 64,           /* different servers one HTTP client talks to */
+    LIMIT_HTTP_ERROR = 16 << 10,     /* body kept of a stream that did not open */
     LIMIT_SETTING_VALUE = 8192,      /* longest text of one setting */
     LIMIT_ENV_FILE = 1 << 20,        /* largest .env file */
+    LIMIT_STORE_QUEUE = 16384,       /* jobs waiting for the thread that owns the database */
+    LIMIT_STORE_BATCH = 256,         /* jobs committed in one transaction */
+    LIMIT_HISTORY_DAY = 256,         /* address history rows of one user and day */
+    LIMIT_GROUPS = 64,               /* groups of one user kept in the journal */
+    LIMIT_EVIDENCE = 1 << 18,        /* evidence of one verdict (JSON) */
+    LIMIT_ANSWER = 1 << 16,          /* the panel's answer to a disable, kept in the journal */
+    LIMIT_EVENT_TEXT = 4096,         /* text of one event; a longer one is cut */
+    LIMIT_PAGE = 1000,               /* rows of one page of a list */
+    LIMIT_PANEL_CALLS = 4,           /* calls of the enforcement to the panel at the same time */
     LIMIT_LOG_TEXT = 4096,           /* longest line our own log writes */
 };
 
