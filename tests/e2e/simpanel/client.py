@@ -25,7 +25,7 @@ class Sim:
         self.pin = info["pin"]
         self.control_url = info["control_url"]
 
-    def call(self, method, path, body=None, **query):
+    def call(self, method, path, body=None, /, **query):
         """One control call; raises RuntimeError with the text of an error."""
         where = urlsplit(self.control_url)
         conn = http.client.HTTPConnection(where.hostname, where.port, timeout=30)
@@ -41,7 +41,7 @@ class Sim:
             raise RuntimeError(f"{method} {path}: {result}")
         return result
 
-    def get(self, path, **query):
+    def get(self, path, /, **query):
         return self.call("GET", path, **query)
 
     def post(self, path, body=None):
