@@ -78,6 +78,8 @@ struct online_entry {
 };
 /* The online list of a user as read now. Entries are observations at their last_us. */
 void engine_online(struct engine *e, int64_t id, const struct online_entry *entries, size_t n, int64_t now_us);
+/* Whether the online list can be read at all; verify_online=auto asks it only then. False at first. */
+void engine_online_available(struct engine *e, bool available);
 /* The answer to DECISION_VERIFY, after engine_online() or without an answer. May decide PUNISH. */
 void engine_verified(struct engine *e, int64_t id, bool answered, int64_t now_us);
 
@@ -141,7 +143,7 @@ struct engine_stats {
     uint64_t lines, counted, evicted;
     uint64_t foreign;    /* counted lines of users the panel does not own */
     int64_t last_check_us;
-    double check_cost_ns; /* always 0 here: the caller may measure */
+    bool online;         /* the online list can be read: engine_online_available() */
 };
 void engine_stats(const struct engine *e, struct engine_stats *ret);
 

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#ifndef CORE_CLOCK_H
+#define CORE_CLOCK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/*
+ * When a line happened: its own stamp plus the node's clock offset (engine.md 3). The offset is the
+ * smallest (arrival − stamp) of the last 10 minutes of lines that came at least 2 s after their
+ * stream opened, so that a backlog lands in the past, where it belongs. It covers zone and wrong clock.
+ */
+enum { CLOCK_MINUTES = 10 };
+
+struct clock {
+    int64_t offset_us;              /* STAMP_NONE while unknown */
+    int64_t opened_us;              /* of the newest stream */
+    int64_t last_line_us;           /* arrival of the last line, or the opening */
+    int64_t low_us[CLOCK_MINUTES];  /* smallest difference of that minute, STAMP_NONE = none */
+    int64_t minute;                 /* which minute of unix time is newest in low_us */
+    int64_t above_since_us;         /* differences have been far above the offset since; 0 = not */
+    int64_t above_low_us;           /* the smallest of those */
+    bool warm;                      /* lines are evidence */
+};
+
+/* A clock with an offset kept from earlier, or STAMP_NONE: then the first stream has to warm up. */
+void clock_init(struct clock *c, int64_t offset_us);
+/* A stream was opened at now_us. */
+void clock_opened(struct clock *c, int64_t now_us);
+/*
+ * A line with this stamp (STAMP_NONE: without) came at now_us. Returns the time of its event, never
+ * after now_us, or STAMP_NONE while the node's very first stream may still be handing out its backlog.
+ */
+int64_t clock_event(struct clock *c, int64_t stamp_us, int64_t now_us);
+
+#endif

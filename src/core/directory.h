@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#ifndef CORE_DIRECTORY_H
+#define CORE_DIRECTORY_H
+
+#include <stdint.h>
+
+#include "base/attr.h"
+#include "base/hash.h"
+#include "base/slice.h"
+
+/*
+ * Panel id ↔ user name, both ways, in about 40 bytes a user: names lie in one arena, both indexes hold
+ * 32-bit row numbers.
+ */
+struct directory_row {
+    int64_t id;
+    uint32_t off;
+    uint32_t len;
+};
+
+struct directory {
+    struct directory_row *rows;
+    uint32_t n, cap;
+    char *names;
+    uint32_t names_n, names_cap;
+    uint32_t *by_id, *by_name; /* row + 1, 0 = free */
+    uint32_t slots;            /* of each index; a power of two, or 0 */
+    struct hash_key key;
+};
+
+/* An empty directory; allocates nothing. */
+void directory_init(struct directory *d, struct hash_key key);
+/* Frees all; empty and usable afterwards. */
+void directory_release(struct directory *d);
+/*
+ * Tells the name of an id; a former name is replaced. 1 when something changed, 0 when not, ERR_NOMEM,
+ * ERR_INVALID (id below 1, empty name), ERR_TOO_BIG (name over LIMIT_EMAIL, or 2^31 users).
+ */
+int directory_put(struct directory *d, int64_t id, struct slice name) MUST_CHECK;
+/* The name of id, p NULL when unknown; valid until the next put. O(1). */
+struct slice directory_name(const struct directory *d, int64_t id);
+/* The id that bears the name now, 0 when none. O(1). */
+int64_t directory_id(const struct directory *d, struct slice name);
+
+#endif

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#ifndef CORE_ENGINE_INT_H
+#define CORE_ENGINE_INT_H
+
+/* The inside of the engine, shared by its files only: engine, observe, judge, sweep, view. */
+
+#include "base/map.h"
+#include "core/breaker.h"
+#include "core/clock.h"
+#include "core/engine.h"
+#include "core/shared.h"
+#include "core/timers.h"
+#include "core/user.h"
+#include "core/verdict.h"
+
+enum { CHUNK_USERS = 1024 };
+
+struct engine_node {
+    struct clock clock;
+    struct coverage cover;
+    uint32_t users; /* with an active device there, as of the last check */
+};
+
+struct engine {
+    struct policy policy;
+    struct hash_key key;
+    struct scan_rules rules;
+    struct limits *limits;
+    uint32_t limits_gen;
+
+    struct engine_node *nodes;
+    uint32_t n_nodes, cap_nodes;
+    struct imap node_by_id;
+
+    char *tags[LIMIT_TAGS]; /* interned inbound tags */
+    uint32_t n_tags;
+    struct smap tag_by_text; /* values: index + 1 */
+
+    struct user **chunks;   /* slots in blocks that never move */
+    uint32_t n_chunks, n_slots;
+    uint32_t *free_slots;
+    uint32_t n_free, cap_free;
+    struct imap user_by_id;
+
+    struct shared marks;    /* addresses that are shared sources */
+    struct timers due;      /* ends of terms */
+    int64_t *waiting;       /* ids of queued punishments, a ring of LIMIT_QUEUE */
+    uint32_t wait_head, n_waiting;
+    struct pace pace;
+    struct breaker breaker;
+
+    struct decision *out;   /* ring */
+    uint32_t out_head, n_out, cap_out;
+
+    uint32_t *suspects;     /* scratch of a check: slots to be judged */
+    uint32_t n_suspects, cap_suspects;
+    uint8_t *touched;       /* scratch of a check: address counters */
+
+    int64_t next_check_us;
+    struct engine_stats stats;
+};
+
+/* ---- engine.c ---- */
+/* The user of an id, NULL when not tracked. */
+struct user *engine_user(const struct engine *e, int64_t id);
+/* The same, made when not tracked yet; NULL when out of memory. */
+struct user *engine_make_user(struct engine *e, int64_t id, int64_t now_us);
+/* The user in a slot; id 0 marks a free one. */
+static inline struct user *engine_slot(const struct engine *e, uint32_t slot)
+{
+    return &e->chunks[slot / CHUNK_USERS][slot % CHUNK_USERS];
+}
+/* Forgets a user. */
+void engine_drop_user(struct engine *e, uint32_t slot);
+/* Whether more than devices is remembered of the user, so that he must not be forgotten. */
+bool engine_pinned(const struct user *u, int64_t now_us);
+/* A new decision at the end of the queue, filled with kind, time and user; NULL when out of memory. */
+struct decision *engine_emit(struct engine *e, enum decision_kind kind, const struct user *u, int64_t now_us);
+/* The user's limit, looked up again only after a change. */
+int engine_limit_of(struct engine *e, struct user *u);
+
+/* ---- judge.c ---- */
+/* Judges a user at a line or check; cheap when nothing can have changed. */
+void judge_user(struct engine *e, struct user *u, int64_t now_us, bool at_check);
+/* Ends terms and lets waiting punishments go, up to now_us. */
+void judge_due(struct engine *e, int64_t now_us);
+/* Ends the user's term if it is over at at_us. */
+void judge_end_term(struct engine *e, int64_t id, int64_t at_us);
+/* Back to CLEAR without evidence. */
+void judge_clear(struct user *u);
+/* Empties the queue of waiting punishments; returns how many were dropped. */
+int judge_drop_waiting(struct engine *e);
+/* When the next waiting punishment may go, INT64_MAX without one. */
+int64_t judge_next_turn(const struct engine *e, int64_t now_us);
+
+/* ---- sweep.c ---- */
+/* The check at a multiple of check_interval. */
+void sweep_check(struct engine *e, int64_t now_us);
+
+/* ---- view.c ---- */
+/* Fills the evidence of a user as it stands. */
+void view_evidence(struct engine *e, const struct user *u, int64_t now_us, struct evidence *ret);
+
+#endif

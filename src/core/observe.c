@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include <math.h>
+#include <stdlib.h>
+
+#include "base/stamp.h"
+#include "core/engine_int.h"
+#include "base/banned.h"
+
+/* From a line, or an entry of the online list, to a device and the evidence of its pairs. */
+
+struct observation {
+    int64_t at_us; /* event time */
+    struct addr addr;
+    uint16_t node, inbound;
+    bool online;
+};
+
+static uint16_t intern_tag(struct engine *e, struct slice tag)
+{
+    char short_tag[LIMIT_TAG + 1];
+    uintptr_t known;
+    char *copy;
+
+    if (!tag.p)
+        return TAG_NONE;
+    if (tag.n > LIMIT_TAG)
+        tag.n = LIMIT_TAG;
+    known = (uintptr_t)smap_get(&e->tag_by_text, tag);
+    if (known)
+        return (uint16_t)(known - 1);
+    if (e->n_tags >= LIMIT_TAGS)
+        return TAG_NONE;
+    if (tag.n)
+        memcpy(short_tag, tag.p, tag.n);
+    short_tag[tag.n] = '\0';
+    copy = malloc(tag.n + 1);
+    if (!copy)
+        return TAG_NONE;
+    memcpy(copy, short_tag, tag.n + 1);
+    if (smap_put(&e->tag_by_text, tag, (void *)((uintptr_t)e->n_tags + 1))) {
+        free(copy);
+        return TAG_NONE;
+    }
+    e->tags[e->n_tags] = copy;
+    return (uint16_t)e->n_tags++;
+}
+
+static uint32_t max_devices(int limit)
+{
+    uint32_t max = 2 * (uint32_t)limit;
+
+    if (max < LIMIT_DEVICES_MIN)
+        max = LIMIT_DEVICES_MIN;
+    return max > LIMIT_DEVICES_MAX ? LIMIT_DEVICES_MAX : max;
+}
+
+static double rate_at(const struct device *d, int64_t at_us, double half_life_s)
+{
+    double s = (double)(at_us - device_tick_us(d)) / STAMP_SECOND;
+
+    return s > 0 ? d->rate * exp2(-s / half_life_s) : d->rate;
+}
+
+/* Whether devices of the last pair_idle outnumber the limit: only then is evidence gathered. */
+static bool outnumbers(const struct user *u, const struct policy *policy, int64_t at_us)
+{
+    int n = 0, i;
+
+    if (u->limit == 0 || u->n <= u->limit)
+        return false;
+    for (i = 0; i < u->n && n <= u->limit; i++)
+        n += !u->devices[i].shared && u->devices[i].last_us > at_us - policy->pair_idle_us;
+    return n > u->limit;
+}
+
+static bool give_lanes(struct user *u, const struct policy *policy, int index, int64_t at_us)
+{
+    int i;
+
+    if (!u->lanes)
+        for (i = 0; i < u->n; i++)
+            if (i != index && u->devices[i].last_us > at_us - policy->pair_idle_us &&
+                user_take_lane(u, i))
+                return false;
+    return !user_take_lane(u, index) && u->devices[index].lane != LANE_NONE;
+}
+
+/* One tick of a device against each other device that has a lane. At most 15 pairs. */
+static void weigh_pairs(struct engine *e, struct user *u, int index, int64_t at_us)
+{
+    const struct policy *policy = &e->policy;
+    const struct device *d = &u->devices[index];
+    int i, lane;
+
+    if (u->state == USER_PUNISHED || !outnumbers(u, policy, at_us) ||
+        !give_lanes(u, policy, index, at_us))
+        return;
+    lane = d->lane;
+    for (i = 0; i < u->lanes->n; i++) {
+        const struct device *x = &u->devices[u->lanes->device[i]];
+        struct pair_tick t = {.at_us = at_us, .side = lane > i, .other_last_us = x->last_us};
+
+        if (i == lane || x->last_us <= at_us - policy->pair_idle_us)
+            continue;
+        t.rate = rate_at(d, at_us, policy->rate_half_life_s);
+        t.other_rate = rate_at(x, at_us, policy->rate_half_life_s);
+        pair_tick(lanes_pair(u->lanes, lane, i), policy, &t);
+    }
+}
+
+/* Starts a tick of the device at at_us: its rate counts it once the pairs have been weighed. */
+static void start_tick(struct engine *e, struct user *u, int index, int64_t at_us)
+{
+    struct device *d = &u->devices[index];
+
+    weigh_pairs(e, u, index, at_us);
+    d->rate = (float)(rate_at(d, at_us, e->policy.rate_half_life_s) + 1);
+    d->last_us = at_us;
+    d->tick_ago_us = 0;
+}
+
+static int add_device(struct engine *e, struct user *u, const struct observation *o, struct addr addr)
+{
+    struct device *d;
+    int index;
+
+    if (user_add_device(u, max_devices(engine_limit_of(e, u)), o->at_us - e->policy.pair_idle_us, &index)) {
+        u->overflow++;
+        return -1;
+    }
+    d = &u->devices[index];
+    d->addr = addr;
+    d->inbound = o->inbound;
+    d->node = o->node;
+    d->first_s = (uint32_t)(o->at_us / STAMP_SECOND);
+    d->last_us = o->at_us;
+    d->shared = e->marks.n && shared_find(&e->marks, addr, NODE_NONE);
+    return index;
+}
+
+/* Moves last_us on while the tick that began earlier goes on. */
+static void extend(struct device *d, int64_t at_us)
+{
+    int64_t ago = at_us - device_tick_us(d);
+
+    d->tick_ago_us = ago > UINT32_MAX ? UINT32_MAX : (uint32_t)ago;
+    d->last_us = at_us;
+}
+
+static void observe(struct engine *e, struct user *u, const struct observation *o, int64_t now_us)
+{
+    bool by_inbound = e->policy.group_by == GROUP_IP_INBOUND, tick = false;
+    struct addr addr = addr_device(o->addr, e->policy.ipv6_prefix);
+    int index = user_find(u, addr, o->inbound, by_inbound);
+    struct device *d;
+
+    engine_limit_of(e, u);
+    if (index < 0) {
+        index = add_device(e, u, o, addr);
+        if (index < 0)
+            return;
+        start_tick(e, u, index, o->at_us);
+        tick = true;
+    }
+    d = &u->devices[index];
+    if (o->at_us > d->last_us) {
+        if (o->at_us - device_tick_us(d) >= e->policy.tick_us) {
+            start_tick(e, u, index, o->at_us);
+            tick = true;
+        } else {
+            extend(d, o->at_us);
+        }
+        d->node = o->node;
+    } else if (o->at_us / STAMP_SECOND < d->first_s) {
+        d->first_s = (uint32_t)(o->at_us / STAMP_SECOND);
+    }
+    if (!o->online || d->inbound == TAG_NONE)
+        d->inbound = o->inbound == TAG_NONE ? d->inbound : o->inbound;
+    d->online |= o->online;
+    d->lines += !o->online;
+    if (o->at_us > u->last_us)
+        u->last_us = o->at_us;
+    if (tick)
+        judge_user(e, u, now_us, false);
+}
+
+enum scan_reason engine_line(struct engine *e, uint16_t node, int64_t now_us, struct slice line,
+                             struct record *ret_rec)
+{
+    struct engine_node *n = &e->nodes[node];
+    struct record local, *rec = ret_rec ? ret_rec : &local;
+    enum scan_reason reason = scan_line(&e->rules, line, rec);
+    struct observation o;
+    struct user *u;
+
+    e->stats.lines++;
+    coverage_line(&n->cover, reason, now_us);
+    if (reason)
+        return reason;
+    o = (struct observation){.addr = rec->ip, .node = node};
+    o.at_us = clock_event(&n->clock, rec->stamp_us, now_us);
+    e->stats.counted++;
+    if (rec->id == 0) {
+        e->stats.foreign++;
+        return reason;
+    }
+    if (o.at_us == STAMP_NONE) {
+        n->cover.warming++;
+        return reason;
+    }
+    if (o.at_us <= now_us - e->policy.active_window_us)
+        n->cover.stale++;
+    u = engine_user(e, rec->id);
+    if (!u) {
+        u = engine_make_user(e, rec->id, now_us);
+        if (!u)
+            return reason;
+        /* Out of memory here costs a name in a message, nothing else. */
+        if (rec->name.n && !limits_name(e->limits, rec->id).n &&
+            limits_learn(e->limits, rec->id, rec->name) > 0)
+            u->limits_gen = 0;
+    }
+    o.inbound = intern_tag(e, rec->inbound);
+    observe(e, u, &o, now_us);
+    return reason;
+}
+
+void engine_online(struct engine *e, int64_t id, const struct online_entry *entries, size_t n, int64_t now_us)
+{
+    struct user *u = engine_make_user(e, id, now_us);
+    size_t i;
+
+    for (i = 0; u && i < n; i++) {
+        struct observation o = {.at_us = entries[i].last_us,
+                                .addr = entries[i].addr,
+                                .node = entries[i].node,
+                                .inbound = TAG_NONE,
+                                .online = true};
+        enum addr_class class = addr_classify(o.addr);
+
+        if (class == ADDR_NEVER || (class == ADDR_PRIVATE && !e->rules.count_private) ||
+            addrset_has(&e->rules.ignored, o.addr))
+            continue;
+        if (o.at_us > now_us)
+            o.at_us = now_us;
+        observe(e, u, &o, now_us);
+    }
+}

@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include "core/user.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "base/banned.h"
+
+void user_release(struct user *u)
+{
+    user_drop_lanes(u);
+    free(u->devices);
+    u->devices = NULL;
+    u->n = u->cap = 0;
+}
+
+static bool is_it(const struct device *d, struct addr addr, uint16_t inbound, bool by_inbound)
+{
+    return addr_eq(d->addr, addr) && (!by_inbound || d->inbound == inbound);
+}
+
+int user_find(struct user *u, struct addr addr, uint16_t inbound, bool by_inbound)
+{
+    uint16_t i;
+
+    if (u->hot < u->n && is_it(&u->devices[u->hot], addr, inbound, by_inbound))
+        return u->hot;
+    for (i = 0; i < u->n; i++) {
+        if (is_it(&u->devices[i], addr, inbound, by_inbound)) {
+            u->hot = i;
+            return i;
+        }
+    }
+    return -1;
+}
+
+int user_add_device(struct user *u, uint32_t max, int64_t idle_us, int *ret_index)
+{
+    if (u->n >= max)
+        user_drop_idle(u, idle_us);
+    if (u->n >= max)
+        return ERR_TOO_BIG;
+    if (u->n == u->cap) {
+        uint16_t cap = u->cap ? (uint16_t)(u->cap * 2) : 1;
+        struct device *p = realloc(u->devices, cap * sizeof(*p));
+
+        if (!p)
+            return ERR_NOMEM;
+        u->devices = p;
+        u->cap = cap;
+    }
+    u->devices[u->n] = (struct device){.lane = LANE_NONE, .inbound = TAG_NONE, .node = NODE_NONE};
+    *ret_index = u->n;
+    u->hot = u->n;
+    u->n++;
+    return ERR_OK;
+}
+
+static int pair_index(int i, int j)
+{
+    return i < j ? j * (j - 1) / 2 + i : i * (i - 1) / 2 + j;
+}
+
+struct pair *lanes_pair(struct lanes *l, int i, int j)
+{
+    return &l->pairs[pair_index(i, j)];
+}
+
+/* A pair between lanes a and b is to stand between a and its new place to: sides may change over. */
+static void move_pair(struct lanes *l, int a, int from, int to)
+{
+    struct pair p = *lanes_pair(l, a, from);
+
+    if ((a < from) != (a < to))
+        p.previous = !p.previous;
+    *lanes_pair(l, a, to) = p;
+}
+
+/* The last lane takes the place of the one that goes, so that pairs stay packed. */
+static void drop_lane(struct user *u, int lane)
+{
+    struct lanes *l = u->lanes;
+    int last = l->n - 1, i;
+
+    u->devices[l->device[lane]].lane = LANE_NONE;
+    if (lane != last) {
+        for (i = 0; i < last; i++)
+            if (i != lane)
+                move_pair(l, i, last, lane);
+        l->device[lane] = l->device[last];
+        u->devices[l->device[lane]].lane = (uint8_t)lane;
+    }
+    l->n--;
+}
+
+void user_drop_device(struct user *u, int index)
+{
+    int last = u->n - 1;
+
+    if (u->devices[index].lane != LANE_NONE)
+        drop_lane(u, u->devices[index].lane);
+    if (index != last) {
+        u->devices[index] = u->devices[last];
+        if (u->devices[index].lane != LANE_NONE)
+            u->lanes->device[u->devices[index].lane] = (uint16_t)index;
+    }
+    u->n--;
+    u->hot = 0;
+}
+
+void user_drop_idle(struct user *u, int64_t idle_us)
+{
+    int i;
+
+    for (i = u->n - 1; i >= 0; i--)
+        if (u->devices[i].last_us < idle_us)
+            user_drop_device(u, i);
+    if (u->lanes && u->lanes->n == 0)
+        user_drop_lanes(u);
+    if (u->n == 0) {
+        free(u->devices);
+        u->devices = NULL;
+        u->cap = 0;
+    }
+}
+
+static int grow_lanes(struct user *u)
+{
+    struct lanes *l = u->lanes;
+    int cap;
+    struct pair *p;
+
+    if (!l) {
+        l = u->lanes = calloc(1, sizeof(*l));
+        if (!l)
+            return ERR_NOMEM;
+    }
+    if (l->n < l->cap)
+        return ERR_OK;
+    cap = l->cap ? l->cap * 2 : 2;
+    p = realloc(l->pairs, (size_t)(cap * (cap - 1) / 2) * sizeof(*p));
+    if (!p)
+        return ERR_NOMEM;
+    l->pairs = p;
+    l->cap = (uint8_t)cap;
+    return ERR_OK;
+}
+
+int user_take_lane(struct user *u, int index)
+{
+    struct lanes *l = u->lanes;
+    int i, oldest = 0, rc;
+
+    if (u->devices[index].lane != LANE_NONE)
+        return ERR_OK;
+    if (l && l->n == LIMIT_LANES) {
+        for (i = 1; i < l->n; i++)
+            if (u->devices[l->device[i]].last_us < u->devices[l->device[oldest]].last_us)
+                oldest = i;
+        if (u->devices[l->device[oldest]].last_us > u->devices[index].last_us)
+            return ERR_OK;
+        drop_lane(u, oldest);
+    }
+    rc = grow_lanes(u);
+    if (rc)
+        return rc;
+    l = u->lanes;
+    l->device[l->n] = (uint16_t)index;
+    u->devices[index].lane = l->n;
+    for (i = 0; i < l->n; i++)
+        *lanes_pair(l, i, l->n) = (struct pair){0};
+    l->n++;
+    return ERR_OK;
+}
+
+void user_drop_lanes(struct user *u)
+{
+    int i;
+
+    if (!u->lanes)
+        return;
+    for (i = 0; i < u->lanes->n; i++)
+        u->devices[u->lanes->device[i]].lane = LANE_NONE;
+    free(u->lanes->pairs);
+    free(u->lanes);
+    u->lanes = NULL;
+}

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#ifndef CORE_USER_H
+#define CORE_USER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/attr.h"
+#include "base/limits.h"
+#include "core/addr.h"
+#include "core/pair.h"
+
+/*
+ * What the engine remembers of one user: his devices, and, once they outnumber his limit, the pairs of
+ * the most recent of them. Kept small: 100,000 users with two addresses each fit into some 20 MB.
+ */
+
+enum { LANE_NONE = 0xff, TAG_NONE = 0xffff, NODE_NONE = 0xffff };
+
+struct device {
+    struct addr addr;     /* cut to its prefix */
+    int64_t last_us;      /* last observation */
+    uint32_t first_s;     /* first one, unix seconds */
+    uint32_t tick_ago_us; /* the last tick began so long before last_us (at most 71 minutes) */
+    float rate;           /* ticks, decaying, as of the last tick */
+    uint32_t lines;
+    uint16_t node;        /* where seen last */
+    uint16_t inbound;     /* interned tag, TAG_NONE = none */
+    uint8_t lane;         /* place among the pairs, LANE_NONE = none */
+    uint8_t checks;       /* checks at which it was active, up to 255 */
+    uint8_t checks_run;   /* the same without a break */
+    bool shared : 1;      /* its address is a shared source */
+    bool online : 1;      /* seen in an online list */
+};
+
+/* The pairs of up to LIMIT_LANES devices; pair of lanes i < j stands at j(j−1)/2 + i. */
+struct lanes {
+    uint16_t device[LIMIT_LANES]; /* index into the user's devices */
+    uint8_t n;
+    uint8_t cap;
+    struct pair *pairs;
+};
+
+struct user {
+    int64_t id;
+    struct device *devices;
+    struct lanes *lanes;  /* NULL while devices do not outnumber the limit */
+    int64_t last_us;      /* last observation */
+    int64_t since_us;     /* of MONITORING or PUNISHED */
+    int64_t until_us;     /* PUNISHED: due, 0 = by hand; CLEAR: pardoned until */
+    int64_t verify_us;    /* online list asked for at; 0 = not */
+    uint32_t verdict_s;   /* last verdict, unix seconds; 0 = none */
+    uint32_t overflow;    /* observations of addresses that found no room */
+    uint32_t limits_gen;  /* of the limit below */
+    uint16_t n, cap;      /* devices */
+    uint16_t hot;         /* the device looked up last */
+    uint16_t limit;
+    uint16_t mon_checks;  /* checks since MONITORING began */
+    uint8_t limit_from;
+    uint8_t state;        /* enum user_state */
+    bool warned : 1;
+    bool really : 1;      /* PUNISHED in the panel, not only in shadow */
+    bool queued : 1;      /* PUNISHED, waiting for its turn */
+    bool told_seen : 1;   /* that he is still seen */
+};
+
+/* Frees what a user owns (not the struct). */
+void user_release(struct user *u);
+
+/*
+ * The index of the device with this address (and inbound, when by_inbound), or -1. Looks at the hot one
+ * first, then at all: O(devices).
+ */
+int user_find(struct user *u, struct addr addr, uint16_t inbound, bool by_inbound);
+
+/*
+ * Makes room for one more device and returns its index, zeroed but for lane; at most max devices:
+ * ERR_TOO_BIG. A device not seen since idle_us gives way first. ERR_NOMEM.
+ */
+int user_add_device(struct user *u, uint32_t max, int64_t idle_us, int *ret_index) MUST_CHECK;
+/* Removes a device and its pairs; the last device takes its index. */
+void user_drop_device(struct user *u, int index);
+/* Removes all devices not seen since idle_us. */
+void user_drop_idle(struct user *u, int64_t idle_us);
+
+/* Gives the device a lane; when all are taken, the one seen longest ago loses its own. ERR_NOMEM. */
+int user_take_lane(struct user *u, int index) MUST_CHECK;
+/* Forgets all pairs. */
+void user_drop_lanes(struct user *u);
+
+/* The pair of two lanes (i ≠ j); side 0 is the lower lane. */
+struct pair *lanes_pair(struct lanes *l, int i, int j);
+
+/* When the device's last tick began. */
+static inline int64_t device_tick_us(const struct device *d)
+{
+    return d->last_us - d->tick_ago_us;
+}
+
+#endif

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include <stdlib.h>
+
+#include "base/stamp.h"
+#include "core/engine_int.h"
+#include "base/banned.h"
+
+/* What people are shown: a user as he stands, the evidence of a decision, figures. */
+
+static struct device_view view_device(const struct engine *e, const struct device *d, int64_t now_us)
+{
+    struct device_view v = {.addr = d->addr,
+                            .first_us = (int64_t)d->first_s * STAMP_SECOND,
+                            .last_us = d->last_us,
+                            .lines = d->lines,
+                            .online = d->online};
+
+    v.node_id = d->node == NODE_NONE ? 0 : e->nodes[d->node].cover.node_id;
+    v.inbound = d->inbound == TAG_NONE ? NULL : e->tags[d->inbound];
+    if (!verdict_active(d, &e->policy, now_us))
+        v.role = DEVICE_IDLE;
+    else
+        v.role = d->shared ? DEVICE_SHARED : DEVICE_COUNTED;
+    return v;
+}
+
+/* The indices of the most recent devices, newest first, at most LIMIT_LANES. */
+static int most_recent(const struct user *u, uint16_t *ret)
+{
+    int n = 0, i, k;
+
+    for (i = 0; i < u->n; i++) {
+        for (k = n; k > 0 && u->devices[ret[k - 1]].last_us < u->devices[i].last_us; k--)
+            if (k < LIMIT_LANES)
+                ret[k] = ret[k - 1];
+        if (k < LIMIT_LANES) {
+            ret[k] = (uint16_t)i;
+            n += n < LIMIT_LANES;
+        }
+    }
+    return n;
+}
+
+static void view_pairs(const struct engine *e, const struct user *u, const uint16_t *recent, int n,
+                       struct evidence *ret)
+{
+    int i, j;
+
+    for (i = 0; i < n; i++) {
+        for (j = i + 1; j < n; j++) {
+            const struct device *a = &u->devices[recent[i]], *b = &u->devices[recent[j]];
+            const struct pair *p;
+
+            if (!u->lanes || a->lane == LANE_NONE || b->lane == LANE_NONE)
+                continue;
+            p = lanes_pair(u->lanes, a->lane, b->lane);
+            if (p->last_us == 0)
+                continue;
+            ret->pairs[ret->n_pairs++] = (struct pair_view){
+                .a = (uint16_t)i,
+                .b = (uint16_t)j,
+                .fixed = p->fixed,
+                .adaptive = p->adaptive,
+                .switches = p->switches,
+                .excused = verdict_excused(&e->policy, a->addr, b->addr, p)};
+        }
+    }
+}
+
+void view_evidence(struct engine *e, const struct user *u, int64_t now_us, struct evidence *ret)
+{
+    uint16_t recent[LIMIT_LANES];
+    int n = most_recent(u, recent), i;
+
+    *ret = (struct evidence){.limit_from = (enum limit_source)u->limit_from,
+                             .devices_overflow = u->overflow,
+                             .n_devices = (uint16_t)n};
+    if (u->state == USER_MONITORING)
+        ret->monitored_since_us = u->since_us;
+    for (i = 0; i < n; i++)
+        ret->devices[i] = view_device(e, &u->devices[recent[i]], now_us);
+    view_pairs(e, u, recent, n, ret);
+}
+
+static void view_user(struct engine *e, struct user *u, int64_t now_us, struct user_view *ret)
+{
+    struct tally t;
+
+    engine_limit_of(e, u);
+    verdict_tally(u, &e->policy, now_us, &t);
+    *ret = (struct user_view){.id = u->id,
+                              .state = (enum user_state)u->state,
+                              .limit = u->limit,
+                              .limit_from = (enum limit_source)u->limit_from,
+                              .devices = t.devices,
+                              .since_us = u->state == USER_CLEAR ? 0 : u->since_us,
+                              .due_us = u->state == USER_PUNISHED ? u->until_us : 0,
+                              .warned = u->warned};
+    ret->concurrent = verdict_concurrent(u, &e->policy, now_us, e->policy.evidence_threshold);
+    if (u->state == USER_CLEAR && u->until_us > now_us)
+        ret->pardon_us = u->until_us;
+    view_evidence(e, u, now_us, &ret->evidence);
+}
+
+int engine_view(struct engine *e, int64_t id, int64_t now_us, struct user_view *ret)
+{
+    struct user *u = engine_user(e, id);
+
+    if (!u)
+        return ERR_NOT_FOUND;
+    view_user(e, u, now_us, ret);
+    return ERR_OK;
+}
+
+void engine_stats(const struct engine *e, struct engine_stats *ret)
+{
+    *ret = e->stats;
+    ret->queued = e->n_waiting;
+}
+
+void engine_each(struct engine *e, int64_t now_us, void (*fn)(void *arg, const struct user_view *v), void *arg)
+{
+    struct user_view *v = malloc(sizeof(*v));
+    uint32_t i;
+
+    for (i = 0; v && i < e->n_slots; i++) {
+        struct user *u = engine_slot(e, i);
+
+        if (u->id == 0 || (u->state == USER_CLEAR && u->last_us <= now_us - e->policy.active_window_us))
+            continue;
+        view_user(e, u, now_us, v);
+        fn(arg, v);
+    }
+    free(v);
+}
