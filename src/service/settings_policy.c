@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include "service/settings_policy.h"
+
+#include "base/stamp.h"
+#include "base/banned.h"
+
+static int64_t us(const struct settings *s, enum setting id, int64_t unit_s)
+{
+    return settings_int(s, id) * unit_s * STAMP_SECOND;
+}
+
+/* The index of the choice, or of the default where this version has not got it. */
+static int choice(const struct settings *s, enum setting id)
+{
+    if (setting_is_later(id, settings_text(s, id)))
+        return (int)s->layer[id][ORIGIN_DEFAULT].i;
+    return (int)settings_int(s, id);
+}
+
+void settings_policy(const struct settings *s, struct policy *ret_policy)
+{
+    *ret_policy = (struct policy){
+        .mode = (enum policy_mode)choice(s, SET_ENFORCEMENT),
+        .general_limit = (int)settings_int(s, SET_GENERAL_LIMIT),
+        .check_interval_us = us(s, SET_CHECK_INTERVAL, 1),
+        .monitoring_period_us = us(s, SET_MONITORING_PERIOD, 1),
+        .active_window_us = us(s, SET_ACTIVE_WINDOW, 1),
+        .punish_us = us(s, SET_TIME_TO_ACTIVE_USERS, 1),
+        .verdict = (enum policy_verdict)choice(s, SET_VERDICT),
+        .warn_at = (enum policy_warn)choice(s, SET_WARN_AT),
+        .evidence_threshold = settings_real(s, SET_EVIDENCE_THRESHOLD),
+        .roam_time_s = settings_real(s, SET_ROAM_TIME),
+        .tick_us = us(s, SET_TICK, 1),
+        .switch_p = settings_real(s, SET_SWITCH_P),
+        .gain_cap = settings_real(s, SET_GAIN_CAP),
+        .gain_block_us = us(s, SET_GAIN_BLOCK, 1),
+        .evidence_floor = settings_real(s, SET_EVIDENCE_FLOOR),
+        .evidence_half_life_s = settings_real(s, SET_EVIDENCE_HALF_LIFE),
+        .pair_idle_us = us(s, SET_PAIR_IDLE, 1),
+        .rate_half_life_s = settings_real(s, SET_RATE_HALF_LIFE),
+        .persistent_window_us = us(s, SET_PERSISTENT_WINDOW, 1),
+        .persistent_span_us = us(s, SET_PERSISTENT_SPAN, 1),
+        .persistent_checks = (int)settings_int(s, SET_PERSISTENT_CHECKS),
+        .verify_online = (enum policy_verify)choice(s, SET_VERIFY_ONLINE),
+        .online_hold_us = us(s, SET_ONLINE_HOLD, 1),
+        .group_by = (enum policy_group)choice(s, SET_GROUP_BY),
+        .ipv6_prefix = (unsigned)settings_int(s, SET_IPV6_PREFIX),
+        .shared_source_users = (int)settings_int(s, SET_SHARED_SOURCE_USERS),
+        .shared_memory_us = us(s, SET_SHARED_MEMORY_DAYS, 86400),
+        .pardon_us = us(s, SET_PARDON_MINUTES, 60),
+        .punish_rate = (int)settings_int(s, SET_PUNISH_RATE),
+        .breaker = choice(s, SET_BREAKER) == 0,
+        .breaker_5m_min = (int)settings_int(s, SET_BREAKER_5M_MIN),
+        .breaker_5m_percent = settings_real(s, SET_BREAKER_5M_PERCENT),
+        .breaker_1h_min = (int)settings_int(s, SET_BREAKER_1H_MIN),
+        .breaker_1h_percent = settings_real(s, SET_BREAKER_1H_PERCENT),
+        .unknown_after_us = us(s, SET_UNKNOWN_AFTER, 1),
+        .max_tracked_users = (uint32_t)settings_int(s, SET_MAX_TRACKED_USERS),
+    };
+}
+
+int settings_scan_rules(const struct settings *s, struct slice nodes, struct scan_rules *rules,
+                        struct err *err)
+{
+    struct addrset set;
+    int rc;
+
+    addrset_init(&set);
+    rc = addrset_add_list(&set, slice_of(settings_text(s, SET_IGNORED_IPS)), err);
+    if (!rc)
+        rc = addrset_add_list(&set, slice_of(settings_text(s, SET_IP_ALLOWLIST)), err);
+    if (!rc)
+        rc = addrset_add_list(&set, nodes, err);
+    if (!rc && scan_rules_block(rules, slice_of(settings_text(s, SET_BLOCK_OUTBOUNDS))))
+        rc = err_set(err, ERR_NOMEM, "block_outbounds: %s", err_name(ERR_NOMEM));
+    if (rc) {
+        addrset_release(&set);
+        return rc;
+    }
+    addrset_seal(&set);
+    addrset_release(&rules->ignored);
+    rules->ignored = set;
+    rules->count_private = settings_bool(s, SET_COUNT_PRIVATE_IPS);
+    return ERR_OK;
+}

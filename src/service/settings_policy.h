@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#ifndef SERVICE_SETTINGS_POLICY_H
+#define SERVICE_SETTINGS_POLICY_H
+
+#include "core/policy.h"
+#include "core/scan.h"
+#include "service/settings.h"
+
+/*
+ * Fills the numbers the engine judges by from the values in force. A choice that this version does not
+ * do yet (setting_is_later) counts as the default.
+ */
+void settings_policy(const struct settings *s, struct policy *ret_policy);
+
+/*
+ * Puts count_private_ips, block_outbounds, ignored_ips and ip_allowlist in force. nodes (may be empty)
+ * are the nodes' own addresses, separated by commas. On failure (ERR_NOMEM, or an entry of nodes that
+ * is no address) the rules stay as they were.
+ */
+int settings_scan_rules(const struct settings *s, struct slice nodes, struct scan_rules *rules,
+                        struct err *err) MUST_CHECK;
+
+#endif
