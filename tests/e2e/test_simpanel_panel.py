@@ -111,6 +111,39 @@ def test_clock_offset_and_age(panel):
     assert abs(ahead[0] - 3600) < 5 and abs(ahead[1] - 1800) < 5
 
 
+@pytest.mark.parametrize("how,four,six", [
+    ("quarter", b"203.*.*.*:9", b"[2001::/16]:9"), ("half", b"203.0.*.*:9", b"[2001:db8::/32]:9"),
+    ("/24+/48", b"203.0.113.*:9", b"[2001:db8::/48]:9"),
+    ("full", b"[Masked IPv4]:9", b"[Masked IPv6]:9")])
+def test_masked_lines_but_not_the_online_list(panel, how, four, six):
+    sim = panel(tls=False)
+    user = sim.add_user("ali")
+    sim.call("PATCH", "/node/1", {"mask": how})
+    token = login(sim)
+    reader = Reader(sim, 1, token)
+    for ip in ("203.0.113.7", "2001:db8::77"):
+        sim.connect(1, user, ip, port=9)
+    reader.until(lambda: len(reader.lines()) == 2)
+    assert [re.search(rb' from (.*) accepted', line)[1] for line in reader.lines()] == [four, six]
+    online = json.loads(request(sim, "GET", f"/api/node/1/online_stats/{user}/ip", token)[1])
+    assert set(online["ips"]) == {"203.0.113.7", "[2001:db8::77]"}
+
+
+def test_wireguard_and_silent_nodes(panel):
+    sim = panel(tls=False, nodes=2)
+    user = sim.add_user("ali")
+    sim.call("PATCH", "/node/1", {"wireguard": True})
+    sim.call("PATCH", "/node/2", {"loglevel": "none"})
+    for node in (1, 2):
+        for ip in ("5.6.7.8", "5.6.7.9"):
+            assert sim.connect(node, user, ip)["accepted"] == 1
+        assert pushed(sim, node) == 0
+    token = login(sim)
+    online = json.loads(request(sim, "GET", f"/api/node/online_stats/{user}/ip", token)[1])
+    assert set(online["nodes"]["1"]["ips"]) == {"5.6.7.9"}
+    assert set(online["nodes"]["2"]["ips"]) == {"5.6.7.8", "5.6.7.9"}
+
+
 def test_generator_and_replay_keep_their_rate(panel):
     sim = panel(tls=False, users=20, nodes=2)
     job = sim.post("/generate", {"rate": 500, "seconds": 1.0, "devices": 2})

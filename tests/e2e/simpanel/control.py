@@ -237,13 +237,14 @@ class ControlApp:
 
     @control("PATCH", "/_sim/node/{id}")
     def change_node(self, body, id):
-        """`clock_offset`, `loglevel`, `stats_online`, `inbounds`, `version`, `limited`, `name`,
-        `status_text`, `message_text`, `channel_lines` (from the next start)."""
+        """`clock_offset`, `loglevel` (warning, info, none), `mask`, `wireguard`, `stats_online`,
+        `inbounds`, `version`, `limited`, `name`, `address`, `status_text`, `message_text`,
+        `channel_lines` (from the next start)."""
         node = self.panel.state.nodes[int(id)]
         for name, value in body.items():
             if name not in ("clock_offset", "loglevel", "stats_online", "inbounds", "version",
                             "limited", "name", "status_text", "message_text", "channel_lines",
-                            "address", "wireguard"):
+                            "address", "wireguard", "mask"):
                 raise ValueError(f"unknown node field {name}")
             setattr(node, name, value)
         return self.node_view(node)

@@ -65,7 +65,8 @@ class Feed:
         who = event.get("user")
         user = self.user(who)
         when = now + node.clock_offset - event.get("age", 0.0)
-        src = lines.source(ip, event.get("port") or self.random.randint(1024, 65535),
+        shown = lines.masked(ip, node.mask) if node.mask else ip
+        src = lines.source(shown, event.get("port") or self.random.randint(1024, 65535),
                            event.get("net", ""))
         if user is None:
             email = None if who is None else str(who)
@@ -79,13 +80,15 @@ class Feed:
                 node.refused += 1
                 if not self.panel.log_rejected:
                     return node, [], False
-                return node, [lines.rejected(when, src, user.uuid("vless"))], False
+                return node, [lines.rejected(when, src, user.uuid())], False
             node.seen(user.id, ip, now, now + event.get("hold", HOLD))
             user.online_at = now
             user.used_traffic += 342
             user.lifetime_used_traffic += 342
             node.uplink += 114
             node.downlink += 228
+        if node.wireguard:
+            return node, [], True
         dest = event.get("dest", "tcp:www.example.com:443")
         out = event.get("outbound", "DIRECT")
         detour = f"{tag} {event.get('arrow', '->')} {out}" if tag else out

@@ -1,5 +1,6 @@
 """Log lines of an Xray node, in the forms of panel 4 (`id.name`) and panel 5 (`id`)."""
 
+import ipaddress
 import time
 
 BANNER = (
@@ -21,8 +22,19 @@ def stamp(when):
 
 def source(ip, port, net=""):
     """The source token: `1.2.3.4:5`, `[2001:db8::1]:5`, with `tcp:`/`udp:` before it if `net`."""
-    text = f"[{ip}]:{port}" if ":" in ip else f"{ip}:{port}"
+    text = f"[{ip}]:{port}" if ":" in ip or ip.startswith("Masked") else f"{ip}:{port}"
     return f"{net}:{text}" if net else text
+
+
+def masked(ip, how):
+    """`ip` as maskAddress writes it: `quarter`, `half`, `/24+/48` or `full`."""
+    six = ":" in ip
+    if how == "full":
+        return "Masked IPv6" if six else "Masked IPv4"
+    keep = {"quarter": 1, "half": 2, "/24+/48": 3}[how]
+    if six:
+        return str(ipaddress.ip_network((ip, 16 * keep), strict=False))
+    return ".".join(ip.split(".")[:keep] + ["*"] * (4 - keep))
 
 
 def access(when, src, dest, detour, email):

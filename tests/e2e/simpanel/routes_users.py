@@ -34,12 +34,12 @@ def find(panel, call):
     return user
 
 
-def visible(panel, call):
-    users = panel.state.users.values()
+def visible(panel, call, by_id=False):
+    users = panel.state.users_by_id() if by_id else list(panel.state.users.values())
     if call.scope < 2:
         mine = call.caller.admin.id
         return [u for u in users if u.admin_id == mine]
-    return list(users)
+    return users
 
 
 def ordered(users, sort):
@@ -95,9 +95,9 @@ def paged(call, users):
 
 
 async def users(panel, call):
-    found = filtered(panel, call, visible(panel, call))
     sort = call.query("sort")
-    if sort:
+    found = filtered(panel, call, visible(panel, call, sort == "id"))
+    if sort and (sort != "id" or call.queries("username") or call.queries("usernames")):
         found = ordered(found, sort)
     subscription = boolean("load_sub", call.query("load_sub", "false"))
     shown = [views.user(panel.state, u, subscription) for u in paged(call, found)]
@@ -105,8 +105,10 @@ async def users(panel, call):
 
 
 async def users_simple(panel, call):
-    found = filtered(panel, call, visible(panel, call))
-    found = ordered(found, call.query("sort") or "username")
+    sort = call.query("sort") or "username"
+    found = filtered(panel, call, visible(panel, call, sort == "id"))
+    if sort != "id" or call.queries("usernames"):
+        found = ordered(found, sort)
     return {"users": [views.simple_user(u) for u in paged(call, found)], "total": len(found)}
 
 

@@ -51,13 +51,19 @@ class User:
         self.wanted = self.allowed = None
         self.changes_at = 0.0
 
-    def secret(self, what, length=32):
-        """A stable pretended credential, new after revoke_sub."""
-        seed = f"{what}:{self.id}:{self.username}:{self.revision}".encode()
-        return blake2b(seed, digest_size=16).hexdigest()[:length]
+    def secrets(self):
+        """128 hex digits from which the pretended credentials are cut; new after revoke_sub."""
+        seed = f"{self.id}:{self.username}:{self.revision}".encode()
+        return blake2b(seed, digest_size=64).hexdigest()
 
-    def uuid(self, what):
-        return str(uuid.UUID(self.secret(what)))
+    def uuid(self):
+        """The id of the user's VLESS account, as rejected lines name it."""
+        return uuid_of(self.secrets()[32:64])
+
+
+def uuid_of(digits):
+    """32 hex digits as a version 4 UUID."""
+    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-a{digits[17:20]}-{digits[20:]}"
 
 
 USER_FIELDS = ("status", "group_ids", "admin_id", "note", "hwid_limit", "expire", "data_limit",
@@ -113,11 +119,14 @@ class ApiKey:
 
 
 class Node:
-    """One node. `inbounds` are the tags it serves; None means all tags of all groups."""
+    """One node. `inbounds` are the tags it serves; None means all tags of all groups.
+
+    A `wireguard` node logs nobody and lists one address per user, for good. `mask` is Xray's
+    maskAddress: None, quarter, half, /24+/48, full."""
 
     def __init__(self, id, name, inbounds=None, connection_type="grpc", clock_offset=0.0,
                  loglevel="warning", stats_online=True, address="127.0.0.1", enabled=True,
-                 channel_lines=CHANNEL_LINES, wireguard=False, mask=False, port=None):
+                 channel_lines=CHANNEL_LINES, wireguard=False, mask=None, port=None):
         self.id = id
         self.name = name
         self.inbounds = inbounds
@@ -184,6 +193,9 @@ class Node:
     def seen(self, user_id, ip, last, until):
         """A new stream of a user from `ip`; the entry stays until `until` (None: till removed)."""
         entries = self.online.setdefault(user_id, {})
+        if self.wireguard:
+            entries.clear()
+            until = None
         old = entries.get(ip)
         if old is not None and until is not None:
             until = None if old[1] is None else max(until, old[1])
@@ -207,6 +219,7 @@ class State:
         self.disable_delay = (0.040, 0.130)
         self.next_user = 1
         self.other_tags = []
+        self.sorted_ids = None
 
     # -- adding -------------------------------------------------------------------------------
 
@@ -225,6 +238,7 @@ class State:
             fields["hwid_limit"] = 0
         user = User(id, username, **fields)
         self.users[id] = self.by_name[username] = user
+        self.sorted_ids = None
         self.settle(user, at_once=True)
         return user
 
@@ -238,6 +252,13 @@ class State:
     def remove_user(self, user):
         del self.users[user.id]
         del self.by_name[user.username]
+        self.sorted_ids = None
+
+    def users_by_id(self):
+        """All users in the order of their ids."""
+        if self.sorted_ids is None:
+            self.sorted_ids = sorted(self.users)
+        return list(map(self.users.__getitem__, self.sorted_ids))
 
     def add_group(self, name, inbound_tags, id=None, is_disabled=False):
         id = max(self.groups, default=0) + 1 if id is None else id

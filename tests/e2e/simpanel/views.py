@@ -2,7 +2,7 @@
 
 import datetime
 
-from .state import ROLES
+from .state import ROLES, uuid_of
 from .auth import b64url
 
 
@@ -14,18 +14,18 @@ def iso(when, zone="Z"):
     return text.strftime("%Y-%m-%dT%H:%M:%S.%f") + zone
 
 
-def proxy_settings(state, user):
+def proxy_settings(state, secrets):
     wireguard = {"private_key": None, "public_key": None, "peer_ips": []}
     if state.version < 5:
-        wireguard["private_key"] = user.secret("wg-private")
-        wireguard["public_key"] = user.secret("wg-public")
+        wireguard["private_key"] = secrets[10:54]
+        wireguard["public_key"] = secrets[60:104]
     return {
-        "vmess": {"id": user.uuid("vmess")},
-        "vless": {"id": user.uuid("vless")},
-        "trojan": {"password": user.secret("trojan")},
-        "shadowsocks": {"password": user.secret("ss"), "method": "chacha20-ietf-poly1305"},
+        "vmess": {"id": uuid_of(secrets[:32])},
+        "vless": {"id": uuid_of(secrets[32:64])},
+        "trojan": {"password": secrets[64:96]},
+        "shadowsocks": {"password": secrets[96:], "method": "chacha20-ietf-poly1305"},
         "wireguard": wireguard,
-        "hysteria": {"auth": user.secret("hysteria")},
+        "hysteria": {"auth": secrets[48:80]},
     }
 
 
@@ -36,13 +36,13 @@ def user(state, user, subscription=True):
         owner = {"username": admin.username}
         if state.version >= 5:
             owner = {"id": admin.id, **owner}
-    url = ""
+    url, secrets = "", user.secrets()
     if subscription:
         token = b64url(f"v3,{user.id},{int(user.created_at)}".encode())
-        url = f"/sub/{token}.{user.secret('sub')}" if state.version >= 5 \
-            else f"/sub/{token}{user.secret('sub', 10)}"
+        url = f"/sub/{token}.{secrets[20:52]}" if state.version >= 5 \
+            else f"/sub/{token}{secrets[20:30]}"
     return {
-        "proxy_settings": proxy_settings(state, user),
+        "proxy_settings": proxy_settings(state, secrets),
         "expire": iso(user.expire) if user.expire else None,
         "data_limit": user.data_limit,
         "data_limit_reset_strategy": user.data_limit_reset_strategy,
