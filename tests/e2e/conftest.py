@@ -5,4 +5,4 @@ import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
-from simpanel.fixtures import *  # noqa: E402,F401,F403
+from simpanel.fixtures import lab4, lab5, panel  # noqa: E402,F401

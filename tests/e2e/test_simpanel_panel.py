@@ -20,7 +20,7 @@ def pushed(sim, node=1):
     return sim.nodes()[node]["pushed"]
 
 
-# -- disabling ------------------------------------------------------------------------------------
+# -- disabling ---------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("how", ["toggle", "status", "groups", "bulk"])
 def test_disabled_users_get_no_new_connections(panel, how):
@@ -81,7 +81,7 @@ def test_inbounds_outside_the_groups_are_refused(panel):
     assert sim.connect(2, user, "5.6.7.8", inbound="TROJAN WS 2")["refused"] == 1
 
 
-# -- lines ----------------------------------------------------------------------------------------
+# -- lines -------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("version,email", [(5, b"1"), (4, b"1.ali")])
 def test_live_lines(panel, version, email):
@@ -163,7 +163,7 @@ def test_generator_and_replay_keep_their_rate(panel):
                for line in lines[::2])
 
 
-# -- the online list ------------------------------------------------------------------------------
+# -- the online list ---------------------------------------------------------------------------
 
 def test_online_list_follows_connections(panel):
     sim = panel(tls=False, nodes=2)
@@ -187,7 +187,7 @@ def test_online_list_follows_connections(panel):
     assert online() == {"nodes": {}}
 
 
-# -- callers --------------------------------------------------------------------------------------
+# -- callers -----------------------------------------------------------------------------------
 
 def test_tokens_end_when_told(panel):
     sim = panel(tls=False)
@@ -247,7 +247,7 @@ def test_validation_texts(panel):
     assert request(sim, "PUT", "/api/user/by-id/1/disabled", token, {})[0] == 422
 
 
-# -- faults ---------------------------------------------------------------------------------------
+# -- faults ------------------------------------------------------------------------------------
 
 def test_status_faults_are_counted_and_matched(panel):
     sim = panel(tls=False, users=1)
@@ -344,7 +344,7 @@ def alive(sim):
         return False
 
 
-# -- the rest ---------------------------------------------------------------------------------------
+# -- the rest ----------------------------------------------------------------------------------
 
 def test_journal(panel):
     sim = panel(tls=False, users=1)

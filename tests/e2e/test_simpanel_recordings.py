@@ -36,7 +36,7 @@ def entries(version):
     return [pytest.param(version, e, id=f"v{version}-{e['name']}") for e in loaded]
 
 
-# -- the state before the call --------------------------------------------------------------------
+# -- the state before the call -----------------------------------------------------------------
 
 def users_in(answer):
     if not isinstance(answer, dict):
@@ -91,7 +91,7 @@ def prepare(panel, entry):
 
 
 def prepare_online(state, entry):
-    name, answer, path = entry["name"], entry["answer"], entry["path"]
+    answer, path = entry["answer"], entry["path"]
     if "online_stats" not in path or entry["status"] != 200:
         return
     user = path.split("online_stats/")[1].split("/")[0]
@@ -137,7 +137,7 @@ def credentials(panel, who):
     return {"Authorization": f"{scheme} {text}"} if scheme else {"X-Api-Key": text}
 
 
-# -- the call -------------------------------------------------------------------------------------
+# -- the call ----------------------------------------------------------------------------------
 
 def exchange(port, entry, headers, seconds=5.0):
     """Sends the recorded request; returns status line, headers in order, body bytes."""

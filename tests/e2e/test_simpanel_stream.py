@@ -165,6 +165,36 @@ def test_a_stream_cut_by_reset(panel):
             pass
 
 
+def test_streams_can_be_told_to_die_or_freeze(panel):
+    sim = panel(tls=False, ping_interval=0.05)
+    dead = opened(sim)
+    sim.node(1, "stream", how="dead")
+    frozen = Reader(sim, 1, login(sim))
+    sim.wait(lambda: sim.nodes()[1]["readers"] == 1)
+    sim.node(1, "stream", how="freeze", id=sim.streams()[1]["id"])
+    sim.lines(1, "unseen")
+    frozen.quiet(0.2)
+    pings = len(frozen.pings()), len(dead.quiet(0.01).pings())
+    time.sleep(0.2)
+    frozen.quiet(0.02)
+    dead.until(lambda: len(dead.pings()) > pings[1])
+    assert len(frozen.pings()) == pings[0] and not frozen.ended
+    assert dead.lines() == frozen.lines() == []
+    assert sorted((s["dead"], s["frozen"]) for s in sim.streams()) == [(False, True), (True, True)]
+    assert sim.nodes()[1]["waiting"] == 1
+
+
+def test_a_slow_stream_trickles(panel):
+    sim = panel(tls=False)
+    sim.fault("slow", "/api/node/1/logs", bytes_per_s=200)
+    reader = opened(sim)
+    sim.lines(1, *["x" * 40] * 3)
+    begun = time.monotonic()
+    reader.until(lambda: b"x" * 10 in reader.body and not reader.lines())
+    reader.until(lambda: len(reader.lines()) == 3)
+    assert 0.6 < time.monotonic() - begun < 5
+
+
 def test_a_hung_reader_takes_its_half(panel):
     sim = panel(tls=False)
     token = login(sim)

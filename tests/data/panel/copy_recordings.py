@@ -17,10 +17,10 @@ import sys
 HERE = pathlib.Path(__file__).resolve().parent
 SECRET = {"access_token", "api_key", "password", "private_key", "public_key", "auth",
           "server_ca", "subscription_url", "api_key_trimmed"}
-# Names of recordings of calls the limiter does not make, left out of the copies.
+# Names of recordings of calls the limiter does not make, left out.
 SKIP = re.compile(r"core|hwid_(sub|set|delete|list|unset|reset)|settings|usage|sub_update|counts|"
-                  r"openapi|hosts|admin_roles|load_sub|admin_users|users_status_multi|users_limit_h|"
-                  r"online_(access|log|mask)|err_ratelimit|user_set_owner_back")
+                  r"openapi|hosts|admin_roles|load_sub|admin_users|users_status_multi|"
+                  r"users_limit_h|online_(access|log|mask)|err_ratelimit|user_set_owner_back")
 KEYS = {"f20276f2": "key:inherit", "96182fdd": "key:limited", "92417ea6": "key:logs",
         "00000000": "key:bad"}
 SSE = ("coreput_node1", "coreput_node1_fresh", "v4_node2", "v5_node2")

@@ -20,7 +20,7 @@ def parse(argv):
     p.add_argument("--http", dest="tls", action="store_false", help="plain http")
     p.add_argument("--cert", help="certificate (PEM) instead of a generated one")
     p.add_argument("--key", help="its key (PEM)")
-    p.add_argument("--cert-days", type=int, default=30, help="life of the generated one; 0: expired")
+    p.add_argument("--cert-days", type=int, default=30, help="life of the generated one (0: none)")
     p.add_argument("--lab", action="store_true", help="the users and nodes of the recordings")
     p.add_argument("--users", type=int, default=0, help="generated users")
     p.add_argument("--nodes", type=int, default=1, help="generated nodes")

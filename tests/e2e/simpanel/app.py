@@ -85,7 +85,7 @@ class PanelApp:
         self.log_rejected = False
         self.routes = [r for r in routes if r.since <= state.version < r.until]
 
-    # -- entry ----------------------------------------------------------------------------------
+    # -- entry ---------------------------------------------------------------------------------
 
     async def handle(self, request, conn):
         entry = self.record(request)
@@ -158,7 +158,7 @@ class PanelApp:
         self.journal.append(entry)
         return entry
 
-    # -- routing ----------------------------------------------------------------------------------
+    # -- routing -------------------------------------------------------------------------------
 
     def find(self, request):
         partial = None

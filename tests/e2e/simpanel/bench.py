@@ -1,4 +1,4 @@
-"""What the simulator sustains: python3 -m simpanel.bench [--streams 50] [--rate 10000] [--seconds 5]
+"""What the simulator sustains: python3 -m simpanel.bench [--streams 50] [--rate 10000] …
 
 Runs a panel as a process, opens TLS streams to it (one node each), lets the generator write, and
 reads them here. Prints one JSON line: lines written and read, CPU of the panel's process, delay of

@@ -47,7 +47,7 @@ class Sim:
     def post(self, path, body=None):
         return self.call("POST", path, body or {})
 
-    # -- shortcuts ------------------------------------------------------------------------------
+    # -- shortcuts -----------------------------------------------------------------------------
 
     def add_user(self, username, **fields):
         return self.post("/users", {"users": [{"username": username, **fields}]})["ids"][0]

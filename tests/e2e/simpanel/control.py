@@ -38,8 +38,6 @@ class ControlApp:
         except (KeyError, ValueError, TypeError, AttributeError, OSError) as error:
             traceback.print_exc()
             result, status = {"error": f"{type(error).__name__}: {error}"}, 400
-        except LookupError as error:
-            result, status = {"error": str(error)}, 404
         conn.send(response_bytes(Response(status, dumps(result)), request.close))
 
     async def dispatch(self, request):
@@ -58,7 +56,7 @@ class ControlApp:
         self.background.add(task)
         task.add_done_callback(self.background.discard)
 
-    # -- looking --------------------------------------------------------------------------------
+    # -- looking -------------------------------------------------------------------------------
 
     @control("GET", "/_sim")
     def help(self, body):
@@ -102,7 +100,7 @@ class ControlApp:
              "dead": s.channel is None, "frozen": s.frozen}
             for s in self.panel.app.streams.values()]}
 
-    # -- users, groups, admins, keys --------------------------------------------------------------
+    # -- users, groups, admins, keys -----------------------------------------------------------
 
     def user_view(self, user):
         state = self.panel.state
@@ -140,7 +138,7 @@ class ControlApp:
 
     @control("PATCH", "/_sim/user/{who}")
     def change_user(self, body, who):
-        """Sets fields behind the panel's back (as another admin would); `at_once` skips the delay."""
+        """Sets fields behind the panel's back, as another admin would; `at_once`: no delay."""
         user = self.user_named(who)
         at_once = body.pop("at_once", False)
         for name, value in body.items():
@@ -206,7 +204,7 @@ class ControlApp:
 
     @control("POST", "/_sim/tokens")
     def tokens(self, body):
-        """`{"expire_in": s}` for all tokens so far; `{"ttl": s}` for new ones; `{"forget": true}`."""
+        """`{"expire_in": s}` for tokens so far; `{"ttl": s}` for new ones; `{"forget": true}`."""
         auth = self.panel.app.auth
         if body.get("forget"):
             auth.forget()
@@ -216,7 +214,7 @@ class ControlApp:
             auth.ttl = float(body["ttl"])
         return {"issued": len(auth.issued), "ttl": auth.ttl}
 
-    # -- nodes ----------------------------------------------------------------------------------
+    # -- nodes ---------------------------------------------------------------------------------
 
     def node_view(self, node):
         return {"id": node.id, "name": node.name, "status": node.status, "message": node.message,
@@ -251,8 +249,9 @@ class ControlApp:
 
     @control("POST", "/_sim/node/{id}/{action}")
     def act_on_node(self, body, id, action):
-        """`down`, `up`, `reconnect`, `restart`, `crash`, `disable`, `enable`, `remove`; also
-        `lines` and `stream`, see below."""
+        """`down`, `up`, `reconnect`, `restart`, `crash`, `disable`, `enable`, `remove`; `lines`:
+        `{"lines": [text, …]}` or `{"b64": […]}`, raw lines into its log; `stream`:
+        `{"how": end, close, mid_frame, rst, dead or freeze, "id"?}`, to its streams, now."""
         node = self.panel.state.nodes[int(id)]
         if action == "lines":
             return self.push(body, node)
@@ -280,24 +279,22 @@ class ControlApp:
         return self.node_view(node)
 
     def push(self, body, node):
-        """`{"lines": [text, …]}` or `{"b64": […]}`: raw lines."""
         data = [line.encode("utf-8", "surrogateescape") for line in body.get("lines", [])]
         data += [base64.b64decode(line) for line in body.get("b64", [])]
         return self.panel.feed.raw(node.id, data)
 
     def cut(self, body, node):
-        """`{"how": end|close|mid_frame|rst|dead|freeze}`: to all streams of the node, now."""
-        streams = list(node.streams)
+        streams = [s for s in node.streams if body.get("id", s.id) == s.id]
         for stream in streams:
             stream.finish(body.get("how", "close"))
         return {"streams": len(streams)}
 
-    # -- traffic --------------------------------------------------------------------------------
+    # -- traffic -------------------------------------------------------------------------------
 
     @control("POST", "/_sim/traffic")
     def traffic(self, body):
-        """`{"events": [{"node", "user" (id or name), "ip", "inbound"?, "dest"?, "outbound"?, "port"?,
-        "net"?, "count"?, "open"?, "mux"?, "hold"?, "age"?}], "each": false}`: live lines."""
+        """`{"events": [{"node", "user" (id or name), "ip", "inbound"?, "dest"?, "outbound"?,
+        "port"?, "net"?, "count"?, "open"?, "mux"?, "hold"?, "age"?}], "each": false}`: live."""
         each = [] if body.get("each") else None
         answer = self.panel.feed.events(body["events"], each)
         return answer if each is None else {**answer, "each": each}
@@ -357,7 +354,7 @@ class ControlApp:
                 node.online.clear()
         return {}
 
-    # -- faults ---------------------------------------------------------------------------------
+    # -- faults --------------------------------------------------------------------------------
 
     @control("GET", "/_sim/faults")
     def faults(self, body):

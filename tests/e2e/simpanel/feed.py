@@ -122,7 +122,7 @@ class Feed:
         split = [part for line in data for part in line.replace(b"\r\n", b"\n").split(b"\n")]
         return {"pushed": len(split), "dropped": node.channel.push(split)}
 
-    # -- jobs -----------------------------------------------------------------------------------
+    # -- jobs ----------------------------------------------------------------------------------
 
     def job(self, kind, coroutine, info):
         number = self.next_job

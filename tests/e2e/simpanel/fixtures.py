@@ -1,10 +1,8 @@
-"""pytest fixtures. In a conftest.py: `from simpanel.fixtures import *`."""
+"""pytest fixtures. In a conftest.py: `from simpanel.fixtures import lab4, lab5, panel`."""
 
 import pytest
 
 from .client import in_thread
-
-__all__ = ["lab4", "lab5", "panel"]
 
 
 @pytest.fixture

@@ -119,7 +119,7 @@ class Conn(asyncio.Protocol):
         self.handshaken = server.tls is None
         self.opened = time.monotonic()
 
-    # -- transport events ---------------------------------------------------------------------
+    # -- transport events ----------------------------------------------------------------------
 
     def connection_made(self, transport):
         self.transport = transport
@@ -200,7 +200,7 @@ class Conn(asyncio.Protocol):
         if self.waiter is not None and not self.waiter.done():
             self.waiter.set_result(None)
 
-    # -- writing ------------------------------------------------------------------------------
+    # -- writing -------------------------------------------------------------------------------
 
     def send(self, data):
         """Writes bytes at once; under TLS as one record (of at most 16 KiB each)."""
@@ -231,7 +231,7 @@ class Conn(asyncio.Protocol):
         else:
             self.transport.close()
 
-    # -- reading ------------------------------------------------------------------------------
+    # -- reading -------------------------------------------------------------------------------
 
     async def more(self):
         if self.eof:
@@ -308,7 +308,7 @@ class Conn(asyncio.Protocol):
             if len(body) > BODY_MAX:
                 raise BadRequest("body too long")
 
-    # -- serving ------------------------------------------------------------------------------
+    # -- serving -------------------------------------------------------------------------------
 
     async def serve(self):
         try:

@@ -67,5 +67,3 @@ async def answer(fault, conn, request, response):
             await asyncio.sleep(step / rate)
         return
     conn.send(data)
-
-

@@ -101,7 +101,7 @@ class Panel:
                 "pin": tls.pin(self.cert) if self.cert else None,
                 "version": self.state.version_text}
 
-    # -- life and death -------------------------------------------------------------------------
+    # -- life and death ------------------------------------------------------------------------
 
     async def refuse(self, seconds, drop=False, rst=False):
         """Connections are refused for a while; with `drop` open ones die too."""

@@ -37,7 +37,7 @@ async def token(panel, call):
     return {"access_token": panel.auth.issue(admin), "token_type": "bearer"}
 
 
-# -- admins -----------------------------------------------------------------------------------------
+# -- admins ------------------------------------------------------------------------------------
 
 async def admin_me(panel, call):
     return views.admin(panel.state, call.caller.admin)
@@ -67,7 +67,7 @@ async def roles_simple(panel, call):
     return {"roles": shown, "total": len(shown)}
 
 
-# -- API keys ---------------------------------------------------------------------------------------
+# -- API keys ----------------------------------------------------------------------------------
 
 def key_of(panel, call):
     key = panel.state.keys.get(integer("key_id", call.params["key_id"]))
@@ -112,7 +112,7 @@ async def key_delete(panel, call):
     return Response(204, content_type=None)
 
 
-# -- groups -----------------------------------------------------------------------------------------
+# -- groups ------------------------------------------------------------------------------------
 
 async def groups(panel, call):
     found = list(panel.state.groups.values())
@@ -167,7 +167,7 @@ def bulk_groups(add):
     return handler
 
 
-# -- system -----------------------------------------------------------------------------------------
+# -- system ------------------------------------------------------------------------------------
 
 async def system_part(panel, call, part):
     users = panel.state.users.values()

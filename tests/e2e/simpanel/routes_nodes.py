@@ -78,7 +78,7 @@ async def nodes_realtime(panel, call):
             if n.status == "connected"}
 
 
-# -- what is done to a node ---------------------------------------------------------------------
+# -- what is done to a node --------------------------------------------------------------------
 
 def restart_core(node, now=None):
     """Xray starts anew: old streams are dead, connections gone, the new log begins at its top."""
@@ -130,7 +130,7 @@ def bulk(enabled):
     return handler
 
 
-# -- the log --------------------------------------------------------------------------------------
+# -- the log -----------------------------------------------------------------------------------
 
 async def logs(panel, call):
     node = node_of(panel, call)
@@ -165,7 +165,7 @@ async def logs(panel, call):
     return None
 
 
-# -- the online list --------------------------------------------------------------------------------
+# -- the online list ---------------------------------------------------------------------------
 
 def user_of(panel, call):
     if panel.state.version >= 5:

@@ -17,7 +17,7 @@ SORTS = ("id", "username", "used_traffic", "data_limit", "expire", "created_at",
          "online_at", "status")
 
 
-# -- finding ----------------------------------------------------------------------------------------
+# -- finding -----------------------------------------------------------------------------------
 
 def find(panel, call):
     """The user of the path, or 404 (panel 4: 403) when it is gone or another admin's."""
@@ -116,7 +116,7 @@ async def user_one(panel, call):
     return views.user(panel.state, find(panel, call))
 
 
-# -- changing ---------------------------------------------------------------------------------------
+# -- changing ----------------------------------------------------------------------------------
 
 def moment(value):
     if isinstance(value, (int, float)):

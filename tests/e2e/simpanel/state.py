@@ -221,7 +221,7 @@ class State:
         self.other_tags = []
         self.sorted_ids = None
 
-    # -- adding -------------------------------------------------------------------------------
+    # -- adding --------------------------------------------------------------------------------
 
     def add_user(self, username, id=None, **fields):
         if username in self.by_name:
@@ -284,7 +284,7 @@ class State:
     def admin_named(self, username):
         return next((a for a in self.admins.values() if a.username == username), None)
 
-    # -- who may connect ------------------------------------------------------------------------
+    # -- who may connect -----------------------------------------------------------------------
 
     def tags_of(self, user):
         """Inbound tags the nodes give this user: empty when it may not connect at all."""
