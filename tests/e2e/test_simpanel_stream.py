@@ -180,7 +180,7 @@ def test_streams_can_be_told_to_die_or_freeze(panel):
     dead.until(lambda: len(dead.pings()) > pings[1])
     assert len(frozen.pings()) == pings[0] and not frozen.ended
     assert dead.lines() == frozen.lines() == []
-    assert sorted((s["dead"], s["frozen"]) for s in sim.streams()) == [(False, True), (True, True)]
+    assert sorted((s["dead"], s["frozen"]) for s in sim.streams()) == [(False, True), (True, False)]
     assert sim.nodes()[1]["waiting"] == 1
 
 
