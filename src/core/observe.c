@@ -102,13 +102,13 @@ static void weigh_pairs(struct engine *e, struct user *u, int index, int64_t at_
 
         if (i == lane || x->last_us <= at_us - policy->pair_idle_us)
             continue;
-        t.rate = rate_at(d, at_us, policy->rate_half_life_s);
+        t.rate = rate_at(d, at_us, policy->rate_half_life_s) + 1;
         t.other_rate = rate_at(x, at_us, policy->rate_half_life_s);
         pair_tick(lanes_pair(u->lanes, lane, i), policy, &t);
     }
 }
 
-/* Starts a tick of the device at at_us: its rate counts it once the pairs have been weighed. */
+/* Starts a tick of the device at at_us: weighs the pairs with what was, then moves the device on. */
 static void start_tick(struct engine *e, struct user *u, int index, int64_t at_us)
 {
     struct device *d = &u->devices[index];

@@ -11,14 +11,19 @@ static const double least_change = 0.01, most_change = 0.49;   /* bounds of p0 *
 static const double least_turn = 0.02, most_turn = 0.5;        /* bounds of the adaptive p1 */
 static const int64_t burst_us = 2 * STAMP_SECOND;
 static const int64_t alone_us = 60 * STAMP_SECOND;
+static const int alone_ticks = 6;
 static const int nat_bursts = 3;
+static const int nat_tenths = 3;
 
 static double clamp(double v, double lo, double hi)
 {
     return v < lo ? lo : v > hi ? hi : v;
 }
 
-/* What a tick adds to a sum that expects a change with probability p1, under the block's cap. */
+/*
+ * What a tick adds to a sum that expects a change with probability p1. A block may lift the sum by no
+ * more than the cap, whatever came up and down inside it: mixed lines of a hand-over are worth little.
+ */
 static void add(float *sum, float *gain, double p0, double p1, bool changed, const struct policy *policy)
 {
     double d;
@@ -26,14 +31,19 @@ static void add(float *sum, float *gain, double p0, double p1, bool changed, con
     if (p0 >= p1)
         return;
     d = changed ? log(p1 / p0) : log((1 - p1) / (1 - p0));
-    if (d > 0) {
-        if (d > policy->gain_cap - *gain)
-            d = policy->gain_cap - *gain;
-        if (d <= 0)
-            return;
-        *gain += (float)d;
-    }
+    if (*gain + d > policy->gain_cap)
+        d = policy->gain_cap - *gain;
+    *gain += (float)d;
     *sum = (float)fmax(*sum + d, policy->evidence_floor);
+}
+
+static void count_tick(struct pair *p)
+{
+    if (p->ticks == UINT16_MAX) {
+        p->ticks /= 2;
+        p->bursts /= 2;
+    }
+    p->ticks++;
 }
 
 static void note_burst(struct pair *p, const struct pair_tick *t)
@@ -41,8 +51,7 @@ static void note_burst(struct pair *p, const struct pair_tick *t)
     if (t->at_us - t->other_last_us > burst_us || t->at_us - p->burst_us < burst_us)
         return;
     p->burst_us = t->at_us;
-    if (p->bursts < UINT8_MAX)
-        p->bursts++;
+    p->bursts++;
 }
 
 void pair_tick(struct pair *p, const struct policy *policy, const struct pair_tick *t)
@@ -75,11 +84,14 @@ void pair_tick(struct pair *p, const struct policy *policy, const struct pair_ti
     add(&p->adaptive, &p->gain_adaptive, p0, clamp(turn, least_turn, most_turn), changed, policy);
     if (changed) {
         p->run_us = t->at_us;
+        p->run_ticks = 1;
         if (p->switches < UINT16_MAX)
             p->switches++;
-    } else if (t->at_us - p->run_us > alone_us) {
-        p->alone = true;
+    } else {
+        p->run_ticks = (uint8_t)(p->run_ticks + (p->run_ticks < UINT8_MAX));
+        p->alone |= t->at_us - p->run_us > alone_us && p->run_ticks >= alone_ticks;
     }
+    count_tick(p);
     note_burst(p, t);
     p->previous = (uint8_t)t->side;
     p->last_us = t->at_us;
@@ -92,5 +104,5 @@ double pair_score(const struct pair *p)
 
 bool pair_is_nat(const struct pair *p)
 {
-    return p->bursts >= nat_bursts && !p->alone;
+    return p->bursts >= nat_bursts && (!p->alone || p->bursts * 10 >= p->ticks * nat_tenths);
 }

@@ -18,11 +18,13 @@ struct pair {
     int64_t burst_us;      /* last time both were seen within 2 s */
     int64_t block;         /* which gain_block the gains below belong to */
     float fixed, adaptive; /* the sums, nats, as of last_us */
-    float gain_fixed, gain_adaptive; /* gained in this block */
+    float gain_fixed, gain_adaptive; /* what this block has added to each, losses taken off */
     uint16_t switches;     /* ticks of the other side than before */
+    uint16_t ticks;        /* of either side, halved together with bursts when full */
+    uint16_t bursts;       /* times both were seen within 2 s */
     uint8_t previous;      /* whose tick it was */
-    uint8_t bursts;        /* counted up to 255 */
-    bool alone;            /* one side went on alone for over 60 s */
+    uint8_t run_ticks;     /* of the previous side since run_us, up to 255 */
+    bool alone;            /* one side went on alone for long */
 };
 
 /* One tick, as the pair needs it. */
@@ -30,7 +32,7 @@ struct pair_tick {
     int64_t at_us;          /* its time */
     int side;               /* whose it is */
     int64_t other_last_us;  /* when the other side was last seen */
-    double rate, other_rate;/* decayed tick counts of both at at_us, this tick not yet in */
+    double rate, other_rate;/* decayed tick counts of both sides at at_us, with this tick */
 };
 
 /*
@@ -43,7 +45,9 @@ double pair_score(const struct pair *p);
 
 /*
  * Whether the two take turns inside bursts as the exits of one carrier NAT do: both within 2 s at least
- * 3 times, neither ever alone for more than 60 s. Holds only for addresses of one carrier.
+ * 3 times, and neither ever alone for more than 60 s and 6 ticks; or, whatever the lulls, so often
+ * together (3 of 10 ticks; with both in every burst it would be 5) that chance is no explanation. Holds
+ * only for addresses of one carrier.
  */
 bool pair_is_nat(const struct pair *p);
 
