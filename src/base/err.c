@@ -26,6 +26,8 @@ static const char *const names[] = {
     [-ERR_CANCELLED] = "cancelled",
     [-ERR_CORRUPT] = "damaged or foreign data",
     [-ERR_CONFIRM] = "confirmation needed",
+    [-ERR_FULL] = "disk full",
+    [-ERR_READONLY] = "read-only",
 };
 
 const char *err_name(int code)

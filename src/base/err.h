@@ -27,6 +27,8 @@ enum err_code {
     ERR_CANCELLED = -15, /* dropped before it ended */
     ERR_CORRUPT = -16,   /* stored data is damaged or foreign */
     ERR_CONFIRM = -17,   /* would do harm: say yes first */
+    ERR_FULL = -18,      /* no room left on the disk */
+    ERR_READONLY = -19,  /* may be read, not written */
 };
 
 enum { ERR_TEXT_MAX = 512 };

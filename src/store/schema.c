@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include "store/schema.h"
+
+#include "base/attr.h"
+#include "base/banned.h"
+
+/* A migration that has once been released is never changed: append a new one. */
+static const char *const migrations[] = {
+    /* 0 -> 1: everything. Times are unix milliseconds UTC; users are keyed by panel id. */
+    "CREATE TABLE meta(key TEXT PRIMARY KEY NOT NULL, value TEXT NOT NULL) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE settings("
+    "  key TEXT PRIMARY KEY NOT NULL, value TEXT NOT NULL,"
+    "  updated_at INTEGER NOT NULL, updated_by TEXT NOT NULL) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE users("
+    "  id INTEGER PRIMARY KEY, name TEXT NOT NULL,"
+    "  created_at INTEGER, seen_at INTEGER NOT NULL) STRICT;"
+    "CREATE INDEX users_name ON users(name, seen_at);"
+    /* user_id NULL: entered by a name that no user of the panel has had so far. */
+    "CREATE TABLE special_limits("
+    "  id INTEGER PRIMARY KEY, user_id INTEGER UNIQUE, name TEXT NOT NULL,"
+    "  max_devices INTEGER NOT NULL CHECK(max_devices BETWEEN 0 AND 10000),"
+    "  updated_at INTEGER NOT NULL, updated_by TEXT NOT NULL) STRICT;"
+    "CREATE UNIQUE INDEX special_limits_unresolved ON special_limits(name) WHERE user_id IS NULL;"
+    "CREATE TABLE exceptions("
+    "  id INTEGER PRIMARY KEY, user_id INTEGER UNIQUE, name TEXT NOT NULL, reason TEXT NOT NULL,"
+    "  updated_at INTEGER NOT NULL, updated_by TEXT NOT NULL) STRICT;"
+    "CREATE UNIQUE INDEX exceptions_unresolved ON exceptions(name) WHERE user_id IS NULL;"
+    "CREATE TABLE limit_patterns("
+    "  id INTEGER PRIMARY KEY, kind TEXT NOT NULL CHECK(kind IN ('prefix', 'suffix')),"
+    "  pattern TEXT NOT NULL CHECK(pattern <> ''),"
+    "  max_devices INTEGER NOT NULL CHECK(max_devices BETWEEN 0 AND 10000),"
+    "  updated_at INTEGER NOT NULL, updated_by TEXT NOT NULL, UNIQUE(kind, pattern)) STRICT;"
+    "CREATE TABLE admin_patterns("
+    "  id INTEGER PRIMARY KEY, admin TEXT NOT NULL,"
+    "  kind TEXT NOT NULL CHECK(kind IN ('prefix', 'suffix')),"
+    "  pattern TEXT NOT NULL CHECK(pattern <> ''),"
+    "  updated_at INTEGER NOT NULL, updated_by TEXT NOT NULL, UNIQUE(kind, pattern)) STRICT;"
+    "CREATE TABLE ip_allowlist("
+    "  cidr TEXT PRIMARY KEY NOT NULL, note TEXT NOT NULL,"
+    "  updated_at INTEGER NOT NULL, updated_by TEXT NOT NULL) STRICT, WITHOUT ROWID;",
+    /* 1 -> 2: verdicts and the journal. */
+    "CREATE TABLE violations("
+    "  id INTEGER PRIMARY KEY, user_id INTEGER NOT NULL, name TEXT NOT NULL, at INTEGER NOT NULL,"
+    "  mode TEXT NOT NULL CHECK(mode IN ('on', 'shadow')),"
+    "  outcome TEXT NOT NULL"
+    "    CHECK(outcome IN ('pending', 'applied', 'cancelled', 'warned', 'shadow')),"
+    "  step INTEGER NOT NULL, action TEXT NOT NULL,"
+    "  max_devices INTEGER NOT NULL, devices INTEGER NOT NULL,"
+    "  evidence TEXT NOT NULL, shortened INTEGER NOT NULL DEFAULT 0,"
+    "  forgiven_at INTEGER, forgiven_by TEXT,"
+    "  UNIQUE(user_id, at)) STRICT;"
+    "CREATE INDEX violations_at ON violations(at);"
+    "CREATE INDEX violations_unshortened ON violations(at) WHERE shortened = 0;"
+    "CREATE TABLE enforcements("
+    "  id INTEGER PRIMARY KEY, user_id INTEGER NOT NULL, name TEXT NOT NULL,"
+    "  verdict_id INTEGER NOT NULL UNIQUE REFERENCES violations(id),"
+    "  action TEXT NOT NULL, method TEXT NOT NULL CHECK(method IN ('status', 'group')),"
+    "  state TEXT NOT NULL CHECK(state IN"
+    "    ('intended', 'applied', 'restoring', 'restored', 'superseded', 'cancelled')),"
+    "  group_id INTEGER, duration INTEGER,"
+    "  status_before TEXT NOT NULL, groups_before TEXT NOT NULL,"
+    "  edit_at_before INTEGER, user_created_at INTEGER,"
+    "  intended_at INTEGER NOT NULL, applied_at INTEGER, due_at INTEGER, closed_at INTEGER,"
+    "  answer TEXT, answer_edit_at INTEGER, answer_fields TEXT,"
+    "  attempts INTEGER NOT NULL DEFAULT 0, last_error TEXT, why TEXT, closed_by TEXT) STRICT;"
+    "CREATE UNIQUE INDEX enforcements_open ON enforcements(user_id)"
+    "  WHERE state IN ('intended', 'applied', 'restoring');"
+    "CREATE INDEX enforcements_user ON enforcements(user_id, id);"
+    "CREATE INDEX enforcements_closed ON enforcements(closed_at) WHERE closed_at IS NOT NULL;"
+    "CREATE TABLE events("
+    "  id INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, kind TEXT NOT NULL,"
+    "  user_id INTEGER, name TEXT, who TEXT NOT NULL, what TEXT NOT NULL, data TEXT) STRICT;"
+    "CREATE INDEX events_user ON events(user_id, id) WHERE user_id IS NOT NULL;"
+    "CREATE INDEX events_at ON events(at);",
+    /* 2 -> 3: what was seen. */
+    "CREATE TABLE ip_history("
+    "  user_id INTEGER NOT NULL, day INTEGER NOT NULL, address TEXT NOT NULL,"
+    "  node_id INTEGER NOT NULL, inbound TEXT NOT NULL, isp TEXT,"
+    "  first_seen INTEGER NOT NULL, last_seen INTEGER NOT NULL, count INTEGER NOT NULL,"
+    "  PRIMARY KEY(user_id, day, address, node_id, inbound)) STRICT, WITHOUT ROWID;"
+    "CREATE INDEX ip_history_last ON ip_history(last_seen);"
+    "CREATE TABLE nodes("
+    "  id INTEGER PRIMARY KEY, name TEXT NOT NULL,"
+    "  first_seen INTEGER NOT NULL, last_seen INTEGER NOT NULL) STRICT;"
+    /* offset is in microseconds: a length, not a time. */
+    "CREATE TABLE node_clock("
+    "  node_id INTEGER PRIMARY KEY, offset_us INTEGER NOT NULL, saved_at INTEGER NOT NULL) STRICT;"
+    "CREATE TABLE shared_sources("
+    "  address TEXT PRIMARY KEY NOT NULL, since INTEGER NOT NULL, until INTEGER NOT NULL)"
+    "  STRICT, WITHOUT ROWID;"
+    "CREATE TABLE geo_cache("
+    "  block TEXT PRIMARY KEY NOT NULL, country TEXT, asn INTEGER, isp TEXT,"
+    "  expires_at INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
+    "CREATE INDEX geo_cache_expires ON geo_cache(expires_at);",
+    /* 3 -> 4: Telegram. */
+    "CREATE TABLE admins("
+    "  id INTEGER PRIMARY KEY, name TEXT NOT NULL,"
+    "  role TEXT NOT NULL CHECK(role IN ('owner', 'operator', 'viewer')),"
+    "  panel_admin_id INTEGER, language TEXT,"
+    "  added_at INTEGER NOT NULL, added_by TEXT NOT NULL) STRICT;"
+    "CREATE TABLE chats("
+    "  chat_id INTEGER NOT NULL, topic TEXT NOT NULL, thread_id INTEGER,"
+    "  updated_at INTEGER NOT NULL, updated_by TEXT NOT NULL,"
+    "  PRIMARY KEY(chat_id, topic)) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE outbox("
+    "  id INTEGER PRIMARY KEY AUTOINCREMENT, created_at INTEGER NOT NULL, chat_id INTEGER NOT NULL,"
+    "  thread_id INTEGER, fold_key TEXT, body TEXT NOT NULL, attempts INTEGER NOT NULL DEFAULT 0,"
+    "  next_at INTEGER NOT NULL, last_error TEXT) STRICT;"
+    "CREATE INDEX outbox_next ON outbox(next_at);",
+};
+
+int schema_version(void)
+{
+    return (int)ARRAY_LEN(migrations);
+}
+
+const char *schema_migration(int v)
+{
+    return migrations[v];
+}
