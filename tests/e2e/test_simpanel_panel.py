@@ -2,9 +2,12 @@
 
 import http.client
 import json
+import pathlib
 import re
 import socket
 import ssl
+import subprocess
+import sys
 import time
 
 import pytest
@@ -389,6 +392,27 @@ def test_a_process_of_its_own():
         assert entry["ms"] > 350
         assert sim.pin.startswith("sha256//") and len(sim.pin) == 8 + 44
     assert sim.process.returncode == 0
+
+
+def running(pid):
+    try:
+        stat = pathlib.Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return stat.rpartition(")")[2].split()[0] != "Z"
+
+
+def test_a_process_ends_with_its_parent():
+    code = ("import subprocess, sys, os\n"
+            "p = subprocess.Popen([sys.executable, '-m', 'simpanel', '--http', '--print-port', "
+            "'--exit-with-parent'], stdout=subprocess.PIPE)\n"
+            "p.stdout.readline(); print(p.pid, flush=True); os._exit(0)")
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=20,
+                          cwd=pathlib.Path(__file__).resolve().parent)
+    pid, end = int(done.stdout), time.monotonic() + 10
+    while running(pid):
+        assert time.monotonic() < end
+        time.sleep(0.1)
 
 
 def test_it_listens_on_loopback_only():

@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import json
+import os
 import signal
 import sys
 
@@ -29,11 +30,20 @@ def parse(argv):
     p.add_argument("--latency", choices=("none", "real"), default="none")
     p.add_argument("--ping-interval", type=float, default=15.0)
     p.add_argument("--token-ttl", type=float, default=DEFAULTS["token_ttl"], help="seconds")
+    p.add_argument("--exit-with-parent", action="store_true",
+                   help="end when the process that started it is gone")
     p.add_argument("--seed", type=int, default=1)
     return p.parse_args(argv)
 
 
-async def run(options, show):
+async def watch_parent(stop):
+    parent = os.getppid()
+    while os.getppid() == parent:
+        await asyncio.sleep(1)
+    stop.set()
+
+
+async def run(options, show, with_parent):
     panel = Panel(**options)
     await panel.start()
     if show:
@@ -41,14 +51,18 @@ async def run(options, show):
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    watch = asyncio.create_task(watch_parent(stop)) if with_parent else None
     await stop.wait()
+    if watch is not None:
+        watch.cancel()
     await panel.stop()
 
 
 def main(argv=None):
     options = vars(parse(sys.argv[1:] if argv is None else argv))
     show = options.pop("print_port")
-    asyncio.run(run(options, show))
+    with_parent = options.pop("exit_with_parent")
+    asyncio.run(run(options, show, with_parent))
 
 
 if __name__ == "__main__":

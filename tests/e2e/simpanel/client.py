@@ -153,7 +153,8 @@ def as_process(*arguments):
     """A panel as a process of its own; arguments as on the command line."""
     here = pathlib.Path(__file__).resolve().parent.parent
     process = subprocess.Popen(
-        [sys.executable, "-m", "simpanel", "--print-port", *map(str, arguments)],
+        [sys.executable, "-m", "simpanel", "--print-port", "--exit-with-parent",
+         *map(str, arguments)],
         cwd=here, stdout=subprocess.PIPE, text=True)
     try:
         line = process.stdout.readline()
