@@ -1,0 +1,485 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include "cli/replay.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/num.h"
+#include "base/stamp.h"
+#include "cli/linein.h"
+#include "core/engine.h"
+#include "service/settings.h"
+#include "service/settings_policy.h"
+#include "base/banned.h"
+
+enum { FILES_MAX = 256, EXIT_FAILED = 1, EXIT_USAGE = 2 };
+static const int64_t longest_tail_us = 400 * 86400 * STAMP_SECOND; /* a term may last 7 days, and be queued */
+
+/* One file, with its next line read ahead. */
+struct source {
+    const char *path;
+    struct linein in;
+    struct buf line;   /* a copy: the reader's buffer moves */
+    int64_t at_us;     /* when it is due */
+    uint16_t node;
+    bool recording;    /* lines carry their arrival */
+    bool ended;
+};
+
+struct tally_of {
+    uint64_t kinds[DECISION_KINDS];
+    int64_t watched, punished;
+    int64_t first_us, last_us;
+    int trips;
+};
+
+struct replay {
+    struct engine *engine;
+    struct settings settings;
+    struct source sources[FILES_MAX];
+    int n_sources;
+    struct tally_of tally;
+    int64_t now_us;
+    bool json;
+};
+
+/* ---- reading ---- */
+
+/* Reads `@<µs> ` off the front of a recorded line. */
+static int recorded_time(struct slice *line, int64_t *ret_us)
+{
+    struct slice rest = *line, at;
+
+    if (!slice_starts(rest, SLICE("@")))
+        return ERR_INVALID;
+    rest = slice_skip(rest, 1);
+    at = slice_cut(&rest, ' ');
+    if (num_int(at, 0, INT64_MAX / 4, ret_us))
+        return ERR_INVALID;
+    *line = rest.p ? rest : (struct slice){"", 0};
+    return ERR_OK;
+}
+
+/* Reads the next line ahead; a line without a time of its own comes with the one before. */
+static int read_ahead(struct source *s, struct err *err)
+{
+    struct slice line;
+    int64_t at_us;
+    size_t used;
+    int rc = linein_next(&s->in, &line);
+
+    if (rc < 0)
+        return err_set(err, rc, "%s: cannot be read", s->path);
+    if (rc == 0) {
+        s->ended = true;
+        return ERR_OK;
+    }
+    if (s->recording ? !recorded_time(&line, &at_us) : !stamp_parse_log(line, &at_us, &used))
+        s->at_us = at_us;
+    buf_clear(&s->line);
+    return buf_add_slice(&s->line, line);
+}
+
+static int open_source(struct replay *r, const char *path, struct err *err)
+{
+    struct source *s = &r->sources[r->n_sources];
+    int64_t at_us;
+    struct slice line;
+    int rc;
+
+    *s = (struct source){.path = path};
+    buf_init(&s->line, LIMIT_LINE + 64);
+    rc = linein_open(&s->in, path, err);
+    if (rc)
+        return rc;
+    r->n_sources++;
+    rc = linein_next(&s->in, &line);
+    if (rc < 0)
+        return err_set(err, rc, "%s: cannot be read", path);
+    s->ended = rc == 0;
+    if (rc == 0)
+        return ERR_OK;
+    s->recording = !recorded_time(&line, &at_us);
+    rc = engine_node(r->engine, r->n_sources, STAMP_NONE, &s->node);
+    if (rc)
+        return err_set(err, rc, "too many files");
+    if (s->recording)
+        s->at_us = at_us;
+    else
+        engine_clock_trust(r->engine, s->node);
+    if (!s->recording && stamp_parse_log(line, &s->at_us, &(size_t){0}))
+        s->at_us = 0;
+    return buf_add_slice(&s->line, line);
+}
+
+/* The file whose next line is due first; the first named wins a tie. */
+static struct source *next_source(struct replay *r)
+{
+    struct source *first = NULL;
+    int i;
+
+    for (i = 0; i < r->n_sources; i++)
+        if (!r->sources[i].ended && (!first || r->sources[i].at_us < first->at_us))
+            first = &r->sources[i];
+    return first;
+}
+
+/* ---- printing ---- */
+
+static void print_json(const struct replay *r, const struct decision *d, struct slice name)
+{
+    bool punish = d->kind == DECISION_PUNISH, restore = d->kind == DECISION_RESTORE;
+    bool shadow = engine_policy(r->engine)->mode != MODE_ON;
+    char when[STAMP_TEXT];
+    struct buf b;
+
+    buf_init(&b, 8192);
+    buf_addf(&b, "{\"time\":\"%s\",\"id\":%lld,\"name\":", stamp_iso(d->at_us, when), (long long)d->id);
+    if (name.n)
+        buf_add_json(&b, name);
+    else
+        buf_add_str(&b, "null");
+    buf_addf(&b, ",\"decision\":\"%s\",\"applied\":\"%s\",\"limit\":%d,\"devices\":%d,\"concurrent\":%d",
+             decision_name(d->kind),
+             punish || restore ? decision_applied_name(d->applied) : shadow ? "shadow" : "now", d->limit,
+             d->devices, d->concurrent);
+    if (punish)
+        buf_addf(&b, ",\"action\":\"disable\",\"for_s\":%lld", (long long)(d->for_us / STAMP_SECOND));
+    else
+        buf_addf(&b, ",\"action\":%s,\"for_s\":null", restore ? "\"enable\"" : "null");
+    buf_add_str(&b, ",\"why\":");
+    buf_add_json(&b, slice_of(d->why));
+    buf_add_str(&b, "}\n");
+    fputs(buf_str(&b), stdout);
+    buf_release(&b);
+}
+
+static void print_text(const struct decision *d, struct slice name)
+{
+    char when[STAMP_TEXT];
+    struct buf b;
+
+    buf_init(&b, 8192);
+    stamp_iso(d->at_us, when);
+    buf_addf(&b, "%.10s %.8s  ", when, when + 11);
+    if (d->id == 0)
+        buf_addf(&b, "%-24s ", "-");
+    else if (name.n)
+        buf_addf(&b, "%-24.*s ", (int)name.n, name.p);
+    else
+        buf_addf(&b, "id:%-21lld ", (long long)d->id);
+    buf_addf(&b, "%-10s %-7s %s\n", decision_name(d->kind),
+             d->kind == DECISION_PUNISH ? decision_applied_name(d->applied) : "", d->why);
+    fputs(buf_str(&b), stdout);
+    buf_release(&b);
+}
+
+/* The kinds of replay's output; the others are for the daemon. */
+static bool is_printed(enum decision_kind kind)
+{
+    return kind == DECISION_MONITOR || kind == DECISION_WARN || kind == DECISION_ACQUIT ||
+           kind == DECISION_UNKNOWN || kind == DECISION_PUNISH || kind == DECISION_RESTORE;
+}
+
+static void count(struct tally_of *t, const struct decision *d)
+{
+    t->kinds[d->kind]++;
+    t->watched += d->kind == DECISION_MONITOR;
+    t->watched -= d->kind == DECISION_ACQUIT || d->kind == DECISION_UNKNOWN || d->kind == DECISION_PUNISH;
+    t->punished += d->kind == DECISION_PUNISH;
+    t->punished -= d->kind == DECISION_RESTORE;
+    if (d->kind == DECISION_BREAKER) {
+        t->trips++;
+        t->punished -= d->dropped;
+    }
+}
+
+/* Takes the decisions and plays the panel's part: what is to be restored is restored at once. */
+static void drain(struct replay *r)
+{
+    struct decision d;
+
+    while (engine_take(r->engine, &d)) {
+        struct slice name = limits_name(engine_limits(r->engine), d.id);
+
+        count(&r->tally, &d);
+        if (is_printed(d.kind) && r->json)
+            print_json(r, &d, name);
+        else if (!r->json && (is_printed(d.kind) || d.kind == DECISION_BREAKER))
+            print_text(&d, name);
+        if (d.kind == DECISION_RESTORE && d.applied == APPLIED_NOW)
+            engine_clear_user(r->engine, d.id);
+        if (d.kind == DECISION_VERIFY)
+            engine_verified(r->engine, d.id, false, d.at_us);
+        decision_release(&d);
+    }
+}
+
+static void print_summary(const struct replay *r)
+{
+    const struct tally_of *t = &r->tally;
+    uint64_t ignored[SCAN_REASONS] = {0}, counted = 0, lines = 0;
+    struct engine_stats stats;
+    char from[STAMP_TEXT], to[STAMP_TEXT];
+    const char *comma = "";
+    int i, k;
+
+    engine_stats(r->engine, &stats);
+    for (i = 0; i < r->n_sources; i++) {
+        const struct coverage *c = engine_coverage(r->engine, r->sources[i].node);
+
+        lines += c->lines;
+        for (k = 0; k < SCAN_REASONS; k++)
+            ignored[k] += c->ignored[k];
+    }
+    counted = ignored[SCAN_COUNTED];
+    stamp_iso(t->first_us, from);
+    stamp_iso(t->last_us, to);
+    if (!r->json) {
+        printf("\n%llu lines, %llu counted, %s - %s\n", (unsigned long long)lines,
+               (unsigned long long)counted, from, to);
+        printf("watched %llu, warned %llu, punished %llu, acquitted %llu, unknown %llu, restored %llu\n",
+               (unsigned long long)t->kinds[DECISION_MONITOR], (unsigned long long)t->kinds[DECISION_WARN],
+               (unsigned long long)t->kinds[DECISION_PUNISH], (unsigned long long)t->kinds[DECISION_ACQUIT],
+               (unsigned long long)t->kinds[DECISION_UNKNOWN],
+               (unsigned long long)t->kinds[DECISION_RESTORE]);
+        for (k = 1; k < SCAN_REASONS; k++)
+            if (ignored[k])
+                printf("  not counted, %-12s %llu\n", scan_reason_name(k), (unsigned long long)ignored[k]);
+        return;
+    }
+    printf("{\"summary\":{\"from\":\"%s\",\"to\":\"%s\",\"lines\":%llu,\"counted\":%llu,\"foreign\":%llu", from,
+           to, (unsigned long long)lines, (unsigned long long)counted, (unsigned long long)stats.foreign);
+    for (k = 0; k < DECISION_KINDS; k++)
+        if (is_printed(k))
+            printf(",\"%s\":%llu", decision_name(k), (unsigned long long)t->kinds[k]);
+    printf(",\"breaker\":%d,\"shared\":%llu,\"ignored\":{", t->trips,
+           (unsigned long long)t->kinds[DECISION_SHARED]);
+    for (k = 1; k < SCAN_REASONS; k++) {
+        if (!ignored[k])
+            continue;
+        printf("%s\"%s\":%llu", comma, scan_reason_name(k), (unsigned long long)ignored[k]);
+        comma = ",";
+    }
+    printf("}}}\n");
+}
+
+/* ---- running ---- */
+
+static void feed(struct replay *r, struct source *s)
+{
+    struct slice line = buf_slice(&s->line);
+
+    if (s->at_us > r->now_us)
+        r->now_us = s->at_us;
+    if (r->tally.first_us == 0)
+        r->tally.first_us = r->now_us;
+    engine_advance(r->engine, r->now_us);
+    if (s->recording && slice_eq(line, SLICE("#open")))
+        engine_stream_opened(r->engine, s->node, r->now_us);
+    else if (s->recording && slice_eq(line, SLICE("#close")))
+        engine_stream_closed(r->engine, s->node, r->now_us);
+    else
+        engine_line(r->engine, s->node, r->now_us, line, NULL);
+    drain(r);
+}
+
+static int run(struct replay *r, struct err *err)
+{
+    struct source *s;
+    uint64_t n = 0;
+    bool progress = isatty(STDERR_FILENO) && !isatty(STDOUT_FILENO);
+    int rc;
+
+    while ((s = next_source(r))) {
+        feed(r, s);
+        rc = read_ahead(s, err);
+        if (rc)
+            return rc;
+        if (progress && ++n % 1000000 == 0)
+            fprintf(stderr, "\r%llu million lines", (unsigned long long)(n / 1000000));
+    }
+    if (progress && n >= 1000000)
+        fputc('\n', stderr);
+    r->tally.last_us = r->now_us;
+    /* The end of a recording is no outage: streams still open stay so. */
+    while ((r->tally.watched > 0 || r->tally.punished > 0) &&
+           r->now_us < r->tally.last_us + longest_tail_us) {
+        r->now_us = engine_next_us(r->engine);
+        engine_advance(r->engine, r->now_us);
+        drain(r);
+    }
+    return ERR_OK;
+}
+
+/* ---- arguments ---- */
+
+static int set_setting(struct replay *r, const char *arg, struct err *err)
+{
+    struct slice value = slice_of(arg), key = slice_cut(&value, '=');
+    enum setting id;
+    int rc;
+
+    if (!value.p)
+        return err_set(err, ERR_INVALID, "--set needs KEY=VALUE, not \"%s\"", arg);
+    rc = setting_find(key, &id, err);
+    return rc ? rc : settings_set(&r->settings, id, ORIGIN_DB, value, err);
+}
+
+/* Splits "id:12" and names. */
+static int user_of(struct slice text, int64_t *ret_id, struct slice *ret_name, struct err *err)
+{
+    *ret_id = 0;
+    *ret_name = text;
+    if (text.n == 0)
+        return err_set(err, ERR_INVALID, "a user is a name, or id:12");
+    if (!slice_starts(text, SLICE("id:")))
+        return ERR_OK;
+    if (num_int(slice_skip(text, 3), 1, INT64_MAX, ret_id))
+        return err_set(err, ERR_INVALID, "\"%.*s\" is no id: write id:12", (int)text.n, text.p);
+    return ERR_OK;
+}
+
+static int add_rule(struct replay *r, const char *arg, bool special, struct err *err)
+{
+    struct limits *l = engine_limits(r->engine);
+    struct slice value = slice_of(arg), who = value, name;
+    int64_t id, limit = 0;
+    int rc;
+
+    if (special) {
+        who = slice_cut(&value, '=');
+        if (!value.p || num_int(value, 0, 10000, &limit))
+            return err_set(err, ERR_INVALID, "--special needs USER=N with N 0-10000, not \"%s\"", arg);
+    }
+    rc = user_of(who, &id, &name, err);
+    if (rc)
+        return rc;
+    rc = special ? limits_special(l, id, name, (int)limit) : limits_except(l, id, name);
+    return rc ? err_set(err, rc, "out of memory") : ERR_OK;
+}
+
+static int usage(const char *problem)
+{
+    if (problem)
+        fprintf(stderr, "pg-limiter replay: %s\n", problem);
+    fprintf(problem ? stderr : stdout,
+            "usage: pg-limiter replay [--json] [--set KEY=VALUE]... [--except USER]... "
+            "[--special USER=N]... FILE...\n\n"
+            "Runs recorded logs through the limiter with a virtual clock and prints every decision.\n"
+            "One file is one node; \"-\" is standard input. A log's own time stamps are read as UTC;\n"
+            "a recording made by `run --record` carries its own times. No .env is read: built-in\n"
+            "defaults and --set hold. USER is a name, or id:12.\n");
+    return problem ? EXIT_USAGE : 0;
+}
+
+/* Settings come first, whatever the order: the engine is made with them. */
+static int parse_settings(struct replay *r, int argc, char **argv, struct err *err)
+{
+    int i, rc;
+
+    for (i = 0; i < argc; i++) {
+        struct slice a = slice_of(argv[i]);
+
+        if (slice_eq(a, SLICE("--json")))
+            r->json = true;
+        if (slice_eq(a, SLICE("--set"))) {
+            if (++i == argc)
+                return err_set(err, ERR_INVALID, "--set needs KEY=VALUE");
+            rc = set_setting(r, argv[i], err);
+            if (rc)
+                return ERR_INVALID;
+        } else if (slice_eq(a, SLICE("--except")) || slice_eq(a, SLICE("--special"))) {
+            i++;
+        }
+    }
+    return settings_cross_check(&r->settings, err) ? ERR_INVALID : ERR_OK;
+}
+
+static int parse_rest(struct replay *r, int argc, char **argv, struct err *err)
+{
+    bool only_files = false;
+    int i, rc;
+
+    for (i = 0; i < argc; i++) {
+        struct slice a = slice_of(argv[i]);
+        bool special = slice_eq(a, SLICE("--special"));
+
+        if (!only_files && (special || slice_eq(a, SLICE("--except")))) {
+            if (++i == argc)
+                return err_set(err, ERR_INVALID, "%s needs a user", argv[i - 1]);
+            rc = add_rule(r, argv[i], special, err);
+        } else if (!only_files && slice_eq(a, SLICE("--set"))) {
+            i++;
+            continue;
+        } else if (!only_files && slice_eq(a, SLICE("--json"))) {
+            continue;
+        } else if (!only_files && slice_eq(a, SLICE("--"))) {
+            only_files = true;
+            continue;
+        } else if (!only_files && a.n > 1 && a.p[0] == '-') {
+            return err_set(err, ERR_INVALID, "unknown option %s", argv[i]);
+        } else if (r->n_sources == FILES_MAX) {
+            return err_set(err, ERR_INVALID, "more than %d files", FILES_MAX);
+        } else {
+            rc = open_source(r, argv[i], err);
+        }
+        if (rc)
+            return rc;
+    }
+    return r->n_sources ? ERR_OK : err_set(err, ERR_INVALID, "no file given");
+}
+
+static int make_engine(struct replay *r, struct err *err)
+{
+    static const struct hash_key key = {UINT64_C(0x7265706c61790001), 2};
+    struct policy policy;
+
+    settings_policy(&r->settings, &policy);
+    r->engine = engine_new(&policy, key);
+    if (!r->engine)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    return settings_scan_rules(&r->settings, (struct slice){"", 0}, engine_scan_rules(r->engine), err);
+}
+
+int replay_main(int argc, char **argv)
+{
+    struct replay *r = calloc(1, sizeof(*r));
+    struct err err = {0};
+    int i, rc;
+
+    for (i = 0; i < argc; i++)
+        if (slice_eq(slice_of(argv[i]), SLICE("--help")) || slice_eq(slice_of(argv[i]), SLICE("-h"))) {
+            free(r);
+            return usage(NULL);
+        }
+    if (!r || settings_init(&r->settings)) {
+        free(r);
+        fprintf(stderr, "pg-limiter replay: out of memory\n");
+        return EXIT_FAILED;
+    }
+    rc = parse_settings(r, argc, argv, &err);
+    if (!rc)
+        rc = make_engine(r, &err);
+    if (!rc)
+        rc = parse_rest(r, argc, argv, &err);
+    if (!rc) {
+        rc = run(r, &err);
+        if (!rc)
+            print_summary(r);
+    }
+    if (rc)
+        rc = rc == ERR_INVALID ? usage(err.text) : EXIT_FAILED;
+    if (rc == EXIT_FAILED)
+        fprintf(stderr, "pg-limiter replay: %s\n", err.text[0] ? err.text : "failed");
+    for (i = 0; i < r->n_sources; i++) {
+        linein_close(&r->sources[i].in);
+        buf_release(&r->sources[i].line);
+    }
+    engine_free(r->engine);
+    settings_release(&r->settings);
+    free(r);
+    return fflush(stdout) == 0 ? rc : EXIT_FAILED;
+}
