@@ -22,6 +22,8 @@ enum {
     LIMIT_HTTP_HEAD = 64 << 10,      /* all header lines of one answer */
     LIMIT_HTTP_HOSTS = 64,           /* different servers one HTTP client talks to */
     LIMIT_HTTP_ERROR = 16 << 10,     /* body kept of a stream that did not open */
+    LIMIT_ONLINE = 65536,            /* addresses of one online list */
+    LIMIT_PANEL_QUEUE = 4096,        /* look-ups, or online readings, waiting for their turn */
     LIMIT_SETTING_VALUE = 8192,      /* longest text of one setting */
     LIMIT_ENV_FILE = 1 << 20,        /* largest .env file */
     LIMIT_STORE_QUEUE = 16384,       /* jobs waiting for the thread that owns the database */
@@ -33,7 +35,10 @@ enum {
     LIMIT_EVENT_TEXT = 4096,         /* text of one event; a longer one is cut */
     LIMIT_PAGE = 1000,               /* rows of one page of a list */
     LIMIT_PANEL_CALLS = 4,           /* calls of the enforcement to the panel at the same time */
+    LIMIT_OP_ANSWER = 64 << 20,      /* JSON answer of one operation */
+    LIMIT_OP_BODY = 1 << 20,         /* JSON body of one request to us */
     LIMIT_LOG_TEXT = 4096,           /* longest line our own log writes */
+    LIMIT_HISTORY_PENDING = 200000,  /* sightings gathered between two writes of ip_history */
 };
 
 #endif

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#ifndef SERVICE_OP_INT_H
+#define SERVICE_OP_INT_H
+
+/* What the files of the operations share; nobody else includes this. */
+
+#include <jansson.h>
+
+#include "base/limits.h"
+#include "service/op.h"
+#include "service/user_ref.h"
+#include "store/db_journal.h"
+
+struct op;
+
+/* The end of an operation's way on the loop thread: op->out is ready; may go on instead of replying. */
+typedef void (*op_step_fn)(struct op *op);
+/* Reads arguments out of op->body and op->query. */
+typedef int (*op_args_fn)(struct op *op);
+/* The work on the store's thread. Sets op->out, never adds to what an earlier run left. */
+typedef int (*op_job_fn)(struct db *db, struct op *op, struct err *err);
+
+/* Bits of op_row.flags. */
+enum {
+    ROW_USER = 1, /* {user} in the path, or `username` in the body, is looked up before the job */
+    ROW_ASK = 2,  /* … and at the panel when the table users does not know him */
+    ROW_LIVE = 4, /* needs the daemon */
+};
+
+struct op_row {
+    struct op_def def;
+    unsigned flags;  /* ROW_… */
+    op_args_fn args; /* or NULL */
+    enum owner_kind kind;
+    op_job_fn job;     /* or NULL */
+    op_step_fn before; /* instead of the job, on the loop's thread; goes on with op_run_job */
+    op_step_fn finish; /* after the job; NULL: reply */
+    unsigned changes;  /* OP_CHANGED_… after success */
+};
+
+/* One call on its way. */
+struct op {
+    const struct op_port *port;
+    const struct op_row *row;
+    op_reply_fn reply;
+    void *reply_arg;
+    json_t *body; /* NULL = none */
+    char *query;  /* copy, NUL-terminated */
+    char who[64];
+    int64_t now_us;
+    struct buf out;
+    struct err err;
+    int status; /* of success; 0 = 200 */
+
+    /* user */
+    struct user_ref ref;
+    char ref_text[LIMIT_USER_NAME + 32];
+    int64_t id;                     /* 0 = not known, kept by name */
+    char name[LIMIT_USER_NAME + 1]; /* "" = an id without a known name */
+    bool known;                     /* the panel has told of him */
+    bool asked;                     /* the panel answered that it has no such user */
+    bool learned;                   /* found at the panel: enter him in the table users */
+    int64_t created_us;
+
+    /* arguments */
+    int64_t limit;
+    char reason[256];
+    bool enable, confirm, forgive;
+    bool disabled; /* an open row of the journal is his */
+    int64_t since_us;
+    struct settings *settings; /* a copy for the job */
+    bool touched[SET_COUNT];   /* settings the request names */
+};
+
+/* The rows of the table (op_table.c) by number, fixed paths first; NULL past the last. */
+const struct op_row *op_row_at(size_t i);
+/* Hands the row's job to the store and finishes after it. */
+void op_run_job(struct op *op);
+/* Ends the call with op->out (rc 0), or with rc and op->err; frees op. */
+void op_reply(struct op *op, int rc);
+/* The value of a parameter of the query, decoded into out; false when absent. */
+bool op_query(const struct op *op, const char *name, struct buf *out);
+/* Adds an event about op's user (or the system, user false) to the audit log. */
+int op_event(struct db *db, const struct op *op, const char *kind, bool user, const char *what,
+             struct err *err) MUST_CHECK;
+/* Whether the user has an open row in the journal, into op->disabled. */
+int op_find_disabled(struct db *db, struct op *op, struct err *err) MUST_CHECK;
+/* ERR_NOT_FOUND when the panel was asked and has no such user. */
+int op_must_exist(struct op *op, struct err *err) MUST_CHECK;
+/* The user as a person reads him: the name, or id:12. */
+const char *op_user_text(const struct op *op);
+/* Members "id" and "username" of op's user. */
+void op_user_json(const struct op *op, struct buf *b);
+
+/* ops_limits.c */
+int op_limit_args(struct op *op);
+int op_limit_list(struct db *db, struct op *op, struct err *err);
+int op_limit_show(struct db *db, struct op *op, struct err *err);
+int op_limit_put(struct db *db, struct op *op, struct err *err);
+int op_limit_update(struct db *db, struct op *op, struct err *err);
+int op_limit_delete(struct db *db, struct op *op, struct err *err);
+int op_except_args(struct op *op);
+int op_except_list(struct db *db, struct op *op, struct err *err);
+int op_except_show(struct db *db, struct op *op, struct err *err);
+int op_except_put(struct db *db, struct op *op, struct err *err);
+int op_except_delete(struct db *db, struct op *op, struct err *err);
+/* Enables the user after a higher limit or an exception, where the request asks for it. */
+void op_enable_after(struct op *op);
+
+/* What holds for op's user by the database: exception, special limit (-1 = none) and reason. */
+struct op_rule {
+    bool excepted;
+    int special;
+    bool special_found;
+    char reason[256];
+};
+/* Reads it. */
+int op_find_rule(struct db *db, const struct op *op, struct op_rule *ret,
+                 struct err *err) MUST_CHECK;
+
+/* ops_disabled.c */
+/* Appends one row of the journal as an object. */
+void op_row_json(struct buf *b, const char *key, const struct db_row *row);
+int op_disabled_list(struct db *db, struct op *op, struct err *err);
+int op_enable_args(struct op *op);
+void op_enable_one(struct op *op);
+void op_enable_all(struct op *op);
+
+/* ops_settings.c */
+void op_config_show(struct op *op);
+int op_patch_args(struct op *op);
+int op_put_limit_args(struct op *op);
+int op_put_interval_args(struct op *op);
+int op_put_reenable_args(struct op *op);
+int op_put_country_args(struct op *op);
+void op_config_check(struct op *op);
+int op_config_write(struct db *db, struct op *op, struct err *err);
+
+/* ops_user.c */
+int op_user_args(struct op *op);
+int op_user_show(struct db *db, struct op *op, struct err *err);
+void op_user_live(struct op *op);
+void op_status(struct op *op);
+void op_nodes(struct op *op);
+void op_health(struct op *op);
+
+#endif

@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include "service/op_int.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/num.h"
+#include "service/jout.h"
+#include "store/db_settings.h"
+#include "base/banned.h"
+
+/* ---- show ---- */
+
+static void add_shown(struct buf *b, const char *key, enum setting id, const char *text)
+{
+    struct buf shown;
+
+    buf_init(&shown, LIMIT_SETTING_VALUE + 64);
+    setting_add_shown(&shown, id, text);
+    jout_text(b, key, text ? buf_str(&shown) : NULL);
+    buf_release(&shown);
+}
+
+/* What an operator should know of a value beside itself; "" when nothing. */
+static void add_note(struct buf *b, const struct settings *s, enum setting id)
+{
+    const char *file = settings_layer(s, id, ORIGIN_FILE), *env = settings_layer(s, id, ORIGIN_ENV);
+    const char *outside = env ? env : file, *db = settings_layer(s, id, ORIGIN_DB);
+
+    if (setting_is_later(id, settings_text(s, id)))
+        buf_add_str(b, "kept, but without effect in this version");
+    if (!db || !outside || strcmp(db, outside) == 0)
+        return;
+    if (b->n)
+        buf_add_str(b, "; ");
+    buf_addf(b, "the database is in force, %s says ", env ? "the environment" : ".env");
+    setting_add_shown(b, id, outside);
+    buf_addf(b, " (`config reset %s` goes back)", setting_def(id)->key);
+}
+
+static void add_setting(struct buf *b, const struct settings *s, enum setting id)
+{
+    const struct setting_def *def = setting_def(id);
+    struct buf text;
+
+    buf_init(&text, LIMIT_SETTING_VALUE + 512);
+    jout_open(b, NULL, '{');
+    jout_text(b, "key", def->key);
+    add_shown(b, "value", id, settings_text(s, id));
+    jout_text(b, "origin", setting_origin_name(settings_origin(s, id)));
+    jout_text(b, "unit", def->unit[0] ? def->unit : NULL);
+    setting_add_range(&text, id);
+    jout_text(b, "allowed", buf_str(&text));
+    jout_text(b, "kind", def->flags & SETTING_STATIC ? "static" : "dynamic");
+    jout_bool(b, "secret", def->type == TYPE_SECRET);
+    add_shown(b, "default", id, settings_layer(s, id, ORIGIN_DEFAULT));
+    add_shown(b, "file", id, settings_layer(s, id, ORIGIN_FILE));
+    add_shown(b, "secrets_file", id, settings_layer(s, id, ORIGIN_SECRETS));
+    add_shown(b, "environment", id, settings_layer(s, id, ORIGIN_ENV));
+    add_shown(b, "database", id, settings_layer(s, id, ORIGIN_DB));
+    jout_text(b, "section", setting_section_name(def->section));
+    jout_text(b, "help", def->help);
+    buf_clear(&text);
+    add_note(&text, s, id);
+    jout_text(b, "note", text.n ? buf_str(&text) : NULL);
+    jout_close(b, '}');
+    buf_release(&text);
+}
+
+void op_config_show(struct op *op)
+{
+    const struct settings *s = op->port->settings(op->port->app);
+    int i;
+
+    buf_clear(&op->out);
+    jout_open(&op->out, NULL, '{');
+    jout_open(&op->out, "data", '[');
+    for (i = 0; i < SET_COUNT; i++)
+        add_setting(&op->out, s, (enum setting)i);
+    jout_close(&op->out, ']');
+    jout_int(&op->out, "total", SET_COUNT);
+    jout_text(&op->out, "env_file", op->port->env_file(op->port->app));
+    jout_close(&op->out, '}');
+    op_reply(op, ERR_OK);
+}
+
+/* ---- change ---- */
+
+static int copy_settings(struct op *op)
+{
+    struct buf text;
+    bool confirm = false;
+    int rc = ERR_OK;
+
+    buf_init(&text, 16);
+    if (op_query(op, "confirm", &text) && num_bool(buf_slice(&text), &confirm))
+        rc = err_set(&op->err, ERR_INVALID, "?confirm= takes true or false");
+    buf_release(&text);
+    op->confirm = confirm;
+    if (rc)
+        return rc;
+    op->settings = calloc(1, sizeof(*op->settings));
+    if (!op->settings || settings_copy(op->settings, op->port->settings(op->port->app)))
+        return err_set(&op->err, ERR_NOMEM, "%s", err_name(ERR_NOMEM));
+    return ERR_OK;
+}
+
+/* Sets (or with a JSON null resets) one setting in the copy. */
+static int change(struct op *op, enum setting id, json_t *value)
+{
+    char number[64];
+    struct slice text;
+    int rc;
+
+    op->touched[id] = true;
+    if (setting_def(id)->flags & SETTING_STATIC) {
+        rc = settings_set(op->settings, id, ORIGIN_DB, SLICE(""), &op->err);
+        return rc ? rc : ERR_INVALID;
+    }
+    if (json_is_null(value)) {
+        settings_unset(op->settings, id, ORIGIN_DB);
+        return ERR_OK;
+    }
+    if (json_is_string(value)) {
+        text = (struct slice){json_string_value(value), json_string_length(value)};
+    } else if (json_is_boolean(value)) {
+        text = slice_of(json_is_true(value) ? "true" : "false");
+    } else if (json_is_number(value)) {
+        snprintf(number, sizeof(number), "%.10g", json_number_value(value));
+        text = slice_of(number);
+    } else {
+        return err_set(&op->err, ERR_INVALID, "%s takes a text, a number, true, false or null",
+                       setting_def(id)->key);
+    }
+    rc = settings_set(op->settings, id, ORIGIN_DB, text, &op->err);
+    return rc == ERR_TOO_BIG ? ERR_INVALID : rc;
+}
+
+/* The answer: each setting named, before and now. */
+static void build_answer(struct op *op)
+{
+    const struct settings *old = op->port->settings(op->port->app), *new = op->settings;
+    struct buf note;
+    int i;
+
+    buf_init(&note, LIMIT_SETTING_VALUE + 512);
+    jout_open(&op->out, NULL, '{');
+    jout_open(&op->out, "data", '[');
+    for (i = 0; i < SET_COUNT; i++) {
+        enum setting id = (enum setting)i;
+
+        if (!op->touched[id])
+            continue;
+        jout_open(&op->out, NULL, '{');
+        jout_text(&op->out, "key", setting_def(id)->key);
+        add_shown(&op->out, "value", id, settings_text(new, id));
+        add_shown(&op->out, "before", id, settings_text(old, id));
+        jout_text(&op->out, "origin", setting_origin_name(settings_origin(new, id)));
+        jout_text(&op->out, "unit", setting_def(id)->unit[0] ? setting_def(id)->unit : NULL);
+        buf_clear(&note);
+        add_note(&note, new, id);
+        jout_text(&op->out, "note", note.n ? buf_str(&note) : NULL);
+        jout_close(&op->out, '}');
+    }
+    jout_close(&op->out, ']');
+    jout_close(&op->out, '}');
+    buf_release(&note);
+}
+
+int op_patch_args(struct op *op)
+{
+    const char *key;
+    json_t *value;
+    enum setting id;
+    int rc = copy_settings(op);
+
+    if (!rc && json_object_size(op->body) == 0)
+        rc = err_set(&op->err, ERR_INVALID, "no setting is named");
+    if (rc)
+        return rc;
+    json_object_foreach(op->body, key, value)
+    {
+        rc = setting_find(slice_of(key), &id, &op->err);
+        if (!rc)
+            rc = change(op, id, value);
+        if (rc)
+            return rc;
+    }
+    rc = settings_cross_check(op->settings, &op->err);
+    if (!rc)
+        build_answer(op);
+    return rc;
+}
+
+/* The old single paths: one member of the body, or of the query, for one setting. */
+static int put_one(struct op *op, enum setting id, const char *member)
+{
+    json_t *value = json_object_get(op->body, member), *text;
+    struct buf query;
+    int rc = copy_settings(op);
+
+    if (rc)
+        return rc;
+    buf_init(&query, LIMIT_SETTING_VALUE);
+    if (value) {
+        rc = change(op, id, value);
+    } else if (op_query(op, member, &query)) {
+        text = json_string(buf_str(&query));
+        rc = text ? change(op, id, text) : err_set(&op->err, ERR_INVALID, "%s is no text", member);
+        json_decref(text);
+    } else {
+        rc = err_set(&op->err, ERR_INVALID, "%s is missing", member);
+    }
+    buf_release(&query);
+    if (!rc)
+        rc = settings_cross_check(op->settings, &op->err);
+    if (!rc)
+        build_answer(op);
+    return rc;
+}
+
+int op_put_limit_args(struct op *op)
+{
+    return put_one(op, SET_GENERAL_LIMIT, "limit");
+}
+
+int op_put_interval_args(struct op *op)
+{
+    return put_one(op, SET_CHECK_INTERVAL, "interval");
+}
+
+int op_put_reenable_args(struct op *op)
+{
+    return put_one(op, SET_TIME_TO_ACTIVE_USERS, "seconds");
+}
+
+int op_put_country_args(struct op *op)
+{
+    return put_one(op, SET_COUNTRY_CODE, "country");
+}
+
+static void checked(void *arg, int rc, const struct err *err)
+{
+    struct op *op = arg;
+
+    if (rc) {
+        op->err = *err;
+        op_reply(op, rc);
+    } else {
+        op_run_job(op);
+    }
+}
+
+void op_config_check(struct op *op)
+{
+    if (op->port->check_settings)
+        op->port->check_settings(op->port->app, op->settings, op->confirm, checked, op);
+    else
+        op_run_job(op);
+}
+
+static int write_one(struct db *db, struct op *op, enum setting id, struct err *err)
+{
+    const char *text = settings_layer(op->settings, id, ORIGIN_DB), *key = setting_def(id)->key;
+    struct db_setting row = {slice_of(key), slice_of(text), op->now_us, slice_of(op->who)};
+    struct buf what;
+    int rc = text ? db_settings_put(db, &row, err) : db_settings_delete(db, slice_of(key), err);
+
+    if (!text && rc == ERR_NOT_FOUND)
+        return ERR_OK;
+    if (rc)
+        return rc;
+    buf_init(&what, LIMIT_SETTING_VALUE + 128);
+    buf_addf(&what, "%s %s", key, text ? "set to " : "reset");
+    if (text)
+        setting_add_shown(&what, id, text[0] ? text : "\"\"");
+    rc = op_event(db, op, "setting", false, buf_str(&what), err);
+    buf_release(&what);
+    return rc;
+}
+
+int op_config_write(struct db *db, struct op *op, struct err *err)
+{
+    int i, rc;
+
+    for (i = 0; i < SET_COUNT; i++) {
+        if (!op->touched[i])
+            continue;
+        rc = write_one(db, op, (enum setting)i, err);
+        if (rc)
+            return rc;
+    }
+    return ERR_OK;
+}

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include "service/op_int.h"
+
+#include "base/stamp.h"
+#include "service/jout.h"
+#include "store/db_events.h"
+#include "store/db_history.h"
+#include "store/db_violations.h"
+#include "base/banned.h"
+
+enum { SHOWN_VIOLATIONS = 10, SHOWN_EVENTS = 30, SHOWN_ADDRESSES = 50, SHOWN_HOURS = 48 };
+
+/* The general limit is read on the loop's thread, where the settings live. */
+int op_user_args(struct op *op)
+{
+    op->limit = settings_int(op->port->settings(op->port->app), SET_GENERAL_LIMIT);
+    return ERR_OK;
+}
+
+static int add_violation(void *arg, const struct db_violation *row)
+{
+    struct buf *b = arg;
+
+    jout_open(b, NULL, '{');
+    jout_time(b, "at", row->at_us);
+    jout_str(b, "action", row->action);
+    jout_text(b, "outcome", db_outcome_name(row->outcome));
+    jout_bool(b, "shadow", row->shadow);
+    jout_int(b, "limit", row->max_devices);
+    jout_int(b, "devices", row->devices);
+    jout_time(b, "forgiven_at", row->forgiven_us);
+    jout_raw(b, "evidence", row->evidence);
+    jout_close(b, '}');
+    return b->failed ? ERR_TOO_BIG : ERR_OK;
+}
+
+static int add_event(void *arg, const struct db_event *row)
+{
+    struct buf *b = arg;
+
+    jout_open(b, NULL, '{');
+    jout_time(b, "at", row->at_us);
+    jout_str(b, "kind", row->kind);
+    jout_str(b, "who", row->who);
+    jout_str(b, "what", row->what);
+    jout_close(b, '}');
+    return b->failed ? ERR_TOO_BIG : ERR_OK;
+}
+
+static int add_seen(void *arg, const struct db_seen *row)
+{
+    struct buf *b = arg;
+
+    jout_open(b, NULL, '{');
+    jout_str(b, "address", row->address);
+    jout_int(b, "node_id", row->node_id);
+    jout_str(b, "inbound", row->inbound.n ? row->inbound : (struct slice){NULL, 0});
+    jout_time(b, "first_seen", row->first_us);
+    jout_time(b, "last_seen", row->last_us);
+    jout_int(b, "lines", row->count);
+    jout_close(b, '}');
+    return b->failed ? ERR_TOO_BIG : ERR_OK;
+}
+
+static int add_row(void *arg, const struct db_row *row)
+{
+    struct op *op = arg;
+
+    if (!db_state_open(row->state))
+        return ERR_OK;
+    op->disabled = true;
+    op_row_json(&op->out, "disabled", row);
+    return ERR_OK;
+}
+
+static int add_lists(struct db *db, struct op *op, struct err *err)
+{
+    struct db_violation_filter violations = {.user_id = op->id, .limit = SHOWN_VIOLATIONS};
+    struct db_event_filter events = {.user_id = op->id, .limit = SHOWN_EVENTS};
+    int64_t since = op->now_us - SHOWN_HOURS * 3600 * STAMP_SECOND;
+    struct buf *b = &op->out;
+    int rc;
+
+    jout_open(b, "violations", '[');
+    rc = db_violations_each(db, &violations, add_violation, b, err);
+    jout_close(b, ']');
+    jout_open(b, "events", '[');
+    if (!rc)
+        rc = db_events_each(db, &events, add_event, b, err);
+    jout_close(b, ']');
+    jout_open(b, "addresses", '[');
+    if (!rc)
+        rc = db_history_each(db, op->id, since, SHOWN_ADDRESSES, add_seen, b, err);
+    jout_close(b, ']');
+    return rc;
+}
+
+int op_user_show(struct db *db, struct op *op, struct err *err)
+{
+    struct db_row_filter rows = {.open_only = true, .user_id = op->id, .limit = 1};
+    struct op_rule rule;
+    int rc = op_find_rule(db, op, &rule, err);
+
+    if (rc)
+        return rc;
+    if (!op->known && !rule.excepted && !rule.special_found && (op->asked || !op->id))
+        return err_set(err, ERR_NOT_FOUND,
+                       op->asked ? "the panel has no user %s" : "no user %s is known",
+                       op_user_text(op));
+    buf_clear(&op->out);
+    jout_open(&op->out, NULL, '{');
+    op_user_json(op, &op->out);
+    jout_bool(&op->out, "known", op->known);
+    jout_int(&op->out, "limit", rule.excepted ? 0 : rule.special_found ? rule.special : op->limit);
+    jout_text(&op->out, "limit_from",
+              rule.excepted        ? "except"
+              : rule.special_found ? "special"
+                                   : "general");
+    jout_bool(&op->out, "excepted", rule.excepted);
+    jout_text(&op->out, "reason", rule.reason[0] ? rule.reason : NULL);
+    op->disabled = false;
+    if (op->id)
+        rc = db_journal_each(db, &rows, add_row, op, err);
+    if (!rc && !op->disabled)
+        jout_raw(&op->out, "disabled", (struct slice){NULL, 0});
+    if (!rc && op->id)
+        rc = add_lists(db, op, err);
+    return rc;
+}
+
+/* The part of the answer that only the engine knows, and the closing brace. */
+void op_user_live(struct op *op)
+{
+    if (op->port->live_json && op->id) {
+        jout_key(&op->out, "live");
+        op->port->live_json(op->port->app, op->id, &op->out);
+    } else {
+        jout_raw(&op->out, "live", (struct slice){NULL, 0});
+    }
+    jout_bool(&op->out, "daemon", op->port->live_json != NULL);
+    jout_close(&op->out, '}');
+    op_reply(op, ERR_OK);
+}
+
+void op_status(struct op *op)
+{
+    op->port->status_json(op->port->app, &op->out);
+    op_reply(op, ERR_OK);
+}
+
+void op_nodes(struct op *op)
+{
+    op->port->nodes_json(op->port->app, &op->out);
+    op_reply(op, ERR_OK);
+}
+
+void op_health(struct op *op)
+{
+    jout_open(&op->out, NULL, '{');
+    jout_text(&op->out, "status", "ok");
+    jout_close(&op->out, '}');
+    op_reply(op, ERR_OK);
+}

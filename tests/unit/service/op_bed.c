@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include "op_bed.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "service/settings_store.h"
+#include "store/db.h"
+#include "store/db_users.h"
+
+static const struct settings *get_settings(void *app)
+{
+    return &((struct bed *)app)->settings;
+}
+
+static int64_t get_now(void *app)
+{
+    (void)app;
+    return BED_NOW;
+}
+
+static const char *get_env_file(void *app)
+{
+    (void)app;
+    return "/etc/opt/pg-limiter/.env";
+}
+
+static void find_user(void *app, int64_t id, struct slice name, panel_user_fn fn, void *arg)
+{
+    struct bed *bed = app;
+    struct panel_user user = {.id = id ? id : 77, .name = name.n ? name : SLICE("found")};
+    struct err err = {0};
+
+    bed->asked++;
+    user.created_at_us = STAMP_NONE;
+    if (bed->mood == PANEL_KNOWS)
+        fn(arg, ERR_OK, NULL, &user);
+    else if (bed->mood == PANEL_SAYS_NO)
+        fn(arg, err_set(&err, ERR_NOT_FOUND, "no"), &err, NULL);
+    else
+        fn(arg, err_set(&err, ERR_UNREACHABLE, "down"), &err, NULL);
+}
+
+static void enable(void *app, const struct op_enable *what, op_enable_fn fn, void *arg)
+{
+    struct bed *bed = app;
+
+    bed->enabled_id = what->n ? what->ids[0] : 0;
+    bed->enabled_all = what->all;
+    bed->enabled_since = what->since_us;
+    bed->forgiven = what->forgive;
+    fn(arg, ERR_OK, NULL, SLICE("[{\"id\":12,\"result\":\"enabled\"}]"));
+}
+
+static void state_json(void *app, struct buf *out)
+{
+    (void)app;
+    buf_add_str(out, "{\"live\":true}");
+}
+
+static void live_json(void *app, int64_t id, struct buf *out)
+{
+    (void)app;
+    buf_addf(out, "{\"state\":\"clear\",\"of\":%lld}", (long long)id);
+}
+
+/* As the daemon: what changed in the database is read anew. */
+static void changed(void *app, unsigned what)
+{
+    struct bed *bed = app;
+    struct err err;
+
+    bed->changed |= what;
+    if (what & OP_CHANGED_SETTINGS)
+        assert_int_equal(settings_load(&bed->settings, bed->db, NULL, &err), ERR_OK);
+}
+
+int bed_setup(void **state)
+{
+    struct bed *bed = calloc(1, sizeof(*bed));
+    int fd;
+    struct db_user users[] = {{12, SLICE("alice"), STAMP_NONE}, {13, SLICE("12345"), STAMP_NONE}};
+    struct err err;
+
+    assert_non_null(bed);
+    snprintf(bed->path, sizeof(bed->path), "/tmp/pg-op-XXXXXX");
+    fd = mkstemp(bed->path);
+    assert_true(fd >= 0);
+    close(fd);
+    assert_int_equal(db_open_file(bed->path, &bed->db, &err), ERR_OK);
+    assert_int_equal(db_users_put(bed->db, users, 2, BED_NOW, &err), ERR_OK);
+    assert_int_equal(settings_init(&bed->settings), ERR_OK);
+    bed->port = (struct op_port){
+        .app = bed,
+        .submit = owner_submit_here,
+        .store = bed->db,
+        .settings = get_settings,
+        .now_us = get_now,
+        .env_file = get_env_file,
+        .find_user = find_user,
+        .enable = enable,
+        .changed = changed,
+        .status_json = state_json,
+        .nodes_json = state_json,
+        .live_json = live_json,
+    };
+    bed->mood = PANEL_SAYS_NO;
+    *state = bed;
+    return 0;
+}
+
+int bed_teardown(void **state)
+{
+    static const char *const tails[] = {"", "-wal", "-shm"};
+    struct bed *bed = *state;
+    char path[96];
+    size_t i;
+
+    db_close(bed->db);
+    for (i = 0; i < ARRAY_LEN(tails); i++) {
+        snprintf(path, sizeof(path), "%s%s", bed->path, tails[i]);
+        unlink(path);
+    }
+    settings_release(&bed->settings);
+    json_decref(bed->json);
+    free(bed);
+    return 0;
+}
+
+static void take_reply(void *arg, int status, struct slice json)
+{
+    struct bed *bed = arg;
+
+    bed->replies++;
+    bed->status = status;
+    json_decref(bed->json);
+    bed->json = json_loadb(json.p, json.n, JSON_REJECT_DUPLICATES, NULL);
+    if (!bed->json)
+        fail_msg("no JSON: %.*s", (int)json.n, json.p);
+}
+
+/* Makes a request ("PUT /path?query") and returns its status. */
+int bed_ask(struct bed *bed, const char *what, const char *body)
+{
+    struct op_request req = {.who = SLICE("cli"), .body = slice_of(body)};
+    struct slice rest = slice_of(what), path;
+    int before = bed->replies;
+
+    assert_int_equal(op_method_parse(slice_cut(&rest, ' '), &req.method), ERR_OK);
+    path = slice_cut(&rest, '?');
+    req.path = path;
+    req.query = rest;
+    op_call(&bed->port, &req, take_reply, bed);
+    assert_int_equal(bed->replies, before + 1);
+    return bed->status;
+}
+
+const char *bed_text(struct bed *bed, const char *key)
+{
+    const char *s = json_string_value(json_object_get(bed->json, key));
+
+    return s ? s : "";
+}
+
+int64_t bed_number(struct bed *bed, const char *key)
+{
+    return json_integer_value(json_object_get(bed->json, key));
+}
+
+bool bed_yes(struct bed *bed, const char *key)
+{
+    return json_is_true(json_object_get(bed->json, key));
+}
+
+json_t *bed_first(struct bed *bed)
+{
+    return json_array_get(json_object_get(bed->json, "data"), 0);
+}
+
+const char *bed_member(json_t *row, const char *key)
+{
+    const char *s = json_string_value(json_object_get(row, key));
+
+    return s ? s : "";
+}
