@@ -23,6 +23,7 @@ enum {
     LIMIT_HTTP_HOSTS = 64,           /* different servers one HTTP client talks to */
     LIMIT_HTTP_ERROR = 16 << 10,     /* body kept of a stream that did not open */
     LIMIT_ONLINE = 65536,            /* addresses of one online list */
+    LIMIT_USERS = 4000000,           /* users of one list */
     LIMIT_PANEL_QUEUE = 4096,        /* look-ups, or online readings, waiting for their turn */
     LIMIT_SETTING_VALUE = 8192,      /* longest text of one setting */
     LIMIT_ENV_FILE = 1 << 20,        /* largest .env file */

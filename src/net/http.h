@@ -108,6 +108,12 @@ int http_stream(struct http *http, const struct http_stream_opts *opts, void *ar
 /* Drops a call whose last callback has not been made: none is made any more. */
 void http_cancel(struct http_call *call);
 
+/*
+ * Reads now what has already come for a stream, also while its socket rests: before closing one that
+ * still works. on_data may be called inside; not to be called from a callback of a stream.
+ */
+void http_stream_drain(struct http_call *call);
+
 /* The certificate of the last handshake; known is false before the first. */
 const struct http_peer *http_peer(const struct http *http);
 /* Checks a list of pins: "sha256//" and 44 characters of base64, split by ';'. ERR_INVALID. */

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 #include "base/limits.h"
-#include "base/log.h"
+#include "base/num.h"
 #include "base/banned.h"
 
 enum { RETRY_AFTER_US = 5000000 }; /* least time between two look-ups of one name */
@@ -22,14 +22,14 @@ struct lookup {
     struct lookup *next;
 };
 
-static int split_url(struct http *http, const char *url, char **ret_host, long *ret_port)
+static int split_url(const char *url, char **ret_host, long *ret_port)
 {
     CURLU *u = curl_url();
     char *host = NULL, *port = NULL;
+    int64_t number = 0;
     int rc = ERR_INVALID;
     size_t n;
 
-    (void)http;
     if (!u)
         return ERR_NOMEM;
     if (curl_url_set(u, CURLUPART_URL, url, CURLU_NON_SUPPORT_SCHEME) == CURLUE_OK &&
@@ -41,8 +41,10 @@ static int split_url(struct http *http, const char *url, char **ret_host, long *
             host[n - 2] = '\0';
         }
         *ret_host = strdup(host);
-        *ret_port = strtol(port, NULL, 10);
-        rc = *ret_host ? ERR_OK : ERR_NOMEM;
+        rc = !*ret_host ? ERR_NOMEM : num_int(slice_of(port), 1, 65535, &number);
+        *ret_port = (long)number;
+        if (rc)
+            free(*ret_host);
     }
     curl_free(host);
     curl_free(port);
@@ -59,7 +61,7 @@ int http_host_find(struct http *http, const char *url, struct http_host **ret_ho
     long port;
     int rc;
 
-    rc = split_url(http, http->proxy ? http->proxy : url, &name, &port);
+    rc = split_url(http->proxy ? http->proxy : url, &name, &port);
     if (rc)
         return rc;
     for (h = http->hosts; h; h = h->next, n++) {

@@ -136,6 +136,17 @@ void http_sock_touch(struct http_call *call)
     call->http->touched = call;
 }
 
+void http_stream_drain(struct http_call *call)
+{
+    struct http_sock *s = call->sock;
+
+    if (call->stage != CALL_RUNNING || !s)
+        return;
+    rest_remove(s);
+    loop_fd_want(s->event, s->want);
+    act(s, LOOP_READ);
+}
+
 static void on_rest_over(void *arg)
 {
     struct http *http = arg;

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/num.h"
 #include "base/banned.h"
 
 struct deferred {
@@ -100,10 +101,9 @@ static void init_scale(struct loop *loop)
     loop->real_mono0_us = clock_us(CLOCK_MONOTONIC);
     loop->real_wall0_us = clock_us(CLOCK_REALTIME);
 #ifdef PG_TEST_CLOCK
-    const char *text = getenv("PG_TIME_SCALE");
-    double scale = text ? strtod(text, NULL) : 1;
+    double scale;
 
-    if (scale >= 0.01 && scale <= 100000)
+    if (num_real(slice_of(getenv("PG_TIME_SCALE")), 0.01, 100000, &scale) == ERR_OK)
         loop->scale = scale;
 #endif
 }

@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include "panel/act.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "net/http.h"
+#include "panel/puser.h"
+#include "base/banned.h"
+
+enum { ACT_TRIES = 3 };
+
+enum act_kind { ACT_READ, ACT_DISABLE, ACT_ENABLE, ACT_GROUPS };
+/* How the user is addressed, newest first. */
+enum act_form { FORM_TOGGLE, FORM_ID, FORM_NAME };
+enum act_stage {
+    STAGE_DO,
+    STAGE_VERIFY,  /* the change was answered 200 without a user: look what he is now */
+    STAGE_CONFIRM, /* the panel said that he is missing: ask again */
+};
+
+struct act {
+    struct act *prev, *next;
+    struct acts *acts;
+    enum act_kind kind;
+    enum act_form form;
+    enum act_stage stage;
+    int64_t id;
+    int64_t groups[PANEL_GROUPS_MAX];
+    size_t n_groups;
+    struct call *call;
+    struct loop_timer *timer; /* tells a failure of the beginning later */
+    struct err first;         /* what is being confirmed */
+    struct err failed;
+    panel_user_fn fn;
+    void *arg;
+};
+
+static void ask(struct act *act);
+
+static void act_free(struct act *act)
+{
+    if (act->prev)
+        act->prev->next = act->next;
+    else if (act->acts->list == act)
+        act->acts->list = act->next;
+    if (act->next)
+        act->next->prev = act->prev;
+    call_cancel(act->call);
+    loop_timer_free(act->timer);
+    free(act);
+}
+
+static void finish(struct act *act, int rc, const struct err *err, const struct panel_user *user)
+{
+    panel_user_fn fn = act->fn;
+    void *arg = act->arg;
+    struct err copy = *err;
+
+    act_free(act);
+    fn(arg, rc, &copy, user);
+}
+
+static void on_timer(void *arg)
+{
+    struct act *act = arg;
+
+    finish(act, act->failed.code, &act->failed, NULL);
+}
+
+static void fail_later(struct act *act, int rc, const char *why)
+{
+    err_set(&act->failed, rc, "user %lld: %s", (long long)act->id, why);
+    loop_timer_set_real(act->timer, 0);
+}
+
+static bool has_group(const struct panel_user *user, int64_t group)
+{
+    size_t i;
+
+    for (i = 0; i < user->n_groups; i++)
+        if (user->groups[i] == group)
+            return true;
+    return false;
+}
+
+/* Whether the user is now what was asked for; the panel's 200 alone is not proof. */
+static bool took_effect(const struct act *act, const struct panel_user *user)
+{
+    size_t i;
+
+    if (act->kind == ACT_DISABLE)
+        return user->status == PANEL_STATUS_DISABLED;
+    if (act->kind == ACT_ENABLE)
+        return user->status != PANEL_STATUS_DISABLED;
+    if (act->kind == ACT_GROUPS) {
+        for (i = 0; i < act->n_groups; i++)
+            if (!has_group(user, act->groups[i]))
+                return false;
+        return user->n_groups <= act->n_groups && !user->groups_cut;
+    }
+    return true;
+}
+
+static void take_user(struct act *act, struct buf *body)
+{
+    struct puser_doc d = {0};
+    struct err err = {0};
+    int rc = puser_parse(buf_slice(body), &d, &err);
+
+    if (rc && act->stage == STAGE_DO && act->kind != ACT_READ) {
+        act->stage = STAGE_VERIFY;
+        if (act->form == FORM_TOGGLE)
+            act->form = FORM_ID;
+        ask(act);
+        return;
+    }
+    if (!rc && d.user.id != act->id)
+        rc = err_set(&err, act->form == FORM_NAME ? ERR_REFUSED : ERR_PROTOCOL,
+                     act->form == FORM_NAME ? "his name belongs to user %lld now"
+                                            : "the panel answered with user %lld",
+                     (long long)d.user.id);
+    if (!rc && act->stage == STAGE_CONFIRM && act->kind != ACT_READ)
+        rc = err_set(&err, ERR_REFUSED, "he is there, but: %.400s", act->first.text);
+    else if (!rc && !took_effect(act, &d.user))
+        rc = err_set(&err, ERR_REFUSED, "the panel accepted the change and did not make it: he is %.*s",
+                     (int)(d.user.status_text.n > 40 ? 40 : d.user.status_text.n), d.user.status_text.p);
+    if (rc) {
+        err_prefix(&err, "user %lld", (long long)act->id);
+        finish(act, rc, &err, NULL);
+    } else {
+        /* The body and the document live until the callback is back. */
+        finish(act, ERR_OK, &err, &d.user);
+    }
+    puser_release(&d);
+}
+
+static void missing(struct act *act, const struct call_result *r)
+{
+    struct err err = *r->err;
+
+    if (r->missing != MISSING_USER) {
+        err.code = ERR_REFUSED;
+        finish(act, ERR_REFUSED, &err, NULL);
+        return;
+    }
+    if (act->stage != STAGE_CONFIRM) {
+        act->stage = STAGE_CONFIRM;
+        act->first = err;
+        if (act->form == FORM_TOGGLE)
+            act->form = FORM_ID;
+        ask(act);
+        return;
+    }
+    if (act->form == FORM_NAME)
+        err_set(&err, ERR_REFUSED, "user %lld is not found under his last known name",
+                (long long)act->id);
+    finish(act, err.code, &err, NULL);
+}
+
+static void on_answer(void *arg, const struct call_result *r)
+{
+    struct act *act = arg;
+    struct acts *acts = act->acts;
+    bool route = (r->status == 404 && r->missing == MISSING_ROUTE) || r->status == 405;
+    struct buf kept;
+
+    act->call = NULL;
+    if (!r->rc) {
+        kept = *r->body;
+        buf_init(r->body, r->body->max);
+        take_user(act, &kept);
+        buf_release(&kept);
+        return;
+    }
+    if (route || r->status == 403 || r->status == 422)
+        acts->on_odd(acts->arg);
+    if (route && act->form != FORM_NAME) {
+        act->form++;
+        ask(act);
+    } else if (r->status == 404) {
+        missing(act, r);
+    } else {
+        finish(act, r->rc, r->err, NULL);
+    }
+}
+
+static void make_body(const struct act *act, struct buf *b)
+{
+    size_t i;
+
+    if (act->kind == ACT_GROUPS) {
+        buf_add_str(b, "{\"group_ids\":[");
+        for (i = 0; i < act->n_groups; i++)
+            buf_addf(b, i ? ",%lld" : "%lld", (long long)act->groups[i]);
+        buf_add_str(b, "]}");
+    } else if (act->form == FORM_TOGGLE) {
+        buf_addf(b, "{\"disabled\":%s}", act->kind == ACT_DISABLE ? "true" : "false");
+    } else {
+        buf_addf(b, "{\"status\":\"%s\"}", act->kind == ACT_DISABLE ? "disabled" : "active");
+    }
+}
+
+static int make_path(const struct act *act, struct buf *b)
+{
+    struct slice name;
+
+    if (act->form != FORM_NAME) {
+        buf_addf(b, "/api/user/by-id/%lld%s", (long long)act->id,
+                 act->form == FORM_TOGGLE ? "/disabled" : "");
+    } else {
+        if (!act->acts->name_of || !act->acts->name_of(act->acts->arg, act->id, &name))
+            return ERR_REFUSED;
+        buf_add_str(b, "/api/user/");
+        http_add_escaped(b, name);
+    }
+    return b->failed ? ERR_TOO_BIG : ERR_OK;
+}
+
+static void ask(struct act *act)
+{
+    static const char *const names[] = {"read", "disable", "enable", "set the groups of"};
+    bool reads = act->kind == ACT_READ || act->stage != STAGE_DO;
+    struct call_opts opts = {.method = reads ? "GET" : "PUT", .tries = ACT_TRIES};
+    struct buf path, body;
+    char what[64];
+    int rc;
+
+    buf_init(&path, 1024);
+    buf_init(&body, 4096);
+    snprintf(what, sizeof(what), "%s user %lld", names[reads ? ACT_READ : act->kind],
+             (long long)act->id);
+    opts.what = what;
+    if (!reads)
+        make_body(act, &body);
+    opts.body = buf_slice(&body);
+    rc = make_path(act, &path);
+    opts.path = buf_str(&path);
+    if (rc == ERR_REFUSED)
+        fail_later(act, rc, "this panel finds users by name only (before 3.1), and his is not known");
+    else if (rc || (rc = call_start(act->acts->calls, &opts, on_answer, act, &act->call)) != ERR_OK)
+        fail_later(act, rc, err_name(rc));
+    buf_release(&path);
+    buf_release(&body);
+}
+
+static void begin(struct acts *acts, enum act_kind kind, int64_t id, const int64_t *groups, size_t n,
+                  panel_user_fn fn, void *arg)
+{
+    struct act *act = calloc(1, sizeof(*act));
+    struct err err;
+
+    if (!act || loop_timer_new(acts->calls->loop, on_timer, act, &act->timer) != ERR_OK) {
+        free(act);
+        /* The one case that is told at once: there is no memory to tell it later. */
+        err_set(&err, ERR_NOMEM, "out of memory");
+        fn(arg, ERR_NOMEM, &err, NULL);
+        return;
+    }
+    act->acts = acts;
+    act->kind = kind;
+    act->id = id;
+    act->fn = fn;
+    act->arg = arg;
+    act->next = acts->list;
+    if (act->next)
+        act->next->prev = act;
+    acts->list = act;
+    if (id < 1) {
+        fail_later(act, ERR_INVALID, "no such id");
+        return;
+    }
+    if (kind == ACT_GROUPS && (n == 0 || n > PANEL_GROUPS_MAX)) {
+        fail_later(act, ERR_INVALID, n ? "too many groups" : "an empty list of groups would remove all");
+        return;
+    }
+    if (n)
+        memcpy(act->groups, groups, n * sizeof(*groups));
+    act->n_groups = n;
+    act->form = FORM_NAME;
+    if (pversion_from(acts->version, 3, 1))
+        act->form = FORM_ID;
+    if ((kind == ACT_DISABLE || kind == ACT_ENABLE) && pversion_from(acts->version, 5, 0))
+        act->form = FORM_TOGGLE;
+    ask(act);
+}
+
+void act_read(struct acts *a, int64_t id, panel_user_fn fn, void *arg)
+{
+    begin(a, ACT_READ, id, NULL, 0, fn, arg);
+}
+
+void act_set_disabled(struct acts *a, int64_t id, bool disabled, panel_user_fn fn, void *arg)
+{
+    begin(a, disabled ? ACT_DISABLE : ACT_ENABLE, id, NULL, 0, fn, arg);
+}
+
+void act_set_groups(struct acts *a, int64_t id, const int64_t *groups, size_t n, panel_user_fn fn,
+                    void *arg)
+{
+    begin(a, ACT_GROUPS, id, groups, n, fn, arg);
+}
+
+void acts_close(struct acts *a)
+{
+    struct err err;
+
+    err_set(&err, ERR_CANCELLED, "%s", err_name(ERR_CANCELLED));
+    while (a->list)
+        finish(a->list, ERR_CANCELLED, &err, NULL);
+}
