@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#ifndef API_SERVER_H
+#define API_SERVER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/attr.h"
+#include "base/err.h"
+#include "net/loop.h"
+#include "service/op.h"
+
+/*
+ * An HTTP/1.1 server on the loop (libmicrohttpd) that turns every request into an op_call: the control
+ * socket, and later REST over TCP. libmicrohttpd is lenient, so requests that are ambiguous are refused
+ * here before anything else is looked at: two headers of one name, blanks in a header name, a length
+ * beside chunks, %00 in the path. A connection that does not bring a whole request in time is shut
+ * down, however slowly it goes on sending.
+ */
+struct server;
+
+struct server_opts {
+    int listen_fd;  /* a listening socket; closed by the server, also when server_new fails */
+    bool need_host; /* a request without exactly one Host is refused; false on the control socket */
+    const char *who;      /* for the audit log: "cli" */
+    unsigned connections; /* most at a time */
+    int64_t deadline_us;  /* for a whole request, and for the pause between two */
+};
+
+/* Starts serving on the loop. port must outlive the server. ERR_IO, ERR_NOMEM. */
+int server_new(struct loop *loop, const struct server_opts *opts, const struct op_port *port,
+               struct server **ret_server, struct err *err) MUST_CHECK;
+/*
+ * Stops: requests still waiting for their operation are answered 503, all connections are closed. An
+ * operation that ends later is dropped. NULL is allowed.
+ */
+void server_free(struct server *s);
+
+#endif
