@@ -162,7 +162,8 @@ static int talk(struct bed *bed, const char *text)
     assert_true(read_answer(bed, fd, 3000));
     close(fd);
     if (strncmp(bed->answer, "HTTP/1.1 ", 9) == 0)
-        status = (int)strtol(bed->answer + 9, NULL, 10);
+        status =
+            (bed->answer[9] - '0') * 100 + (bed->answer[10] - '0') * 10 + bed->answer[11] - '0';
     return status;
 }
 
