@@ -14,8 +14,9 @@ static bool holds_detour(struct slice s)
 {
     size_t i;
 
-    for (i = 0; i + 1 < s.n; i++)
-        if (s.p[i] == ' ' && s.p[i + 1] == '[')
+    /* At the start, too: the blank before it is the mark's own, or was trimmed. */
+    for (i = 0; i < s.n; i++)
+        if (s.p[i] == '[' && (i == 0 || s.p[i - 1] == ' '))
             return memchr(s.p + i, ']', s.n - i) != NULL;
     return false;
 }

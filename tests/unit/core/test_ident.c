@@ -40,6 +40,8 @@ static const struct form {
     /* What follows the real email is never a detour: the words stood in the destination. */
     {"12 [IN -> OUT]", -1, NULL},
     {"12.a [b] [IN -> OUT]", -1, NULL},
+    {"[IN -> OUT]", -1, NULL},
+    {" [IN -> OUT]", -1, NULL},
     {"12.alice [open", 12, "alice [open"},
     {"12.al[i]ce", 12, "al[i]ce"},
 };
