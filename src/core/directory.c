@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 #include "core/directory.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 
 #include "base/err.h"
@@ -36,10 +37,15 @@ static uint32_t id_slot(const struct directory *d, int64_t id)
     return i;
 }
 
-/* The slot of name in by_name, as id_slot. Of two rows with one name the index knows the later one. */
+static uint32_t name_home(const struct directory *d, struct slice name)
+{
+    return (uint32_t)hash_bytes(&d->key, name.p, name.n) & (d->slots - 1);
+}
+
+/* The slot of name in by_name, as id_slot. A row without name is not in it. */
 static uint32_t name_slot(const struct directory *d, struct slice name)
 {
-    uint32_t i = (uint32_t)hash_bytes(&d->key, name.p, name.n) & (d->slots - 1);
+    uint32_t i = name_home(d, name);
 
     while (d->by_name[i] && !slice_eq(row_name(d, d->by_name[i] - 1), name))
         i = (i + 1) & (d->slots - 1);
@@ -63,9 +69,42 @@ static int reindex(struct directory *d, uint32_t slots)
     d->slots = slots;
     for (row = 0; row < d->n; row++) {
         d->by_id[id_slot(d, d->rows[row].id)] = row + 1;
-        d->by_name[name_slot(d, row_name(d, row))] = row + 1;
+        if (d->rows[row].len)
+            d->by_name[name_slot(d, row_name(d, row))] = row + 1;
     }
     return ERR_OK;
+}
+
+/* Takes a row's name away and closes the gap in by_name, so that probe runs stay whole. */
+static void unname(struct directory *d, uint32_t row)
+{
+    uint32_t mask = d->slots - 1, hole, i, home;
+
+    if (d->rows[row].len == 0)
+        return;
+    hole = name_slot(d, row_name(d, row));
+    for (i = (hole + 1) & mask; d->by_name[i]; i = (i + 1) & mask) {
+        home = name_home(d, row_name(d, d->by_name[i] - 1));
+        /* Only an entry whose way from home leads over the hole may move into it. */
+        if (((i - home) & mask) >= ((i - hole) & mask)) {
+            d->by_name[hole] = d->by_name[i];
+            hole = i;
+        }
+    }
+    d->by_name[hole] = 0;
+    d->rows[row].len = 0;
+}
+
+/* Gives the row its name, stored at off. The panel knows a name once: who bore it has another now. */
+static void take_name(struct directory *d, uint32_t row, struct slice name, uint32_t off)
+{
+    uint32_t bearer = d->by_name[name_slot(d, name)];
+
+    if (bearer)
+        unname(d, bearer - 1);
+    d->rows[row].off = off;
+    d->rows[row].len = (uint32_t)name.n;
+    d->by_name[name_slot(d, name)] = row + 1;
 }
 
 static int store_name(struct directory *d, struct slice name, uint32_t *ret_off)
@@ -93,17 +132,18 @@ static int store_name(struct directory *d, struct slice name, uint32_t *ret_off)
 static int rename_row(struct directory *d, uint32_t row, struct slice name)
 {
     uint32_t off = d->rows[row].off;
-    int rc;
+    bool fits = name.n <= d->rows[row].len;
 
-    if (name.n > d->rows[row].len) {
-        rc = store_name(d, name, &off);
+    if (!fits) {
+        int rc = store_name(d, name, &off);
+
         if (rc)
             return rc;
-    } else {
-        memcpy(d->names + off, name.p, name.n);
     }
-    d->rows[row].off = off;
-    d->rows[row].len = (uint32_t)name.n;
+    unname(d, row);
+    if (fits)
+        memcpy(d->names + off, name.p, name.n);
+    take_name(d, row, name, off);
     return ERR_OK;
 }
 
@@ -131,10 +171,10 @@ static int add_row(struct directory *d, int64_t id, struct slice name)
     rc = store_name(d, name, &off);
     if (rc)
         return rc;
-    d->rows[d->n] = (struct directory_row){id, off, (uint32_t)name.n};
+    d->rows[d->n] = (struct directory_row){.id = id};
+    take_name(d, d->n, name, off);
     d->n++;
     d->by_id[id_slot(d, id)] = d->n;
-    d->by_name[name_slot(d, name)] = d->n;
     return ERR_OK;
 }
 
@@ -149,16 +189,7 @@ int directory_put(struct directory *d, int64_t id, struct slice name)
         return ERR_TOO_BIG;
     if (at && slice_eq(row_name(d, at - 1), name))
         return 0;
-    if (!at) {
-        rc = add_row(d, id, name);
-        return rc ? rc : 1;
-    }
-    rc = rename_row(d, at - 1, name);
-    if (rc)
-        return rc;
-    /* The old slot now holds a row of another name in the middle of a probe run: lay all anew. Names
-     * change a few times a day at most. */
-    rc = reindex(d, d->slots);
+    rc = at ? rename_row(d, at - 1, name) : add_row(d, id, name);
     return rc ? rc : 1;
 }
 
@@ -166,7 +197,7 @@ struct slice directory_name(const struct directory *d, int64_t id)
 {
     uint32_t at = d->slots ? d->by_id[id_slot(d, id)] : 0;
 
-    return at ? row_name(d, at - 1) : (struct slice){NULL, 0};
+    return at && d->rows[at - 1].len ? row_name(d, at - 1) : (struct slice){NULL, 0};
 }
 
 int64_t directory_id(const struct directory *d, struct slice name)

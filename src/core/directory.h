@@ -15,7 +15,7 @@
 struct directory_row {
     int64_t id;
     uint32_t off;
-    uint32_t len;
+    uint32_t len; /* 0: the name it had is another user's now */
 };
 
 struct directory {
@@ -33,7 +33,8 @@ void directory_init(struct directory *d, struct hash_key key);
 /* Frees all; empty and usable afterwards. */
 void directory_release(struct directory *d);
 /*
- * Tells the name of an id; a former name is replaced. 1 when something changed, 0 when not, ERR_NOMEM,
+ * Tells the name of an id; a former name is replaced, and another id that bore this one has none from
+ * then on: the panel knows each name once. O(1). 1 when something changed, 0 when not, ERR_NOMEM,
  * ERR_INVALID (id below 1, empty name), ERR_TOO_BIG (name over LIMIT_EMAIL, or 2^31 users).
  */
 int directory_put(struct directory *d, int64_t id, struct slice name) MUST_CHECK;

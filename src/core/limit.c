@@ -118,11 +118,12 @@ int limits_of(const struct limits *l, int64_t id, int general, enum limit_source
 {
     uint32_t v = imap_get(&l->by_id, id);
 
-    if (v == MAP_FREE && l->by_name.n) {
+    if (v != EXCEPTED && l->by_name.n) {
         struct slice name = directory_name(&l->dir, id);
         void *index = name.n ? smap_get(&l->by_name, name) : NULL;
 
-        if (index)
+        /* What was entered by id is the later word, but an exception is never overruled. */
+        if (index && (v == MAP_FREE || l->named[(uintptr_t)index - 1] == EXCEPTED))
             v = l->named[(uintptr_t)index - 1];
     }
     if (v == MAP_FREE) {
