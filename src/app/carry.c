@@ -1,0 +1,569 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "app/daemon.h"
+#include "base/log.h"
+#include "base/stamp.h"
+#include "store/db_events.h"
+#include "store/db_nodes.h"
+#include "store/db_settings.h"
+#include "store/db_violations.h"
+#include "base/banned.h"
+
+/* Decisions into deeds: the panel through the journal, the database, the log. */
+
+enum { VERIFY_MS = 700 }; /* how long a verdict waits for the online list under verify_online=auto */
+
+/* A verdict whose turn has not come. */
+struct waiting {
+    int64_t id;
+    struct decision decision;
+};
+
+/* One reading of the online list for a verdict; lives until the panel has answered. */
+struct check {
+    struct check *next;
+    struct carry *carry;
+    int64_t id;
+    bool ended; /* the verdict did not wait any longer */
+    struct loop_timer *timer;
+};
+
+struct carry {
+    struct daemon *d;
+    struct waiting *waiting;
+    size_t n, cap;
+    struct check *checks;
+};
+
+struct carry *carry_new(struct daemon *d)
+{
+    struct carry *c = calloc(1, sizeof(*c));
+
+    if (c)
+        c->d = d;
+    return c;
+}
+
+static void check_free(struct check *k)
+{
+    struct check **at = &k->carry->checks;
+
+    while (*at && *at != k)
+        at = &(*at)->next;
+    if (*at)
+        *at = k->next;
+    loop_timer_free(k->timer);
+    free(k);
+}
+
+void carry_free(struct carry *c)
+{
+    size_t i;
+
+    if (!c)
+        return;
+    while (c->checks)
+        check_free(c->checks);
+    for (i = 0; i < c->n; i++)
+        decision_release(&c->waiting[i].decision);
+    free(c->waiting);
+    free(c);
+}
+
+/* ---- names and jobs ---- */
+
+/* The user's name for people: "alice", or "id:12" when the panel has not told it. */
+static struct slice name_of(const struct daemon *d, int64_t id, char *scratch, size_t n)
+{
+    struct slice name = limits_name(engine_limits(d->engine), id);
+
+    if (name.n)
+        return name;
+    snprintf(scratch, n, "id:%lld", (long long)id);
+    return slice_of(scratch);
+}
+
+struct event_job {
+    int64_t at_us, user_id;
+    const char *kind;
+    char name[LIMIT_USER_NAME + 1];
+    char what[256];
+};
+
+static int write_event(struct db *db, void *arg, struct err *err)
+{
+    const struct event_job *j = arg;
+    struct db_event ev = {.at_us = j->at_us,
+                          .kind = slice_of(j->kind),
+                          .user_id = j->user_id,
+                          .who = SLICE("pg-limiter"),
+                          .what = slice_of(j->what)};
+
+    if (j->user_id)
+        ev.name = slice_of(j->name);
+    return db_events_add(db, &ev, NULL, err);
+}
+
+static void free_done(void *arg, int rc, const struct err *err)
+{
+    if (rc && rc != ERR_CANCELLED)
+        log_warning("store", "not written: %s", err->text);
+    free(arg);
+}
+
+static void event(struct daemon *d, const char *kind, int64_t user_id, struct slice name, const char *what)
+{
+    struct event_job *j = calloc(1, sizeof(*j));
+
+    if (!j)
+        return;
+    j->at_us = daemon_now(d);
+    j->kind = kind;
+    j->user_id = user_id;
+    snprintf(j->name, sizeof(j->name), "%.*s", (int)name.n, name.p ? name.p : "");
+    snprintf(j->what, sizeof(j->what), "%s", what);
+    if (owner_submit(d->owner, OWNER_WRITE, write_event, free_done, j))
+        free(j);
+}
+
+/* ---- verdicts ---- */
+
+struct violation_job {
+    struct db_violation row;
+    char name[LIMIT_USER_NAME + 1];
+    char action[48];
+    struct buf evidence;
+};
+
+static int write_violation(struct db *db, void *arg, struct err *err)
+{
+    struct violation_job *j = arg;
+
+    return db_violations_add(db, &j->row, &j->row.id, err);
+}
+
+static void violation_done(void *arg, int rc, const struct err *err)
+{
+    struct violation_job *j = arg;
+
+    if (rc && rc != ERR_CANCELLED)
+        log_warning("store", "verdict on %s not kept: %s", j->name, err->text);
+    buf_release(&j->evidence);
+    free(j);
+}
+
+static void action_text(const struct decision *dec, char *out, size_t n)
+{
+    int64_t s = dec->for_us / STAMP_SECOND;
+
+    if (s == 0)
+        snprintf(out, n, "disable until enabled by hand");
+    else if (s % 3600 == 0)
+        snprintf(out, n, "disable %lldh", (long long)(s / 3600));
+    else if (s % 60 == 0)
+        snprintf(out, n, "disable %lldm", (long long)(s / 60));
+    else
+        snprintf(out, n, "disable %llds", (long long)s);
+}
+
+/* A verdict that is not carried out is kept all the same, as one of shadow mode. */
+static void keep_shadow(struct carry *c, const struct decision *dec, struct slice name)
+{
+    struct violation_job *j = calloc(1, sizeof(*j));
+
+    if (!j)
+        return;
+    snprintf(j->name, sizeof(j->name), "%.*s", (int)name.n, name.p);
+    action_text(dec, j->action, sizeof(j->action));
+    buf_init(&j->evidence, LIMIT_EVIDENCE);
+    evidence_json(c->d, dec, &j->evidence);
+    j->row = (struct db_violation){.user_id = dec->id,
+                                   .name = slice_of(j->name),
+                                   .at_us = dec->at_us,
+                                   .shadow = true,
+                                   .outcome = DB_OUTCOME_SHADOW,
+                                   .action = slice_of(j->action),
+                                   .max_devices = dec->limit,
+                                   .devices = dec->devices,
+                                   .evidence = buf_slice(&j->evidence),
+                                   .forgiven_us = STAMP_NONE};
+    if (owner_submit(c->d->owner, OWNER_WRITE, write_violation, violation_done, j)) {
+        buf_release(&j->evidence);
+        free(j);
+    }
+}
+
+static void execute(struct carry *c, const struct decision *dec)
+{
+    struct daemon *d = c->d;
+    char scratch[32], action[48];
+    struct slice name = name_of(d, dec->id, scratch, sizeof(scratch));
+    struct err err = {0};
+    struct buf evidence;
+    struct enforce_case ec;
+
+    buf_init(&evidence, LIMIT_EVIDENCE);
+    evidence_json(d, dec, &evidence);
+    action_text(dec, action, sizeof(action));
+    ec = (struct enforce_case){.user_id = dec->id,
+                               .name = name,
+                               .verdict_us = dec->at_us,
+                               .duration_us = dec->for_us,
+                               .action = slice_of(action),
+                               .max_devices = dec->limit,
+                               .devices = dec->devices,
+                               .evidence = buf_slice(&evidence)};
+    if (enforce_punish(d->enforce, &ec, &err)) {
+        log_error("enforce", "%.*s is not disabled: %s", LOG_SLICE(name), err.text);
+        if (err.code != ERR_EXISTS)
+            engine_clear_user(d->engine, dec->id);
+    } else {
+        enforce_run(d->enforce);
+    }
+    buf_release(&evidence);
+}
+
+static void wait_turn(struct carry *c, struct decision *dec)
+{
+    if (c->n == c->cap) {
+        size_t cap = c->cap ? c->cap * 2 : 16;
+        struct waiting *p = realloc(c->waiting, cap * sizeof(*p));
+
+        if (!p) {
+            engine_clear_user(c->d->engine, dec->id);
+            return;
+        }
+        c->waiting = p;
+        c->cap = cap;
+    }
+    c->waiting[c->n++] = (struct waiting){dec->id, *dec};
+    dec->evidence = NULL;
+}
+
+static void take_turn(struct carry *c, int64_t id)
+{
+    size_t i;
+
+    for (i = 0; i < c->n && c->waiting[i].id != id; i++)
+        ;
+    if (i == c->n)
+        return;
+    execute(c, &c->waiting[i].decision);
+    decision_release(&c->waiting[i].decision);
+    memmove(&c->waiting[i], &c->waiting[i + 1], (c->n - i - 1) * sizeof(*c->waiting));
+    c->n--;
+}
+
+static void drop_waiting(struct carry *c)
+{
+    size_t i;
+
+    for (i = 0; i < c->n; i++)
+        decision_release(&c->waiting[i].decision);
+    c->n = 0;
+    enforce_drop_waiting(c->d->enforce);
+}
+
+static void on_punish(struct carry *c, struct decision *dec, struct slice name)
+{
+    struct daemon *d = c->d;
+    char action[48];
+
+    action_text(dec, action, sizeof(action));
+    switch (dec->applied) {
+    case APPLIED_NOW:
+        log_warning("verdict", "%.*s: %s: %s", LOG_SLICE(name), dec->why, action);
+        execute(c, dec);
+        return;
+    case APPLIED_QUEUED:
+        log_warning("verdict", "%.*s: %s: %s, waits for its turn", LOG_SLICE(name), dec->why, action);
+        wait_turn(c, dec);
+        return;
+    case APPLIED_SHADOW:
+    case APPLIED_PAUSED:
+        log_warning("verdict", "%.*s: %s: would %s (%s)", LOG_SLICE(name), dec->why, action,
+                    dec->applied == APPLIED_SHADOW ? "shadow mode" : "paused by the breaker");
+        event(d, "shadow_verdict", dec->id, name, dec->why);
+        keep_shadow(c, dec, name);
+        return;
+    }
+}
+
+/* ---- the online list ---- */
+
+static void check_end(struct check *k, bool answered)
+{
+    struct daemon *d = k->carry->d;
+
+    k->ended = true;
+    engine_verified(d->engine, k->id, answered, daemon_now(d));
+    carry_decisions(k->carry);
+    janitor_engine_due(d->janitor);
+}
+
+static void check_answer(void *arg, int rc, const struct err *err, struct online_list *list)
+{
+    struct check *k = arg;
+    struct daemon *d = k->carry->d;
+
+    if (rc == 0)
+        watch_online(d->watch, k->id, list);
+    else if (rc != ERR_CANCELLED)
+        log_debug("online", "id %lld: %s", (long long)k->id, err->text);
+    if (!k->ended && rc != ERR_CANCELLED)
+        check_end(k, rc == 0);
+    check_free(k);
+}
+
+static void check_late(void *arg)
+{
+    check_end(arg, false);
+}
+
+/* Reads the online list before a verdict; carry_free leaves what is under way to the panel's end. */
+static void verify(struct carry *c, int64_t id)
+{
+    struct daemon *d = c->d;
+    struct check *k = calloc(1, sizeof(*k));
+    bool require = d->policy.verify_online == VERIFY_REQUIRE;
+
+    if (k && !loop_timer_new(d->loop, check_late, k, &k->timer)) {
+        k->carry = c;
+        k->id = id;
+        k->next = c->checks;
+        c->checks = k;
+        if (!panel_online(d->panel, id, true, check_answer, k)) {
+            loop_timer_set_real(k->timer, (require ? 10000 : VERIFY_MS) * INT64_C(1000));
+            return;
+        }
+        check_free(k);
+    } else {
+        free(k);
+    }
+    engine_verified(d->engine, id, false, daemon_now(d));
+}
+
+/* ---- the other kinds ---- */
+
+struct shared_job {
+    char address[ADDR_TEXT];
+    int64_t since_us, until_us;
+};
+
+static int write_shared(struct db *db, void *arg, struct err *err)
+{
+    const struct shared_job *j = arg;
+    struct db_shared row = {slice_of(j->address), j->since_us, j->until_us};
+
+    return db_shared_put(db, &row, err);
+}
+
+static void on_shared(struct daemon *d, const struct decision *dec)
+{
+    struct shared_job *j = calloc(1, sizeof(*j));
+
+    if (!j)
+        return;
+    addr_text(dec->shared, j->address);
+    j->since_us = dec->at_us;
+    j->until_us = dec->shared_until_us;
+    log_info("verdict", "%s is a shared source: many users come from it; it adds no device", j->address);
+    if (owner_submit(d->owner, OWNER_WRITE, write_shared, free_done, j))
+        free(j);
+}
+
+struct flag_job {
+    const char *key, *value; /* value NULL: removed */
+};
+
+static int write_flag(struct db *db, void *arg, struct err *err)
+{
+    const struct flag_job *j = arg;
+
+    return j->value ? db_meta_put(db, j->key, slice_of(j->value), err) : db_meta_delete(db, j->key, err);
+}
+
+static void flag(struct daemon *d, const char *key, const char *value)
+{
+    struct flag_job *j = malloc(sizeof(*j));
+
+    if (!j)
+        return;
+    *j = (struct flag_job){key, value};
+    if (owner_submit(d->owner, OWNER_WRITE, write_flag, free_done, j))
+        free(j);
+}
+
+static void on_breaker(struct carry *c, const struct decision *dec)
+{
+    log_error("breaker", "%s; %d waiting dropped. Verdicts go on in shadow. Look at `pg-limiter status`; "
+              "`pg-limiter config set enforcement on` resumes, `pg-limiter disabled enable-all --since 5m "
+              "--forgive` undoes", dec->why, dec->dropped);
+    event(c->d, "breaker", 0, (struct slice){NULL, 0}, dec->why);
+    flag(c->d, "breaker_paused", "1");
+    drop_waiting(c);
+}
+
+void carry_resume(struct carry *c)
+{
+    struct daemon *d = c->d;
+
+    if (engine_paused(d->engine)) {
+        engine_resume(d->engine, daemon_now(d));
+        flag(d, "breaker_paused", NULL);
+        log_warning("breaker", "resumed by an operator");
+        event(d, "breaker", 0, (struct slice){NULL, 0}, "resumed by an operator");
+    }
+    if (d->hold) {
+        d->hold = false;
+        enforce_hold(d->enforce, false);
+        flag(d, "held", NULL);
+        log_warning("enforce", "the operator confirms the panel's users: enforcement goes on");
+    }
+}
+
+static void carry_one(struct carry *c, struct decision *dec)
+{
+    struct daemon *d = c->d;
+    char scratch[32];
+    struct slice name = name_of(d, dec->id, scratch, sizeof(scratch));
+
+    switch (dec->kind) {
+    case DECISION_MONITOR:
+        log_info("verdict", "%.*s: %s: watched for %lld s", LOG_SLICE(name), dec->why,
+                 (long long)(d->policy.monitoring_period_us / STAMP_SECOND));
+        return;
+    case DECISION_WARN:
+        log_warning("verdict", "%.*s: warning: %s", LOG_SLICE(name), dec->why);
+        event(d, "warning", dec->id, name, dec->why);
+        return;
+    case DECISION_ACQUIT:
+    case DECISION_UNKNOWN:
+        log_info("verdict", "%.*s: %s: %s", LOG_SLICE(name),
+                 dec->kind == DECISION_ACQUIT ? "no longer watched" : "case closed as unknown", dec->why);
+        if (dec->warned || dec->kind == DECISION_UNKNOWN)
+            event(d, decision_name(dec->kind), dec->id, name, dec->why);
+        return;
+    case DECISION_VERIFY:
+        verify(c, dec->id);
+        return;
+    case DECISION_PUNISH:
+        on_punish(c, dec, name);
+        return;
+    case DECISION_EXECUTE:
+        take_turn(c, dec->id);
+        return;
+    case DECISION_RESTORE:
+        /* A real one is the journal's business, which survives this process. */
+        if (dec->applied != APPLIED_NOW)
+            log_info("verdict", "%.*s: would be enabled now (shadow)", LOG_SLICE(name));
+        else
+            enforce_run(d->enforce);
+        return;
+    case DECISION_STILL_SEEN:
+        log_warning("verdict", "%.*s: %s", LOG_SLICE(name), dec->why);
+        event(d, "still_seen", dec->id, name, dec->why);
+        return;
+    case DECISION_SHARED:
+        on_shared(d, dec);
+        return;
+    case DECISION_BREAKER:
+        on_breaker(c, dec);
+        return;
+    case DECISION_KINDS:
+        return;
+    }
+}
+
+void carry_decisions(struct carry *c)
+{
+    struct decision dec;
+
+    while (engine_take(c->d->engine, &dec)) {
+        carry_one(c, &dec);
+        decision_release(&dec);
+    }
+}
+
+/* ---- the enforcement's news ---- */
+
+int carry_approve(void *daemon, const struct enforce_case *ec, const struct panel_user *user, struct err *why)
+{
+    struct daemon *d = daemon;
+    enum limit_source from;
+    int limit = limits_of(engine_limits(d->engine), user->id, d->policy.general_limit, &from);
+
+    if (d->policy.mode != MODE_ON)
+        return err_set(why, ERR_REFUSED, "enforcement is not on any more");
+    if (engine_paused(d->engine))
+        return err_set(why, ERR_REFUSED, "the breaker has paused enforcement");
+    if (from == LIMIT_FROM_EXCEPTION)
+        return err_set(why, ERR_REFUSED, "excepted meanwhile");
+    if (limit == 0 || ec->devices <= limit)
+        return err_set(why, ERR_REFUSED, "the limit is %d now", limit);
+    return ERR_OK;
+}
+
+static void on_restored(struct daemon *d, const struct enforce_event *ev)
+{
+    int64_t until_us = daemon_now(d) + d->policy.pardon_us;
+
+    log_info("enforce", "%.*s: enabled again%s: %s", LOG_SLICE(ev->name),
+             ev->why == ENFORCE_WHY_BY_HAND ? " by hand" : "", ev->text);
+    if (ev->why != ENFORCE_WHY_BY_HAND || engine_pardon(d->engine, ev->user_id, until_us))
+        engine_clear_user(d->engine, ev->user_id);
+}
+
+static void on_superseded(struct daemon *d, const struct enforce_event *ev)
+{
+    bool freed = ev->why == ENFORCE_WHY_ENABLED || ev->why == ENFORCE_WHY_GROUPS_CHANGED;
+
+    log_warning("enforce", "%.*s: left as he is: %s", LOG_SLICE(ev->name), ev->text);
+    if (!freed || engine_pardon(d->engine, ev->user_id, daemon_now(d) + d->policy.pardon_us))
+        engine_clear_user(d->engine, ev->user_id);
+}
+
+void carry_event(void *daemon, const struct enforce_event *ev)
+{
+    struct daemon *d = daemon;
+    char due[STAMP_TEXT];
+
+    switch (ev->kind) {
+    case ENFORCE_APPLIED:
+        log_warning("enforce", "%.*s: disabled%s; no new connections until %s", LOG_SLICE(ev->name),
+                    ev->by_group ? " by group" : "",
+                    ev->due_us == STAMP_NONE ? "enabled by hand" : stamp_iso(ev->due_us, due));
+        if (engine_set_punished(d->engine, ev->user_id, ev->due_us == STAMP_NONE ? 0 : ev->due_us,
+                                daemon_now(d)))
+            log_error("enforce", "out of memory");
+        break;
+    case ENFORCE_REFUSED:
+        log_warning("enforce", "%.*s: not disabled: %s", LOG_SLICE(ev->name), ev->text);
+        engine_clear_user(d->engine, ev->user_id);
+        break;
+    case ENFORCE_RESTORED:
+        on_restored(d, ev);
+        break;
+    case ENFORCE_SUPERSEDED:
+        on_superseded(d, ev);
+        break;
+    case ENFORCE_RESTORE_FAILING:
+        log_error("enforce", "%.*s: cannot be enabled yet (attempt %d): %s; it is tried for ever",
+                  LOG_SLICE(ev->name), ev->attempts, ev->text);
+        break;
+    case ENFORCE_STORE_FAILING:
+        log_error("store", "the journal cannot be written, so nobody is disabled: %s", ev->text);
+        break;
+    case ENFORCE_STORE_BACK:
+        log_warning("store", "the journal can be written again");
+        break;
+    case ENFORCE_RECOVERED:
+        d->recovered = true;
+        if (ev->attempts)
+            log_info("enforce", "%d punishments from before compared with the panel", ev->attempts);
+        break;
+    }
+}

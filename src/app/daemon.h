@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#ifndef APP_DAEMON_H
+#define APP_DAEMON_H
+
+/* The running daemon: what its parts share. Only src/app includes this; everything on the loop thread. */
+
+#include <limits.h>
+
+#include "api/server.h"
+#include "app/feed.h"
+#include "app/run.h"
+#include "base/map.h"
+#include "core/engine.h"
+#include "net/http.h"
+#include "net/loop.h"
+#include "net/worker.h"
+#include "panel/panel.h"
+#include "service/enforce.h"
+#include "service/env.h"
+#include "service/op.h"
+#include "service/settings.h"
+#include "store/owner.h"
+
+struct carry;  /* carry.c: decisions into deeds */
+struct people; /* people.c: who the panel's users are */
+struct watch;  /* watch.c: how well the nodes are seen */
+struct janitor;/* janitor.c: what has to be done now and then */
+
+struct daemon {
+    const struct run_opts *opts;
+    struct settings settings;
+    struct policy policy;
+    char env_file[PATH_MAX];
+
+    struct loop *loop;
+    struct worker *worker;
+    struct owner *owner;
+    struct hash_key key;
+    struct engine *engine;
+    struct history *history;
+    struct recorder *recorder;
+    struct feed *feed;
+    struct panel *panel;
+    struct enforce *enforce;
+    struct carry *carry;
+    struct people *people;
+    struct watch *watch;
+    struct janitor *janitor;
+    struct server *server;
+    struct op_port port;
+
+    int64_t started_us;
+    int64_t switched_us;  /* when `enforcement` was last set by an operator */
+    bool recovered;       /* the journal has been compared with the panel */
+    bool hold;            /* the panel's ids mean other people: nobody is touched */
+    bool stopping;
+};
+
+/* Microseconds since 1970 as read in this turn of the loop. */
+static inline int64_t daemon_now(const struct daemon *d)
+{
+    return loop_wall_us(d->loop);
+}
+
+/* ---- carry.c ---- */
+/* ERR_NOMEM through NULL. */
+struct carry *carry_new(struct daemon *d);
+void carry_free(struct carry *c);
+/* Takes every decision off the engine's queue and does what it asks for. After each feeding. */
+void carry_decisions(struct carry *c);
+/* The enforcement's news (enforce_opts.event and .approve, ctx = struct daemon). */
+void carry_event(void *daemon, const struct enforce_event *ev);
+int carry_approve(void *daemon, const struct enforce_case *c, const struct panel_user *user, struct err *why);
+/* An operator has set `enforcement` anew: what was paused or held goes on. */
+void carry_resume(struct carry *c);
+
+/* ---- rules.c ---- */
+/* Reads settings, limits, exceptions from the database and puts them in force; done by a job. */
+int rules_reload(struct daemon *d) MUST_CHECK;
+/* At the start, before the loop runs: the same on an open database, and what the engine is to remember. */
+int rules_load(struct daemon *d, struct db *db, struct err *err) MUST_CHECK;
+/* Puts d->settings in force everywhere. */
+void rules_apply(struct daemon *d);
+
+/* ---- evidence.c ---- */
+/* Appends the evidence of a decision as a JSON object, with the settings in force and the nodes' coverage. */
+void evidence_json(struct daemon *d, const struct decision *dec, struct buf *out);
+/* Appends the devices and pairs of an evidence as members of an open object. */
+void evidence_members(struct daemon *d, const struct evidence *ev, struct buf *out);
+
+/* ---- people.c ---- */
+struct people *people_new(struct daemon *d);
+void people_free(struct people *p);
+/* Lists all users of the panel now, unless a listing runs. */
+void people_sync(struct people *p);
+/* A line came for an id whose name is not known: asked one by one, at a bounded rate. */
+void people_unknown(struct people *p, int64_t id);
+/* When the last complete listing ended, 0 = never; how many users it had. */
+int64_t people_synced(const struct people *p, uint32_t *ret_users);
+
+/* ---- watch.c ---- */
+struct watch *watch_new(struct daemon *d);
+void watch_free(struct watch *w);
+/* A node was listed, changed or went (changes: enum panel_node_change). */
+void watch_node(struct watch *w, const struct panel_node *node, unsigned changes);
+/* Puts the scanner's address rules in force: settings and the nodes' own addresses. ERR as settings_scan_rules. */
+int watch_scan_rules(struct watch *w, struct err *err) MUST_CHECK;
+/* Looks for silent nodes; every 15 s. */
+void watch_look(struct watch *w);
+/* A reading of a user's online list: observations for the engine, signs of traffic for the watch. */
+void watch_online(struct watch *w, int64_t user_id, const struct online_list *list);
+/* The panel's name of a node, "node 3" when unknown; valid until the next call. */
+const char *watch_name(struct watch *w, int64_t node_id);
+
+/* ---- janitor.c ---- */
+struct janitor *janitor_new(struct daemon *d);
+void janitor_free(struct janitor *j);
+/* Sets the engine's timer anew after it was fed. */
+void janitor_engine_due(struct janitor *j);
+
+/* ---- config.c ---- */
+/*
+ * Reads .env, secrets.env and the environment into s (initialised, otherwise fresh), telling warnings and
+ * all mistakes. file: PATH_MAX bytes for the name of the .env read.
+ */
+int config_read(const struct run_opts *opts, struct settings *s, char *file, struct err *err) MUST_CHECK;
+/* SIGHUP: reads them again; what is wrong keeps the old values. */
+void config_reload(struct daemon *d);
+/* Tells in a few lines the settings that matter. */
+void config_tell(const struct daemon *d);
+
+/* ---- views.c ---- */
+/* The op_port's JSON builders; app is the struct daemon. */
+void views_status(void *app, struct buf *out);
+void views_nodes(void *app, struct buf *out);
+void views_user(void *app, int64_t id, struct buf *out);
+
+/* ---- ports.c ---- */
+/* Fills d->port. */
+void ports_init(struct daemon *d);
+
+#endif

@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include <stdlib.h>
+#include <string.h>
+
+#include "app/daemon.h"
+#include "base/log.h"
+#include "base/stamp.h"
+#include "store/db_limits.h"
+#include "store/db_settings.h"
+#include "store/db_users.h"
+#include "base/banned.h"
+
+/*
+ * Who the panel's users are: the listing at the start and every user_sync_hours, single ids that lines
+ * name before the listing does. Names go into the engine's directory at once and into the table users.
+ */
+
+static const int64_t ask_again_us = 600 * STAMP_SECOND; /* an id the panel did not know */
+static const int64_t list_again_us = 60 * STAMP_SECOND; /* after a listing that did not end well */
+enum { STRANGERS_MAX = 3, ASKED_MAX = 65536 };
+
+struct people {
+    struct daemon *d;
+    struct loop_timer *timer;
+    struct imap asked; /* id → unix minute of the question */
+    bool listing;
+    int64_t synced_us;
+    int64_t asked_us; /* when the running listing began */
+    uint32_t users;
+};
+
+static void sync_due(void *arg)
+{
+    people_sync(arg);
+}
+
+struct people *people_new(struct daemon *d)
+{
+    struct people *p = calloc(1, sizeof(*p));
+
+    if (!p)
+        return NULL;
+    p->d = d;
+    imap_init(&p->asked, d->key);
+    if (loop_timer_new(d->loop, sync_due, p, &p->timer)) {
+        people_free(p);
+        return NULL;
+    }
+    return p;
+}
+
+void people_free(struct people *p)
+{
+    if (!p)
+        return;
+    loop_timer_free(p->timer);
+    imap_release(&p->asked);
+    free(p);
+}
+
+int64_t people_synced(const struct people *p, uint32_t *ret_users)
+{
+    *ret_users = p->users;
+    return p->synced_us;
+}
+
+/* ---- into the database ---- */
+
+struct known {
+    int64_t id, created_us;
+    char name[LIMIT_USER_NAME + 1];
+};
+
+struct page {
+    struct daemon *d;
+    int64_t seen_us;
+    size_t n, strangers, resolved;
+    struct known users[];
+};
+
+static int write_page(struct db *db, void *arg, struct err *err)
+{
+    struct page *p = arg;
+    struct db_user *rows = calloc(p->n ? p->n : 1, sizeof(*rows));
+    size_t i;
+    int rc;
+
+    if (!rows)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    for (i = 0; i < p->n; i++)
+        rows[i] = (struct db_user){p->users[i].id, slice_of(p->users[i].name), p->users[i].created_us};
+    p->strangers = p->resolved = 0;
+    rc = db_users_strangers(db, rows, p->n, &p->strangers, err);
+    /* A rebuilt panel's users must not be written over those that our rows speak of. */
+    if (!rc && p->strangers > STRANGERS_MAX)
+        rc = db_meta_put(db, "held", SLICE("1"), err);
+    else if (!rc)
+        rc = db_users_put(db, rows, p->n, p->seen_us, err);
+    if (!rc)
+        rc = db_limits_resolve(db, &p->resolved, err);
+    free(rows);
+    return rc;
+}
+
+static void page_done(void *arg, int rc, const struct err *err)
+{
+    struct page *p = arg;
+    struct daemon *d = p->d;
+
+    if (rc && rc != ERR_CANCELLED)
+        log_warning("store", "names of %zu users not kept: %s", p->n, err->text);
+    if (rc == 0 && p->strangers > STRANGERS_MAX && !d->hold && !d->stopping) {
+        d->hold = true;
+        enforce_hold(d->enforce, true);
+        log_error("enforce", "%zu known ids now belong to users created at another time: was the panel "
+                  "rebuilt? Nobody is disabled or enabled until you say that these are the users: "
+                  "`pg-limiter config set enforcement on` (or shadow)", p->strangers);
+    }
+    if (rc == 0 && p->resolved && !d->stopping && rules_reload(d))
+        log_error("rules", "out of memory");
+    free(p);
+}
+
+static void keep(struct daemon *d, const struct panel_user *users, size_t n)
+{
+    struct page *p = calloc(1, sizeof(*p) + n * sizeof(p->users[0]));
+    size_t i;
+
+    if (!p)
+        return;
+    p->d = d;
+    p->seen_us = daemon_now(d);
+    for (i = 0; i < n; i++) {
+        struct known *k = &p->users[p->n];
+
+        if (users[i].name.n == 0 || users[i].name.n > LIMIT_USER_NAME)
+            continue;
+        k->id = users[i].id;
+        k->created_us = users[i].created_at_us;
+        memcpy(k->name, users[i].name.p, users[i].name.n);
+        p->n++;
+    }
+    if (owner_submit(d->owner, OWNER_WRITE, write_page, page_done, p))
+        free(p);
+}
+
+static void learn(struct daemon *d, const struct panel_user *u)
+{
+    int rc = limits_learn(engine_limits(d->engine), u->id, u->name);
+
+    if (rc == 1)
+        engine_limits_changed(d->engine);
+}
+
+/* ---- the listing ---- */
+
+static void on_page(void *arg, const struct panel_user *users, size_t n, bool full)
+{
+    struct people *p = arg;
+    size_t i;
+
+    for (i = 0; i < n; i++) {
+        learn(p->d, &users[i]);
+        if (full)
+            enforce_seen(p->d->enforce, &users[i], p->asked_us);
+    }
+    keep(p->d, users, n);
+}
+
+static void on_end(void *arg, int rc, const struct err *err, size_t n)
+{
+    struct people *p = arg;
+    struct daemon *d = p->d;
+
+    p->listing = false;
+    if (rc == ERR_CANCELLED)
+        return;
+    if (rc) {
+        log_warning("panel", "the list of users is incomplete, asked again in %d s: %s",
+                    (int)(list_again_us / STAMP_SECOND), err->text);
+        loop_timer_set(p->timer, list_again_us);
+        return;
+    }
+    if (p->synced_us == 0)
+        log_info("panel", "%zu users known", n);
+    else
+        log_debug("panel", "%zu users known", n);
+    p->synced_us = daemon_now(d);
+    p->users = (uint32_t)n;
+    loop_timer_set(p->timer, settings_int(&d->settings, SET_USER_SYNC_HOURS) * 3600 * STAMP_SECOND);
+}
+
+void people_sync(struct people *p)
+{
+    struct daemon *d = p->d;
+
+    if (p->listing || d->stopping)
+        return;
+    p->asked_us = daemon_now(d);
+    p->listing = panel_list_users(d->panel, true, on_page, on_end, p) == 0;
+    if (!p->listing)
+        loop_timer_set(p->timer, list_again_us);
+}
+
+/* ---- single ids ---- */
+
+static void on_user(void *arg, int rc, const struct err *err, const struct panel_user *user)
+{
+    struct people *p = arg;
+
+    if (rc == 0) {
+        learn(p->d, user);
+        keep(p->d, user, 1);
+    } else if (rc != ERR_CANCELLED) {
+        log_debug("panel", "a user whom lines name: %s", err->text);
+    }
+}
+
+void people_unknown(struct people *p, int64_t id)
+{
+    struct daemon *d = p->d;
+    uint32_t minute = (uint32_t)(daemon_now(d) / (60 * STAMP_SECOND));
+    uint32_t asked = imap_get(&p->asked, id);
+
+    /* While the first listing runs, it tells the names. */
+    if (p->synced_us == 0 && p->listing)
+        return;
+    if (asked != MAP_FREE && minute - asked < ask_again_us / (60 * STAMP_SECOND))
+        return;
+    if (p->asked.n >= ASKED_MAX)
+        imap_release(&p->asked);
+    if (imap_put(&p->asked, id, minute) || panel_lookup(d->panel, id, on_user, p))
+        log_debug("panel", "id %lld: too many unknown users wait for their turn", (long long)id);
+}

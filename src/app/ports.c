@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include <stdlib.h>
+#include <string.h>
+
+#include "app/daemon.h"
+#include "base/log.h"
+#include "base/stamp.h"
+#include "panel/puser.h"
+#include "service/jout.h"
+#include "base/banned.h"
+
+/* What the operations are given of the daemon. */
+
+static const struct settings *port_settings(void *app)
+{
+    return &((struct daemon *)app)->settings;
+}
+
+static int64_t port_now(void *app)
+{
+    return daemon_now(app);
+}
+
+static const char *port_env_file(void *app)
+{
+    return ((struct daemon *)app)->env_file;
+}
+
+static void port_changed(void *app, unsigned what)
+{
+    struct daemon *d = app;
+
+    if (what & (OP_CHANGED_LIMITS | OP_CHANGED_SETTINGS) && rules_reload(d))
+        log_error("rules", "the change is kept but not in force: the database is busy");
+}
+
+/* ---- a user by exact name ---- */
+
+struct find {
+    struct daemon *d;
+    panel_user_fn fn;
+    void *arg;
+    char name[LIMIT_USER_NAME + 1];
+};
+
+/* The panel's filter is exact in all versions known; a page that holds another name is passed over. */
+static void found(void *arg, const struct call_result *result)
+{
+    struct find *f = arg;
+    struct puser_page page;
+    struct err why = {0};
+    size_t i;
+    int rc = result->rc;
+
+    if (rc == 0)
+        rc = puser_page_parse(buf_slice(result->body), &page, &why);
+    else
+        why = *result->err;
+    if (rc) {
+        f->fn(f->arg, rc, &why, NULL);
+        free(f);
+        return;
+    }
+    for (i = 0; i < page.n && !slice_eq(page.users[i].name, slice_of(f->name)); i++)
+        ;
+    if (i < page.n) {
+        f->fn(f->arg, ERR_OK, NULL, &page.users[i]);
+    } else {
+        err_set(&why, ERR_NOT_FOUND, "the panel knows no user %s", f->name);
+        f->fn(f->arg, ERR_NOT_FOUND, &why, NULL);
+    }
+    puser_page_release(&page);
+    free(f);
+}
+
+static void add_percent(struct buf *b, struct slice s)
+{
+    size_t i;
+
+    for (i = 0; i < s.n; i++)
+        buf_addf(b, "%%%02X", (unsigned char)s.p[i]);
+}
+
+static void port_find_user(void *app, int64_t id, struct slice name, panel_user_fn fn, void *arg)
+{
+    struct daemon *d = app;
+    struct err err = {0};
+    struct find *f;
+    struct buf path;
+    int rc;
+
+    if (id) {
+        rc = panel_lookup(d->panel, id, fn, arg);
+        if (rc)
+            fn(arg, rc, (err_set(&err, rc, "the panel is not asked now: too many questions wait"), &err), NULL);
+        return;
+    }
+    f = calloc(1, sizeof(*f));
+    buf_init(&path, 1024);
+    buf_add_str(&path, "/api/users?username=");
+    add_percent(&path, name);
+    if (!f || path.failed || name.n > LIMIT_USER_NAME) {
+        rc = err_set(&err, ERR_NOMEM, "out of memory");
+    } else {
+        *f = (struct find){.d = d, .fn = fn, .arg = arg};
+        memcpy(f->name, name.p, name.n);
+        rc = panel_get(d->panel, buf_str(&path), "looking up a user", found, f);
+        if (rc)
+            err_set(&err, rc, "the panel cannot be asked: %s", err_name(rc));
+    }
+    if (rc) {
+        free(f);
+        fn(arg, rc, &err, NULL);
+    }
+    buf_release(&path);
+}
+
+/* ---- enabling ---- */
+
+struct enabling {
+    struct daemon *d;
+    op_enable_fn fn;
+    void *arg;
+    struct buf out;
+};
+
+static const char *result_name(enum enforce_result r)
+{
+    switch (r) {
+    case ENFORCE_ENABLED:
+        return "enabled";
+    case ENFORCE_NOT_DISABLED:
+        return "not_disabled";
+    case ENFORCE_LEFT:
+        return "superseded";
+    case ENFORCE_FAILED:
+        return "failed";
+    }
+    return "failed";
+}
+
+static void told(void *arg, const struct enforce_told *t)
+{
+    struct enabling *e = arg;
+    struct slice name;
+
+    if (!t) {
+        jout_close(&e->out, ']');
+        e->fn(e->arg, ERR_OK, NULL, buf_slice(&e->out));
+        buf_release(&e->out);
+        free(e);
+        return;
+    }
+    name = t->name.n ? t->name : limits_name(engine_limits(e->d->engine), t->user_id);
+    jout_open(&e->out, NULL, '{');
+    jout_int(&e->out, "id", t->user_id);
+    jout_str(&e->out, "username", name);
+    jout_text(&e->out, "result", result_name(t->result));
+    jout_text(&e->out, "detail", t->text);
+    jout_close(&e->out, '}');
+}
+
+static void port_enable(void *app, const struct op_enable *what, op_enable_fn fn, void *arg)
+{
+    struct daemon *d = app;
+    struct enforce_release r = {.ids = what->ids,
+                                .n = what->n,
+                                .all = what->all,
+                                .since_us = what->since_us,
+                                .forgive = what->forgive,
+                                .who = what->who};
+    struct enabling *e = calloc(1, sizeof(*e));
+    struct err err = {0};
+    size_t i;
+    int rc = ERR_NOMEM;
+
+    /* Who waits for his turn, or is punished in shadow only, has no row to enable; he is pardoned too. */
+    for (i = 0; i < what->n; i++)
+        if (enforce_find(d->enforce, what->ids[i], &(struct enforce_view){0}) &&
+            engine_pardon(d->engine, what->ids[i], daemon_now(d) + d->policy.pardon_us))
+            log_error("enforce", "out of memory");
+    if (e) {
+        e->d = d;
+        e->fn = fn;
+        e->arg = arg;
+        buf_init(&e->out, LIMIT_OP_ANSWER);
+        jout_open(&e->out, NULL, '[');
+        rc = enforce_release(d->enforce, &r, told, e);
+    }
+    if (rc == 0)
+        return;
+    if (e)
+        buf_release(&e->out);
+    free(e);
+    err_set(&err, rc, "nobody was enabled: %s", err_name(rc));
+    fn(arg, rc, &err, (struct slice){NULL, 0});
+}
+
+void ports_init(struct daemon *d)
+{
+    d->port = (struct op_port){.app = d,
+                               .submit = owner_submit,
+                               .store = d->owner,
+                               .settings = port_settings,
+                               .now_us = port_now,
+                               .env_file = port_env_file,
+                               .find_user = port_find_user,
+                               .enable = port_enable,
+                               .changed = port_changed,
+                               .status_json = views_status,
+                               .nodes_json = views_nodes,
+                               .live_json = views_user};
+}

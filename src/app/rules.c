@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "app/daemon.h"
+#include "base/log.h"
+#include "base/stamp.h"
+#include "service/settings_policy.h"
+#include "service/settings_store.h"
+#include "store/db_limits.h"
+#include "store/db_nodes.h"
+#include "store/db_settings.h"
+#include "store/db_users.h"
+#include "store/db_violations.h"
+#include "base/banned.h"
+
+/*
+ * What operators entered, from the database into the engine. The database is read on its own thread into
+ * a snapshot, which the loop then puts in force in one go.
+ */
+
+struct rule {
+    int64_t id;
+    int limit; /* -1: excepted */
+    char name[LIMIT_USER_NAME + 1];
+};
+
+struct snapshot {
+    struct daemon *d;
+    struct settings settings;
+    struct buf warnings;
+    struct rule *rules;
+    size_t n, cap;
+    int64_t switched_us; /* when the row `enforcement` was written */
+    int rc;
+};
+
+static void snapshot_clear(struct snapshot *s)
+{
+    free(s->rules);
+    s->rules = NULL;
+    s->n = s->cap = 0;
+    buf_clear(&s->warnings);
+}
+
+static void snapshot_free(struct snapshot *s)
+{
+    snapshot_clear(s);
+    buf_release(&s->warnings);
+    settings_release(&s->settings);
+    free(s);
+}
+
+static struct snapshot *snapshot_new(struct daemon *d)
+{
+    struct snapshot *s = calloc(1, sizeof(*s));
+
+    if (!s)
+        return NULL;
+    s->d = d;
+    buf_init(&s->warnings, 1 << 20);
+    if (settings_copy(&s->settings, &d->settings)) {
+        snapshot_free(s);
+        return NULL;
+    }
+    return s;
+}
+
+static int add_rule(struct snapshot *s, const struct db_limit *row, int limit)
+{
+    struct rule *r;
+
+    if (s->n == s->cap) {
+        size_t cap = s->cap ? s->cap * 2 : 64;
+
+        r = realloc(s->rules, cap * sizeof(*r));
+        if (!r)
+            return ERR_NOMEM;
+        s->rules = r;
+        s->cap = cap;
+    }
+    r = &s->rules[s->n++];
+    r->id = row->user_id;
+    r->limit = limit;
+    snprintf(r->name, sizeof(r->name), "%.*s", (int)row->name.n, row->name.p);
+    return ERR_OK;
+}
+
+static int each_limit(void *arg, const struct db_limit *row)
+{
+    return add_rule(arg, row, row->max_devices);
+}
+
+static int each_exception(void *arg, const struct db_limit *row)
+{
+    return add_rule(arg, row, -1);
+}
+
+static int each_setting(void *arg, const struct db_setting *row)
+{
+    struct snapshot *s = arg;
+
+    if (slice_eq(row->key, SLICE("enforcement")))
+        s->switched_us = row->updated_us;
+    return ERR_OK;
+}
+
+/* A job: may be run twice, so it begins from nothing each time. */
+static int read_snapshot(struct db *db, void *arg, struct err *err)
+{
+    struct snapshot *s = arg;
+    int rc;
+
+    snapshot_clear(s);
+    rc = settings_load(&s->settings, db, &s->warnings, err);
+    if (!rc)
+        rc = db_limits_each(db, each_limit, s, err);
+    if (!rc)
+        rc = db_exceptions_each(db, each_exception, s, err);
+    if (!rc)
+        rc = db_settings_each(db, each_setting, s, err);
+    return rc;
+}
+
+static void put_limits(struct daemon *d, const struct snapshot *s)
+{
+    struct limits *l = engine_limits(d->engine);
+    size_t i;
+
+    limits_clear_rules(l);
+    for (i = 0; i < s->n; i++) {
+        const struct rule *r = &s->rules[i];
+        struct slice name = slice_of(r->name);
+
+        if (r->limit < 0 ? limits_except(l, r->id, name) : limits_special(l, r->id, name, r->limit))
+            log_error("rules", "out of memory: the rule of %s is not in force", r->name);
+    }
+    engine_limits_changed(d->engine);
+}
+
+static void tell_warnings(struct slice text)
+{
+    while (text.n) {
+        struct slice line = slice_cut(&text, '\n');
+
+        if (line.n)
+            log_warning("config", "%.*s", LOG_SLICE(line));
+    }
+}
+
+static void take(struct daemon *d, struct snapshot *s)
+{
+    settings_release(&d->settings);
+    d->settings = s->settings;
+    s->settings = (struct settings){0};
+    tell_warnings(buf_slice(&s->warnings));
+    put_limits(d, s);
+    rules_apply(d);
+    if (s->switched_us > d->switched_us) {
+        /* Setting `enforcement` is how an operator says: go on, I have looked. */
+        if (d->switched_us)
+            carry_resume(d->carry);
+        d->switched_us = s->switched_us;
+    }
+}
+
+static void snapshot_done(void *arg, int rc, const struct err *err)
+{
+    struct snapshot *s = arg;
+
+    if (rc == 0 && !s->d->stopping)
+        take(s->d, s);
+    else if (rc && rc != ERR_CANCELLED)
+        log_error("store", "changes cannot be read, the old values stay in force: %s", err->text);
+    snapshot_free(s);
+}
+
+int rules_reload(struct daemon *d)
+{
+    struct snapshot *s = snapshot_new(d);
+    int rc;
+
+    if (!s)
+        return ERR_NOMEM;
+    rc = owner_submit(d->owner, OWNER_READ, read_snapshot, snapshot_done, s);
+    if (rc)
+        snapshot_free(s);
+    return rc;
+}
+
+void rules_apply(struct daemon *d)
+{
+    const struct settings *s = &d->settings;
+    struct enforce_policy how = {
+        .by_group = strcmp(settings_text(s, SET_DISABLE_METHOD), "group") == 0,
+        .disabled_group_id = settings_int(s, SET_DISABLED_GROUP_ID),
+        .fallback_group_id = settings_int(s, SET_FALLBACK_GROUP_ID)};
+    enum policy_mode before = d->policy.mode;
+    enum log_level level;
+    struct err err = {0};
+
+    settings_policy(s, &d->policy);
+    engine_set_policy(d->engine, &d->policy, daemon_now(d));
+    if (watch_scan_rules(d->watch, &err))
+        log_error("config", "addresses: %s; the old ones stay in force", err.text);
+    if (d->enforce) {
+        enforce_set_policy(d->enforce, &how);
+        if (before == MODE_ON && d->policy.mode != MODE_ON)
+            enforce_drop_waiting(d->enforce);
+    }
+    if (d->panel)
+        panel_set_timing(d->panel, (unsigned)settings_int(s, SET_NODES_POLL),
+                         (unsigned)settings_int(s, SET_STREAM_REFRESH), settings_real(s, SET_ONLINE_RATE));
+    engine_online_available(d->engine, settings_real(s, SET_ONLINE_RATE) > 0);
+    if (!log_parse_level(slice_of(settings_text(s, SET_LOG_LEVEL)), &level))
+        log_set_level(level);
+    if (d->janitor)
+        janitor_engine_due(d->janitor);
+}
+
+/* ---- what the engine is to remember from before ---- */
+
+static int each_shared(void *arg, const struct db_shared *row)
+{
+    struct daemon *d = arg;
+    struct addr a;
+
+    if (addr_parse(row->address, &a))
+        return ERR_OK;
+    return engine_set_shared(d->engine, a, row->until_us);
+}
+
+static int each_clock(void *arg, const struct db_clock *row)
+{
+    struct daemon *d = arg;
+    uint16_t node;
+
+    return engine_node(d->engine, row->node_id, row->offset_us, &node);
+}
+
+static int each_user(void *arg, const struct db_user *row)
+{
+    struct daemon *d = arg;
+    int rc = limits_learn(engine_limits(d->engine), row->id, row->name);
+
+    return rc == ERR_NOMEM ? rc : ERR_OK;
+}
+
+static int each_violation(void *arg, const struct db_violation *row)
+{
+    struct daemon *d = arg;
+
+    if (row->shadow || row->forgiven_us != STAMP_NONE)
+        return ERR_OK;
+    return engine_had_verdict(d->engine, row->user_id, row->at_us);
+}
+
+/* Every verdict of the last 7 days, a page at a time. */
+static int load_verdicts(struct daemon *d, struct db *db, struct err *err)
+{
+    struct db_violation_filter f = {.since_us = daemon_now(d) - 7 * 86400 * STAMP_SECOND,
+                                    .limit = LIMIT_PAGE};
+
+    return db_violations_each(db, &f, each_violation, d, err);
+}
+
+static void load_flags(struct daemon *d, struct db *db)
+{
+    struct err ignored = {0};
+    char text[16];
+
+    if (db_meta_get(db, "breaker_paused", text, sizeof(text), &ignored) == 0) {
+        engine_pause(d->engine);
+        log_warning("breaker", "still paused from before: `pg-limiter config set enforcement on` resumes");
+    }
+    if (db_meta_get(db, "held", text, sizeof(text), &ignored) == 0)
+        d->hold = true;
+}
+
+int rules_load(struct daemon *d, struct db *db, struct err *err)
+{
+    struct snapshot *s = snapshot_new(d);
+    int rc;
+
+    if (!s)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    rc = read_snapshot(db, s, err);
+    if (!rc)
+        take(d, s);
+    snapshot_free(s);
+    if (!rc)
+        rc = db_shared_each(db, daemon_now(d), each_shared, d, err);
+    if (!rc)
+        rc = db_clock_each(db, each_clock, d, err);
+    if (!rc)
+        rc = db_users_each(db, each_user, d, err);
+    if (!rc)
+        rc = load_verdicts(d, db, err);
+    if (!rc)
+        load_flags(d, db);
+    return rc;
+}

@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include "app/run.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "api/control.h"
+#include "app/daemon.h"
+#include "app/recorder.h"
+#include "base/log.h"
+#include "base/stamp.h"
+#include "service/settings_policy.h"
+#include "base/banned.h"
+
+/* Builds the daemon from its parts, runs the loop, takes it apart again. */
+
+enum { EXIT_FAILED = 1, EXIT_USAGE = 2, WORKER_JOBS = 256, CONTROL_CLIENTS = 64 };
+static const int64_t control_deadline_us = 30 * STAMP_SECOND;
+
+/* ---- the panel's news ---- */
+
+static void on_open(void *arg, int64_t node_id, uint32_t stream_no, int64_t now_us)
+{
+    struct daemon *d = arg;
+
+    feed_open(d->feed, node_id, stream_no, now_us);
+}
+
+static void on_bytes(void *arg, int64_t node_id, uint32_t stream_no, int64_t arrival_us, struct slice bytes)
+{
+    struct daemon *d = arg;
+
+    (void)node_id;
+    feed_bytes(d->feed, stream_no, bytes, arrival_us);
+    carry_decisions(d->carry);
+}
+
+static void on_unknown(void *arg, int64_t id)
+{
+    struct daemon *d = arg;
+
+    people_unknown(d->people, id);
+}
+
+static void on_close(void *arg, int64_t node_id, uint32_t stream_no, int64_t now_us, int rc, const char *why)
+{
+    struct daemon *d = arg;
+
+    (void)node_id;
+    (void)rc;
+    (void)why;
+    feed_close(d->feed, stream_no, now_us);
+}
+
+static void on_node(void *arg, const struct panel_node *node, unsigned changes)
+{
+    struct daemon *d = arg;
+
+    watch_node(d->watch, node, changes);
+}
+
+static void on_state(void *arg)
+{
+    struct daemon *d = arg;
+    uint32_t users;
+
+    /* The first listing starts once the panel answers; after an outage the map is read again. */
+    if (panel_state(d->panel).up && panel_state(d->panel).session == SESSION_READY) {
+        (void)people_synced(d->people, &users);
+        people_sync(d->people);
+        enforce_run(d->enforce);
+    }
+}
+
+static bool name_of(void *arg, int64_t id, struct slice *ret_name)
+{
+    *ret_name = limits_name(engine_limits(((struct daemon *)arg)->engine), id);
+    return ret_name->n > 0;
+}
+
+/* ---- building ---- */
+
+static void post_to_loop(void *ctx, void (*fn)(void *arg), void *arg)
+{
+    /* Without memory for one node of a list nothing else works either; the owner tries no second time. */
+    if (loop_post(ctx, fn, arg))
+        abort();
+}
+
+static int64_t enforce_now(void *ctx)
+{
+    return daemon_now(ctx);
+}
+
+static int build_core(struct daemon *d, struct err *err)
+{
+    const char *data_dir = settings_text(&d->settings, SET_DATA_DIR);
+    struct db *db = NULL;
+    int rc;
+
+    if (getrandom(&d->key, sizeof(d->key), 0) != sizeof(d->key))
+        return err_set(err, ERR_IO, "no random numbers from the kernel");
+    settings_policy(&d->settings, &d->policy);
+    d->engine = engine_new(&d->policy, d->key);
+    d->carry = carry_new(d);
+    d->watch = watch_new(d);
+    if (!d->engine || !d->carry || !d->watch)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    rc = db_open(data_dir, &db, err);
+    if (rc)
+        return rc;
+    rc = rules_load(d, db, err);
+    if (rc) {
+        db_close(db);
+        return rc;
+    }
+    return owner_new(db, post_to_loop, d->loop, &d->owner, err);
+}
+
+static int build_panel(struct daemon *d, struct err *err)
+{
+    const struct settings *s = &d->settings;
+    struct panel_opts po = {.domain = settings_text(s, SET_PANEL_DOMAIN),
+                            .username = settings_text(s, SET_PANEL_USERNAME),
+                            .password = settings_text(s, SET_PANEL_PASSWORD),
+                            .api_key = settings_text(s, SET_PANEL_API_KEY),
+                            .tls_verify = settings_bool(s, SET_PANEL_TLS_VERIFY),
+                            .nodes_poll_s = (unsigned)settings_int(s, SET_NODES_POLL),
+                            .stream_refresh_s = (unsigned)settings_int(s, SET_STREAM_REFRESH),
+                            .online_rate = settings_real(s, SET_ONLINE_RATE)};
+    static const struct panel_events events = {.on_state = on_state,
+                                               .on_node = on_node,
+                                               .on_open = on_open,
+                                               .on_bytes = on_bytes,
+                                               .on_close = on_close};
+    int rc;
+
+    if (settings_has(s, SET_PANEL_CA_FILE))
+        po.ca_file = settings_text(s, SET_PANEL_CA_FILE);
+    if (settings_has(s, SET_PANEL_TLS_PIN))
+        po.tls_pins = settings_text(s, SET_PANEL_TLS_PIN);
+    rc = panel_new(d->loop, d->worker, &po, &events, d, &d->panel, err);
+    if (!rc)
+        panel_set_names(d->panel, name_of, d);
+    return rc;
+}
+
+static int build_enforce(struct daemon *d, struct err *err)
+{
+    struct enforce_opts eo = {.panel = *panel_port(d->panel),
+                              .submit = owner_submit,
+                              .store = d->owner,
+                              .ctx = d,
+                              .now = enforce_now,
+                              .event = carry_event,
+                              .approve = carry_approve,
+                              .seed = loop_random(d->loop)};
+
+    if (enforce_new(&eo, &d->enforce))
+        return err_set(err, ERR_NOMEM, "out of memory");
+    rules_apply(d); /* the method of disabling, now that there is someone to tell */
+    if (d->hold)
+        enforce_hold(d->enforce, true);
+    return ERR_OK;
+}
+
+static int build_control(struct daemon *d, struct err *err)
+{
+    struct server_opts so = {.who = "cli",
+                             .connections = CONTROL_CLIENTS,
+                             .deadline_us = control_deadline_us};
+
+    ports_init(d);
+    return control_listen(settings_text(&d->settings, SET_DATA_DIR), &so.listen_fd, err)
+               ? err->code
+               : server_new(d->loop, &so, &d->port, &d->server, err);
+}
+
+static int build_feed(struct daemon *d, struct err *err)
+{
+    int rc = ERR_OK;
+
+    d->history = history_new(d->owner, d->key);
+    if (d->opts->record_dir)
+        rc = recorder_new(d->opts->record_dir, &d->recorder, err);
+    if (rc)
+        return rc;
+    d->people = people_new(d);
+    d->feed = feed_new(d->engine, d->history, d->recorder, on_unknown, d);
+    d->janitor = janitor_new(d);
+    if (!d->history || !d->feed || !d->people || !d->janitor)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    if (d->recorder)
+        log_warning("record", "every line goes to %s, customers' addresses with it", d->opts->record_dir);
+    return ERR_OK;
+}
+
+static void take_apart(struct daemon *d)
+{
+    bool served = d->server != NULL;
+
+    d->stopping = true;
+    server_free(d->server);
+    if (served)
+        control_remove(settings_text(&d->settings, SET_DATA_DIR));
+    janitor_free(d->janitor);
+    panel_free(d->panel); /* closes the streams: feed is still there */
+    if (d->history)
+        history_flush(d->history);
+    enforce_free(d->enforce);
+    carry_free(d->carry);
+    if (d->owner)
+        owner_free(d->owner);
+    people_free(d->people);
+    feed_free(d->feed);
+    recorder_free(d->recorder);
+    history_free(d->history);
+    watch_free(d->watch);
+    engine_free(d->engine);
+    worker_free(d->worker);
+    loop_free(d->loop);
+    settings_release(&d->settings);
+    free(d);
+}
+
+/* ---- running ---- */
+
+static void on_stop(void *arg)
+{
+    struct daemon *d = arg;
+
+    log_info("run", "stopping; %zu users stay disabled until their time, which the next start keeps",
+             enforce_count(d->enforce));
+    loop_stop(d->loop);
+}
+
+static void on_hup(void *arg)
+{
+    config_reload(arg);
+}
+
+static int build(struct daemon *d, struct err *err)
+{
+    int rc = loop_new(&d->loop);
+
+    if (!rc)
+        rc = worker_new(d->loop, WORKER_JOBS, &d->worker);
+    if (rc)
+        return err_set(err, rc, "the event loop cannot be set up: %s", err_name(rc));
+    d->started_us = daemon_now(d);
+    rc = build_core(d, err);
+    if (!rc)
+        rc = build_panel(d, err);
+    if (!rc)
+        rc = build_enforce(d, err);
+    if (!rc)
+        rc = build_control(d, err);
+    return rc ? rc : build_feed(d, err);
+}
+
+static void setup_log(const struct settings *s)
+{
+    enum log_level level = LOG_INFO;
+
+    if (log_parse_level(slice_of(settings_text(s, SET_LOG_LEVEL)), &level))
+        level = LOG_INFO;
+    log_setup(level, strcmp(settings_text(s, SET_LOG_FORMAT), "json") == 0, isatty(STDERR_FILENO));
+}
+
+static int run(struct daemon *d)
+{
+    struct loop_signal *term = NULL, *interrupt = NULL, *hup = NULL;
+    int rc = loop_signal_new(d->loop, SIGTERM, on_stop, d, &term);
+
+    if (!rc)
+        rc = loop_signal_new(d->loop, SIGINT, on_stop, d, &interrupt);
+    if (!rc)
+        rc = loop_signal_new(d->loop, SIGHUP, on_hup, d, &hup);
+    if (!rc) {
+        config_tell(d);
+        enforce_recover(d->enforce);
+        panel_start(d->panel);
+        loop_run(d->loop);
+    }
+    loop_signal_free(term);
+    loop_signal_free(interrupt);
+    loop_signal_free(hup);
+    return rc ? EXIT_FAILED : 0;
+}
+
+int app_run(const struct run_opts *opts)
+{
+    struct daemon *d = calloc(1, sizeof(*d));
+    struct err err = {0};
+    int rc;
+
+    signal(SIGPIPE, SIG_IGN);
+    log_setup(LOG_INFO, false, isatty(STDERR_FILENO));
+    if (!d || settings_init(&d->settings)) {
+        free(d);
+        log_error("run", "out of memory");
+        return EXIT_FAILED;
+    }
+    d->opts = opts;
+    if (config_read(opts, &d->settings, d->env_file, &err)) {
+        settings_release(&d->settings);
+        free(d);
+        return EXIT_USAGE;
+    }
+    setup_log(&d->settings);
+    setenv("TZ", settings_text(&d->settings, SET_TZ), 1);
+    tzset();
+    rc = build(d, &err);
+    if (rc) {
+        log_error("run", "%s", err.text[0] ? err.text : err_name(rc));
+        rc = EXIT_FAILED;
+    } else {
+        rc = run(d);
+    }
+    take_apart(d);
+    if (rc == 0)
+        log_info("run", "stopped");
+    return rc;
+}

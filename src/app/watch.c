@@ -1,0 +1,375 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include <netdb.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "app/daemon.h"
+#include "base/log.h"
+#include "base/stamp.h"
+#include "service/settings_policy.h"
+#include "store/db_nodes.h"
+#include "base/banned.h"
+
+/*
+ * How well the nodes are seen. A stream can be dead and look alive: a silent one is opened anew, which
+ * loses nothing, and when the online list shows traffic that no line tells of, the node is quiet.
+ */
+
+static const int64_t traffic_us = 10 * STAMP_SECOND;   /* by so much newer than the last line */
+static const int64_t fresh_us = 120 * STAMP_SECOND;    /* an online entry older than that says nothing */
+static const int64_t resolve_us = 3600 * STAMP_SECOND; /* names of nodes are looked up again */
+enum { SAMPLE = 2, NODE_ADDRS = 1 << 20 };
+
+struct seen_node {
+    int64_t id;
+    char name[sizeof(((struct panel_node *)0)->name)];
+    char address[sizeof(((struct panel_node *)0)->address)];
+    uint16_t node;
+    bool listed, connected;
+    int64_t reopened_us;
+    int64_t pause_us;   /* between two openings of a silent stream: doubles */
+    int64_t traffic_us; /* newest sign of traffic on it, from the online list */
+    bool asking;
+};
+
+struct watch {
+    struct daemon *d;
+    struct seen_node *nodes;
+    size_t n, cap;
+    char unknown[32];
+    struct buf addresses; /* the nodes' own, separated by commas */
+    bool resolving, again;
+    int64_t resolved_us;
+};
+
+struct watch *watch_new(struct daemon *d)
+{
+    struct watch *w = calloc(1, sizeof(*w));
+
+    if (!w)
+        return NULL;
+    w->d = d;
+    buf_init(&w->addresses, NODE_ADDRS);
+    return w;
+}
+
+void watch_free(struct watch *w)
+{
+    if (!w)
+        return;
+    buf_release(&w->addresses);
+    free(w->nodes);
+    free(w);
+}
+
+static struct seen_node *find(const struct watch *w, int64_t id)
+{
+    size_t i;
+
+    for (i = 0; i < w->n; i++)
+        if (w->nodes[i].id == id)
+            return &w->nodes[i];
+    return NULL;
+}
+
+const char *watch_name(struct watch *w, int64_t node_id)
+{
+    const struct seen_node *n = find(w, node_id);
+
+    if (n)
+        return n->name;
+    snprintf(w->unknown, sizeof(w->unknown), "node %lld", (long long)node_id);
+    return w->unknown;
+}
+
+/* ---- the nodes' own addresses are nobody's devices ---- */
+
+struct lookup {
+    struct daemon *d;
+    struct buf hosts;  /* names and addresses, separated by commas */
+    struct buf result;
+};
+
+static void resolve_host(struct slice host, struct buf *out)
+{
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *list = NULL, *ai;
+    char name[256], text[NI_MAXHOST];
+
+    snprintf(name, sizeof(name), "%.*s", (int)host.n, host.p);
+    if (getaddrinfo(name, NULL, &hints, &list))
+        return;
+    for (ai = list; ai; ai = ai->ai_next)
+        if (!getnameinfo(ai->ai_addr, ai->ai_addrlen, text, sizeof(text), NULL, 0, NI_NUMERICHOST))
+            buf_addf(out, "%s%s", out->n ? "," : "", text);
+    freeaddrinfo(list);
+}
+
+static void resolve_job(void *arg)
+{
+    struct lookup *l = arg;
+    struct slice rest = buf_slice(&l->hosts);
+
+    while (rest.p) {
+        struct slice host = slice_cut(&rest, ',');
+        struct addr a;
+
+        if (host.n == 0)
+            continue;
+        if (addr_parse(host, &a) == 0)
+            buf_addf(&l->result, "%s%.*s", l->result.n ? "," : "", (int)host.n, host.p);
+        else
+            resolve_host(host, &l->result);
+    }
+}
+
+static void resolve(struct watch *w);
+
+static void resolve_done(void *arg, int rc)
+{
+    struct lookup *l = arg;
+    struct daemon *d = l->d;
+    struct err err = {0};
+
+    if (rc == 0 && !d->stopping) {
+        struct watch *w = d->watch;
+        struct buf old = w->addresses;
+
+        w->resolving = false;
+        w->addresses = l->result;
+        if (watch_scan_rules(w, &err)) {
+            log_error("panel", "addresses of the nodes: %s", err.text);
+            w->addresses = old;
+        } else {
+            l->result = old;
+        }
+        if (w->again)
+            resolve(w);
+    }
+    buf_release(&l->hosts);
+    buf_release(&l->result);
+    free(l);
+}
+
+/* Looks up all nodes' addresses; a look-up that is under way is repeated afterwards. */
+static void resolve(struct watch *w)
+{
+    struct lookup *l;
+    size_t i;
+
+    w->again = w->resolving;
+    if (w->resolving)
+        return;
+    l = calloc(1, sizeof(*l));
+    if (!l)
+        return;
+    l->d = w->d;
+    buf_init(&l->hosts, NODE_ADDRS);
+    buf_init(&l->result, NODE_ADDRS);
+    for (i = 0; i < w->n; i++)
+        if (w->nodes[i].listed)
+            buf_addf(&l->hosts, "%s,", w->nodes[i].address);
+    w->resolving = worker_submit(w->d->worker, resolve_job, resolve_done, l) == 0;
+    w->resolved_us = daemon_now(w->d);
+    if (w->resolving)
+        return;
+    buf_release(&l->hosts);
+    buf_release(&l->result);
+    free(l);
+}
+
+int watch_scan_rules(struct watch *w, struct err *err)
+{
+    return settings_scan_rules(&w->d->settings, buf_slice(&w->addresses),
+                               engine_scan_rules(w->d->engine), err);
+}
+
+/* ---- what the panel says of its nodes ---- */
+
+struct node_job {
+    int64_t id, seen_us;
+    char name[sizeof(((struct panel_node *)0)->name)];
+};
+
+static int write_node(struct db *db, void *arg, struct err *err)
+{
+    const struct node_job *j = arg;
+
+    return db_nodes_put(db, j->id, slice_of(j->name), j->seen_us, err);
+}
+
+static void node_done(void *arg, int rc, const struct err *err)
+{
+    if (rc && rc != ERR_CANCELLED)
+        log_warning("store", "a node was not kept: %s", err->text);
+    free(arg);
+}
+
+static void keep(struct watch *w, const struct panel_node *node)
+{
+    struct node_job *j = calloc(1, sizeof(*j));
+
+    if (!j)
+        return;
+    j->id = node->id;
+    j->seen_us = daemon_now(w->d);
+    memcpy(j->name, node->name, sizeof(j->name));
+    if (owner_submit(w->d->owner, OWNER_WRITE, write_node, node_done, j))
+        free(j);
+}
+
+static struct seen_node *add(struct watch *w, const struct panel_node *node)
+{
+    struct seen_node *n;
+
+    if (w->n == w->cap) {
+        size_t cap = w->cap ? w->cap * 2 : 16;
+
+        n = realloc(w->nodes, cap * sizeof(*n));
+        if (!n)
+            return NULL;
+        w->nodes = n;
+        w->cap = cap;
+    }
+    n = &w->nodes[w->n];
+    *n = (struct seen_node){.id = node->id};
+    if (engine_node(w->d->engine, node->id, STAMP_NONE, &n->node))
+        return NULL;
+    w->n++;
+    return n;
+}
+
+void watch_node(struct watch *w, const struct panel_node *node, unsigned changes)
+{
+    struct seen_node *n = find(w, node->id);
+    bool moved;
+
+    if (!n)
+        n = add(w, node);
+    if (!n) {
+        log_error("panel", "no memory for node %lld", (long long)node->id);
+        return;
+    }
+    moved = strcmp(n->address, node->address) != 0 || changes & (NODE_ADDED | NODE_REMOVED);
+    snprintf(n->name, sizeof(n->name), "%s", node->name);
+    snprintf(n->address, sizeof(n->address), "%s", node->address);
+    n->listed = !(changes & NODE_REMOVED);
+    n->connected = n->listed && node->connected;
+    if (moved)
+        resolve(w);
+    if (changes & (NODE_ADDED | NODE_NAME))
+        keep(w, node);
+}
+
+/* ---- silence ---- */
+
+void watch_online(struct watch *w, int64_t user_id, const struct online_list *list)
+{
+    struct daemon *d = w->d;
+    size_t i;
+
+    for (i = 0; i < list->n; i++) {
+        struct online_seen seen = {.last_us = list->at[i].last_s * STAMP_SECOND};
+        struct seen_node *n = find(w, list->at[i].node_id);
+
+        if (addr_parse(slice_of(list->at[i].address), &seen.addr) ||
+            engine_node(d->engine, list->at[i].node_id, STAMP_NONE, &seen.node))
+            continue;
+        if (n && seen.last_us > n->traffic_us)
+            n->traffic_us = seen.last_us;
+        engine_online(d->engine, user_id, &seen, 1, daemon_now(d));
+    }
+}
+
+struct probe {
+    struct watch *w;
+    int64_t user_id, node_id;
+};
+
+static void probe_answer(void *arg, int rc, const struct err *err, struct online_list *list)
+{
+    struct probe *p = arg;
+    struct seen_node *n;
+
+    (void)err; /* The next look asks again. */
+    if (rc != ERR_CANCELLED) {
+        n = find(p->w, p->node_id);
+        if (n)
+            n->asking = false;
+        if (rc == 0) {
+            watch_online(p->w, p->user_id, list);
+            carry_decisions(p->w->d->carry);
+        }
+    }
+    free(p);
+}
+
+/* Asks where users are online who were last seen on the silent node. */
+static void ask(struct watch *w, struct seen_node *n, int64_t now_us)
+{
+    int64_t ids[SAMPLE];
+    size_t k = engine_sample(w->d->engine, n->node, now_us - 600 * STAMP_SECOND, ids, SAMPLE), i;
+
+    for (i = 0; i < k; i++) {
+        struct probe *p = malloc(sizeof(*p));
+
+        if (!p)
+            return;
+        *p = (struct probe){w, ids[i], n->id};
+        if (panel_online(w->d->panel, ids[i], false, probe_answer, p)) {
+            free(p);
+            return;
+        }
+        n->asking = true;
+    }
+}
+
+static void set_quiet(struct watch *w, struct seen_node *n, bool quiet, int64_t now_us)
+{
+    if (engine_coverage(w->d->engine, n->node)->quiet == quiet)
+        return;
+    engine_node_quiet(w->d->engine, n->node, quiet, now_us);
+    if (quiet)
+        log_warning("coverage", "%s is quiet: users are online there by the online list, but no line comes. "
+                    "Is its log level \"none\", or does another program read its log?", n->name);
+    else
+        log_info("coverage", "%s is heard again", n->name);
+}
+
+static void look_at(struct watch *w, struct seen_node *n, int64_t now_us)
+{
+    const struct coverage *c = engine_coverage(w->d->engine, n->node);
+    int64_t silence_us = settings_int(&w->d->settings, SET_STREAM_SILENCE) * STAMP_SECOND;
+    int64_t since_us = c->last_line_us ? c->last_line_us : c->first_open_us;
+
+    if (!n->connected || c->open_streams == 0)
+        return;
+    if (now_us - since_us < silence_us) {
+        n->pause_us = silence_us;
+        set_quiet(w, n, false, now_us);
+        return;
+    }
+    if (n->traffic_us > since_us + traffic_us && now_us - n->traffic_us < fresh_us &&
+        n->reopened_us > since_us)
+        set_quiet(w, n, true, now_us);
+    if (now_us - c->last_open_us >= n->pause_us && now_us - n->reopened_us >= n->pause_us) {
+        n->reopened_us = now_us;
+        n->pause_us = n->pause_us ? n->pause_us * 2 : silence_us;
+        if (panel_streams_reopen(w->d->panel, n->id) == 0)
+            log_debug("coverage", "%s: no line for %lld s, its stream is opened anew", n->name,
+                      (long long)((now_us - since_us) / STAMP_SECOND));
+    }
+    if (!n->asking)
+        ask(w, n, now_us);
+}
+
+void watch_look(struct watch *w)
+{
+    int64_t now_us = daemon_now(w->d);
+    size_t i;
+
+    for (i = 0; i < w->n; i++)
+        look_at(w, &w->nodes[i], now_us);
+    if (w->n && now_us - w->resolved_us > resolve_us)
+        resolve(w);
+}
