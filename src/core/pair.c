@@ -23,18 +23,19 @@ static double clamp(double v, double lo, double hi)
 /*
  * What a tick adds to a sum that expects a change with probability p1. A block may lift the sum by no
  * more than the cap, whatever came up and down inside it: mixed lines of a hand-over are worth little.
+ * Losses that the floor took back are none, or they would make room for more gain.
  */
 static void add(float *sum, float *gain, double p0, double p1, bool changed, const struct policy *policy)
 {
-    double d;
+    double d, before = *sum;
 
     if (p0 >= p1)
         return;
     d = changed ? log(p1 / p0) : log((1 - p1) / (1 - p0));
     if (*gain + d > policy->gain_cap)
         d = policy->gain_cap - *gain;
-    *gain += (float)d;
-    *sum = (float)fmax(*sum + d, policy->evidence_floor);
+    *sum = (float)fmax(before + d, policy->evidence_floor);
+    *gain += (float)(*sum - before);
 }
 
 static void count_tick(struct pair *p)
