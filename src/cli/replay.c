@@ -99,12 +99,12 @@ static int open_source(struct replay *r, const char *path, struct err *err)
     if (rc < 0)
         return err_set(err, rc, "%s: cannot be read", path);
     s->ended = rc == 0;
-    if (rc == 0)
-        return ERR_OK;
-    s->recording = !recorded_time(&line, &at_us);
     rc = engine_node(r->engine, r->n_sources, STAMP_NONE, &s->node);
     if (rc)
         return err_set(err, rc, "too many files");
+    if (s->ended)
+        return ERR_OK;
+    s->recording = !recorded_time(&line, &at_us);
     if (s->recording)
         s->at_us = at_us;
     else
@@ -268,6 +268,20 @@ static void print_summary(const struct replay *r)
 
 /* ---- running ---- */
 
+/*
+ * Lets time pass. While somebody is punished, step by step: he is restored when his term is over, not
+ * when the next line of anybody comes.
+ */
+static void pass_time(struct replay *r)
+{
+    while (r->tally.punished > 0 && engine_next_us(r->engine) < r->now_us) {
+        engine_advance(r->engine, engine_next_us(r->engine));
+        drain(r);
+    }
+    engine_advance(r->engine, r->now_us);
+    drain(r);
+}
+
 static void feed(struct replay *r, struct source *s)
 {
     struct slice line = buf_slice(&s->line);
@@ -276,7 +290,7 @@ static void feed(struct replay *r, struct source *s)
         r->now_us = s->at_us;
     if (r->tally.first_us == 0)
         r->tally.first_us = r->now_us;
-    engine_advance(r->engine, r->now_us);
+    pass_time(r);
     if (s->recording && slice_eq(line, SLICE("#open")))
         engine_stream_opened(r->engine, s->node, r->now_us);
     else if (s->recording && slice_eq(line, SLICE("#close")))
