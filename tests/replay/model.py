@@ -1,0 +1,312 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""The rules of the engine once more, slow and obvious, for one user: what `replay` must say.
+
+Written from the headers in src/core (policy.h, pair.h, verdict.h, clock.h, decision.h). Knows no
+lanes, tables or queues, so it is right for up to 16 addresses and as long as nobody waits in a queue.
+Sums are rounded to single precision, as the engine keeps them, so that both agree to the microsecond.
+"""
+
+import ipaddress
+import itertools
+import math
+import struct
+from dataclasses import dataclass, field
+
+SECOND = 1_000_000
+
+DEFAULTS = {
+    "general_limit": 2, "check_interval": 60, "monitoring_period": 180, "active_window": 60,
+    "time_to_active_users": 900, "verdict": "concurrent", "warn_at": "evidence",
+    "evidence_threshold": 7.0, "roam_time": 30, "tick": 2, "switch_p": 0.3, "gain_cap": 1.0,
+    "gain_block": 10, "evidence_floor": -4.0, "evidence_half_life": 600, "pair_idle": 600,
+    "rate_half_life": 300, "persistent_window": 120, "persistent_span": 120,
+    "persistent_checks": 2, "group_by": "auto", "ipv6_prefix": 64,
+}  # fmt: skip
+
+
+def single(x: float) -> float:
+    return struct.unpack("f", struct.pack("f", x))[0]
+
+
+def clamp(x: float, low: float, high: float) -> float:
+    return max(low, min(high, x))
+
+
+@dataclass
+class Device:
+    first: int  # whole seconds
+    last: int
+    tick: int
+    rate: float = 0.0
+    checks: int = 0
+    run: int = 0
+    weighed: bool = False
+
+    def rate_at(self, at: int, half_life: float) -> float:
+        s = (at - self.tick) / SECOND
+        return self.rate * math.exp2(-s / half_life) if s > 0 else self.rate
+
+
+@dataclass
+class Pair:
+    last: int
+    run_since: int
+    previous: str
+    block: int
+    burst: int = 0
+    fixed: float = 0.0
+    adaptive: float = 0.0
+    gains: list[float] = field(default_factory=lambda: [0.0, 0.0])
+    run_ticks: int = 0
+    ticks: int = 0
+    bursts: int = 0
+    alone: bool = False
+
+    def score(self) -> float:
+        return max(self.fixed, self.adaptive)
+
+    def is_nat(self) -> bool:
+        return self.bursts >= 3 and (not self.alone or self.bursts * 10 >= self.ticks * 3)
+
+
+def carrier(a: str) -> tuple:
+    ip = ipaddress.ip_address(a)
+    return (ip.version, ip.packed[: 2 if ip.version == 4 else 4])
+
+
+class Model:
+    """Feed line()s in the order of arrival, then finish(); `said` holds the decisions as
+    (kind, µs, devices, concurrent)."""
+
+    def __init__(self, **settings):
+        assert settings.keys() <= DEFAULTS.keys()
+        self.p = DEFAULTS | settings
+        self.us = {k: int(v * SECOND) for k, v in self.p.items() if isinstance(v, (int, float))}
+        self.limit = self.p["general_limit"]
+        self.devices: dict[str, Device] = {}
+        self.pairs: dict[frozenset, Pair] = {}
+        self.weighing = False
+        self.state, self.since, self.until, self.warned, self.verdict_at = "clear", 0, 0, False, 0
+        self.last = 0
+        self.next_check = 0
+        self.said: list[tuple[str, int, int, int]] = []
+
+    # ---- time ----
+
+    def advance(self, now: int) -> None:
+        every = self.us["check_interval"]
+        if not self.next_check:
+            self.next_check = now - now % every + every
+        while True:
+            due = self.until if self.state == "punished" else math.inf
+            if min(due, self.next_check) > now:
+                return
+            restored = due <= self.next_check
+            if restored:
+                self.say("restore", due, 0, 0)
+            # The panel answers after the check of the same instant: that one still finds him disabled.
+            if self.next_check <= due:
+                self.check(self.next_check)
+                self.next_check += every
+            if restored:
+                self.clear()
+
+    def finish(self) -> list[tuple[str, int, int, int]]:
+        while self.state != "clear":
+            self.advance(self.next_check)
+        return self.said
+
+    def check(self, now: int) -> None:
+        idle = now - self.us["pair_idle"]
+        for d in self.devices.values():
+            if self.active(d, now):
+                d.checks = min(d.checks + 1, 255)
+                d.run = min(d.run + 1, 255)
+            else:
+                d.run = 0
+        if self.state != "monitoring":
+            for a in [a for a, d in self.devices.items() if d.last < idle]:
+                self.drop(a)
+        if self.last <= now - 3600 * SECOND and self.state == "clear" and not self.verdict_at:
+            self.devices.clear()
+            self.forget_pairs()
+        self.judge(now, at_check=True)
+
+    # ---- lines ----
+
+    def line(self, now: int, at: int, address: str) -> None:
+        self.advance(now)
+        at = min(at, now)
+        ip = ipaddress.ip_address(address)
+        if ip.version == 6:
+            net = ipaddress.ip_network((address, self.p["ipv6_prefix"]), strict=False)
+            address = str(net.network_address)
+        ticked = False
+        d = self.devices.get(address)
+        if not d:
+            d = self.devices[address] = Device(at // SECOND, at, at)
+            self.tick(address, at)
+            ticked = True
+        if at > d.last:
+            if at - d.tick >= self.us["tick"]:
+                self.tick(address, at)
+                ticked = True
+            d.last = at
+        d.first = min(d.first, at // SECOND)
+        self.last = max(self.last, at)
+        if ticked:
+            self.judge(now, at_check=False)
+
+    def tick(self, address: str, at: int) -> None:
+        d = self.devices[address]
+        recent = [a for a, x in self.devices.items() if x.last > at - self.us["pair_idle"]]
+        if self.state != "punished" and self.limit and len(recent) > self.limit:
+            if not self.weighing:
+                self.weighing = True
+                for a in recent:
+                    self.devices[a].weighed = True
+            d.weighed = True
+            for a in recent:
+                if a != address and self.devices[a].weighed:
+                    self.weigh(address, a, at)
+        d.rate = single(d.rate_at(at, self.p["rate_half_life"]) + 1)
+        d.last = d.tick = at
+
+    def weigh(self, mine: str, other: str, at: int) -> None:
+        p, x, d = self.p, self.devices[other], self.devices[mine]
+        key = frozenset((mine, other))
+        block = at // self.us["gain_block"]
+        pair = self.pairs.setdefault(key, Pair(x.last, x.last, other, block))
+        if at < pair.last:
+            return
+        changed = pair.previous != mine
+        gap = max((at - pair.last) / SECOND, 0.2)
+        p0 = clamp(0.5 * (1 - math.exp(-2 * gap / p["roam_time"])), 0.01, 0.49)
+        forget = single(math.exp2(-(at - pair.last) / SECOND / p["evidence_half_life"]))
+        pair.fixed = single(pair.fixed * forget)
+        pair.adaptive = single(pair.adaptive * forget)
+        if pair.block != block:
+            pair.block, pair.gains = block, [0.0, 0.0]
+        mine_rate = d.rate_at(at, p["rate_half_life"]) + 1
+        other_rate = x.rate_at(at, p["rate_half_life"])
+        turn = (other_rate if not changed else mine_rate) / (mine_rate + other_rate)
+        pair.fixed = self.gain(pair, 0, pair.fixed, p0, p["switch_p"], changed)
+        pair.adaptive = self.gain(pair, 1, pair.adaptive, p0, clamp(turn, 0.02, 0.5), changed)
+        if changed:
+            pair.run_since, pair.run_ticks = at, 1
+        else:
+            pair.run_ticks += 1
+            pair.alone |= at - pair.run_since > 60 * SECOND and pair.run_ticks >= 6
+        pair.ticks += 1
+        if at - x.last <= 2 * SECOND and at - pair.burst >= 2 * SECOND:
+            pair.burst = at
+            pair.bursts += 1
+        pair.previous, pair.last = mine, at
+
+    def gain(self, pair: Pair, i: int, total: float, p0: float, p1: float, changed: bool) -> float:
+        if p0 >= p1:
+            return total
+        d = math.log(p1 / p0) if changed else math.log((1 - p1) / (1 - p0))
+        d = min(d, self.p["gain_cap"] - pair.gains[i])
+        pair.gains[i] = single(pair.gains[i] + single(d))
+        return single(max(total + d, self.p["evidence_floor"]))
+
+    def drop(self, address: str) -> None:
+        del self.devices[address]
+        for key in [k for k in self.pairs if address in k]:
+            del self.pairs[key]
+        if not any(d.weighed for d in self.devices.values()):
+            self.weighing = False
+
+    def forget_pairs(self) -> None:
+        self.pairs.clear()
+        self.weighing = False
+        for d in self.devices.values():
+            d.weighed = False
+
+    # ---- judgement ----
+
+    def active(self, d: Device, now: int) -> bool:
+        return d.last > now - self.us["active_window"]
+
+    def excused(self, a: str, b: str) -> bool:
+        if self.p["group_by"] != "auto":
+            return False
+        if (":" in a) != (":" in b):
+            return True
+        pair = self.pairs.get(frozenset((a, b)))
+        return pair is not None and carrier(a) == carrier(b) and pair.is_nat()
+
+    def largest(self, addresses: list[str], joined) -> int:
+        for n in range(len(addresses), 0, -1):
+            for some in itertools.combinations(addresses, n):
+                if all(joined(a, b) for a, b in itertools.combinations(some, 2)):
+                    return n
+        return 0
+
+    def concurrent(self, now: int, threshold: float) -> int:
+        if not self.weighing:
+            return 1 if self.devices else 0
+
+        def joined(a: str, b: str) -> bool:
+            pair = self.pairs.get(frozenset((a, b)))
+            return bool(pair) and pair.score() >= threshold and not self.excused(a, b)
+
+        here = [a for a, d in self.devices.items() if d.weighed and self.active(d, now)]
+        return self.largest(here, joined)
+
+    def persistent(self, now: int, share: float) -> int:
+        span = int(self.us["persistent_span"] * share)
+        checks = max(1, int(self.p["persistent_checks"] * share + 0.5))
+        some = [
+            a
+            for a, d in self.devices.items()
+            if d.last > now - self.us["persistent_window"]
+            and (d.last - d.first * SECOND >= span or d.checks >= checks)
+        ]
+        return self.largest(some, lambda a, b: not self.excused(a, b))
+
+    def judge(self, now: int, at_check: bool) -> None:
+        if self.state == "punished" or self.limit == 0:
+            return
+        devices = sum(self.active(d, now) for d in self.devices.values())
+        over = devices > self.limit
+        together = self.concurrent(now, self.p["evidence_threshold"]) if over else 0
+        if self.state == "clear":
+            if not over:
+                return
+            self.state, self.since, self.warned = "monitoring", now, False
+            self.say("monitor", now, devices, together)
+        if not over:
+            if at_check and now - self.within(now) >= self.us["monitoring_period"]:
+                self.say("acquit", now, devices, 0)
+                self.clear()
+            return
+        if self.p["verdict"] == "persistent":
+            warns = self.persistent(now, 0.5) > self.limit
+            convicts = self.persistent(now, 1) > self.limit
+        else:
+            warns = self.concurrent(now, self.p["evidence_threshold"] / 2) > self.limit
+            convicts = together > self.limit
+        if (warns or self.p["warn_at"] == "excess") and not self.warned:
+            self.warned = True
+            self.say("warn", now, devices, together)
+        if convicts and now - self.since >= self.us["monitoring_period"]:
+            self.say("punish", now, devices, together)
+            self.state, self.since, self.verdict_at = "punished", now, now
+            self.until = now + self.us["time_to_active_users"]
+            self.forget_pairs()
+
+    def within(self, now: int) -> int:
+        """Since when the user is within his limit."""
+        last = sorted((d.last for d in self.devices.values()), reverse=True)
+        if len(last) <= self.limit:
+            return self.since
+        return max(self.since, last[self.limit] + self.us["active_window"])
+
+    def clear(self) -> None:
+        self.state, self.since, self.until, self.warned = "clear", 0, 0, False
+        self.forget_pairs()
+
+    def say(self, kind: str, now: int, devices: int, together: int) -> None:
+        self.said.append((kind, now, devices, together))
