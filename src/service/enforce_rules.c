@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include "service/enforce_rules.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+
+#include "base/hash.h"
+#include "base/stamp.h"
+#include "base/banned.h"
+
+static bool has_group(const int64_t *groups, size_t n, int64_t id)
+{
+    size_t i;
+
+    for (i = 0; i < n; i++)
+        if (groups[i] == id)
+            return true;
+    return false;
+}
+
+static bool is_gone(struct rules_groups groups, int64_t id)
+{
+    return groups.gone && groups.gone(groups.ctx, id);
+}
+
+bool rules_same_groups(const struct panel_user *user, const int64_t *groups, size_t n)
+{
+    size_t i;
+
+    if (user->groups_cut)
+        return false;
+    for (i = 0; i < user->n_groups; i++)
+        if (!has_group(groups, n, user->groups[i]))
+            return false;
+    for (i = 0; i < n; i++)
+        if (!has_group(user->groups, user->n_groups, groups[i]))
+            return false;
+    return true;
+}
+
+bool rules_is_punished(const struct db_row *row, const struct panel_user *user,
+                       struct rules_groups groups)
+{
+    if (!row->by_group)
+        return user->status == PANEL_STATUS_DISABLED;
+    if (rules_same_groups(user, &row->group_id, 1))
+        return true;
+    /* The panel takes a deleted group from its users: without us he would stay without any. */
+    return user->n_groups == 0 && !user->groups_cut && is_gone(groups, row->group_id);
+}
+
+bool rules_is_stranger(const struct db_row *row, const struct panel_user *user)
+{
+    return row->user_created_us != STAMP_NONE && user->created_at_us != STAMP_NONE &&
+           row->user_created_us / 1000 != user->created_at_us / 1000;
+}
+
+/*
+ * Long or secret values are compared by their hash. The key is fixed: the text outlives the process, and
+ * nobody gains by a collision but a second look at his own account.
+ */
+static void add_hashed(struct buf *out, const char *name, const json_t *value)
+{
+    static const struct hash_key key = {UINT64_C(0x70672d6c696d6974), UINT64_C(0x6a6f75726e616c31)};
+    char *text = json_dumps(value, JSON_COMPACT | JSON_SORT_KEYS | JSON_ENCODE_ANY);
+
+    if (!text) {
+        out->failed = true;
+        return;
+    }
+    buf_addf(out, "%s %016llx\n", name, (unsigned long long)hash_bytes(&key, text, strlen(text)));
+    free(text);
+}
+
+/* What panel_user does not carry, from the panel's own JSON. */
+static void add_raw(const struct panel_user *user, struct buf *out)
+{
+    static const char *const names[] = {
+        "proxy_settings",  "data_limit_reset_strategy", "on_hold_expire_duration",
+        "on_hold_timeout", "auto_delete_in_days",       "next_plan",
+    };
+    json_t *root = user->raw.n ? json_loadb(user->raw.p, user->raw.n, 0, NULL) : NULL;
+    const json_t *value;
+    size_t i;
+
+    for (i = 0; i < ARRAY_LEN(names); i++) {
+        value = json_object_get(root, names[i]);
+        if (value)
+            add_hashed(out, names[i], value);
+    }
+    json_decref(root);
+}
+
+static void add_number(struct buf *out, const char *name, int64_t v)
+{
+    if (v == STAMP_NONE)
+        buf_addf(out, "%s -\n", name);
+    else
+        buf_addf(out, "%s %lld\n", name, (long long)v);
+}
+
+static int by_value(const void *a, const void *b)
+{
+    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+
+    return x < y ? -1 : x > y;
+}
+
+int rules_add_fields(const struct panel_user *user, struct buf *out)
+{
+    int64_t groups[PANEL_GROUPS_MAX];
+    size_t i;
+
+    buf_add_str(out, "name ");
+    buf_add_json(out, user->name);
+    buf_add_str(out, "\nstatus ");
+    buf_add_json(out, user->status_text);
+    buf_add_str(out, "\nnote ");
+    buf_add_json(out, user->note);
+    buf_add_str(out, "\nowner ");
+    /* Some panels tell the name only: a rename of an admin is rarer than a null id. */
+    if (user->admin_id)
+        buf_addf(out, "%lld", (long long)user->admin_id);
+    else
+        buf_add_json(out, user->admin_name);
+    buf_add_char(out, '\n');
+    add_number(out, "expire", user->expire_us == STAMP_NONE ? STAMP_NONE : user->expire_us / 1000);
+    add_number(out, "data_limit", user->data_limit);
+    add_number(out, "hwid_limit", user->hwid_limit);
+    memcpy(groups, user->groups, sizeof(groups));
+    qsort(groups, user->n_groups, sizeof(groups[0]), by_value);
+    buf_add_str(out, "groups");
+    for (i = 0; i < user->n_groups; i++)
+        buf_addf(out, " %lld", (long long)groups[i]);
+    buf_add_char(out, '\n');
+    add_raw(user, out);
+    return out->failed ? ERR_NOMEM : ERR_OK;
+}
+
+/* The value of a named line, p NULL when there is none. */
+static struct slice field_of(struct slice text, struct slice name)
+{
+    struct slice line, word;
+
+    while (text.p && text.n) {
+        line = slice_cut(&text, '\n');
+        word = line;
+        word = slice_cut(&word, ' ');
+        if (slice_eq(word, name))
+            return slice_skip(line, word.n);
+    }
+    return (struct slice){NULL, 0};
+}
+
+static void add_name(struct buf *out, struct slice name)
+{
+    if (out->n)
+        buf_add_str(out, ", ");
+    buf_add_slice(out, name);
+}
+
+void rules_add_changed(struct slice before, struct slice now, struct buf *out)
+{
+    struct slice text = before, line, name, other;
+
+    /* A line only one of them has tells of another version of panel or program, not of an edit. */
+    while (text.p && text.n) {
+        line = slice_cut(&text, '\n');
+        name = line;
+        name = slice_cut(&name, ' ');
+        other = field_of(now, name);
+        if (other.p && !slice_eq(other, slice_skip(line, name.n)))
+            add_name(out, name);
+    }
+}
+
+static bool edit_moved(const struct db_row *row, const struct panel_user *user)
+{
+    int64_t before = row->answer_edit_us, now = user->edit_at_us;
+
+    if (before == STAMP_NONE || now == STAMP_NONE)
+        return before != now;
+    /* The journal keeps milliseconds. */
+    return before / 1000 != now / 1000;
+}
+
+enum rules_verdict rules_decide(const struct db_row *row, const struct panel_user *user,
+                                bool by_hand, bool sent, struct rules_groups groups,
+                                struct buf *changed, enum enforce_why *ret_why)
+{
+    struct buf fields;
+
+    if (rules_is_stranger(row, user)) {
+        *ret_why = ENFORCE_WHY_STRANGER;
+        return RULES_SUPERSEDE;
+    }
+    if (!rules_is_punished(row, user, groups)) {
+        if (sent &&
+            (!row->by_group || rules_same_groups(user, row->groups_before, row->n_groups_before)))
+            return RULES_DONE;
+        *ret_why = row->by_group ? ENFORCE_WHY_GROUPS_CHANGED : ENFORCE_WHY_ENABLED;
+        return RULES_SUPERSEDE;
+    }
+    if (!row->answer_fields.p || !edit_moved(row, user))
+        return RULES_RESTORE;
+    buf_init(&fields, 8 * LIMIT_ANSWER);
+    /* Without memory to compare, the way that leaves nobody disabled for ever. */
+    if (rules_add_fields(user, &fields))
+        buf_add_str(changed, "unknown");
+    else
+        rules_add_changed(row->answer_fields, buf_slice(&fields), changed);
+    buf_release(&fields);
+    if (changed->n || by_hand)
+        return RULES_RESTORE;
+    *ret_why = ENFORCE_WHY_DISABLED_AGAIN;
+    return RULES_SUPERSEDE;
+}
+
+size_t rules_target(const struct db_row *row, int64_t fallback, struct rules_groups groups,
+                    int64_t *ret_groups)
+{
+    size_t i, n = 0;
+
+    for (i = 0; i < row->n_groups_before; i++)
+        if (!is_gone(groups, row->groups_before[i]))
+            ret_groups[n++] = row->groups_before[i];
+    if (n == 0 && fallback > 0)
+        ret_groups[n++] = fallback;
+    return n;
+}
