@@ -109,10 +109,11 @@ int http_stream(struct http *http, const struct http_stream_opts *opts, void *ar
 void http_cancel(struct http_call *call);
 
 /*
- * Reads now what has already come for a stream, also while its socket rests: before closing one that
- * still works. on_data may be called inside; not to be called from a callback of a stream.
+ * Tells the server that nothing more will be asked on a stream's connection (TCP half-close), and goes
+ * on reading: what was sent before it notices still arrives, then on_end. Reads first what is there;
+ * on_data may be called inside. Not to be called from a callback of a stream.
  */
-void http_stream_drain(struct http_call *call);
+void http_stream_retire(struct http_call *call);
 
 /* The certificate of the last handshake; known is false before the first. */
 const struct http_peer *http_peer(const struct http *http);

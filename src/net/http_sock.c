@@ -2,6 +2,7 @@
 #include "net/http_int.h"
 
 #include <stdlib.h>
+#include <sys/socket.h>
 
 #include "base/log.h"
 #include "base/banned.h"
@@ -136,15 +137,18 @@ void http_sock_touch(struct http_call *call)
     call->http->touched = call;
 }
 
-void http_stream_drain(struct http_call *call)
+void http_stream_retire(struct http_call *call)
 {
     struct http_sock *s = call->sock;
 
     if (call->stage != CALL_RUNNING || !s)
         return;
+    shutdown(s->fd, SHUT_WR);
+    call->read_gap_us = 0;
     rest_remove(s);
     loop_fd_want(s->event, s->want);
     act(s, LOOP_READ);
+    drain_touched(call->http);
 }
 
 static void on_rest_over(void *arg)

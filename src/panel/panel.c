@@ -20,16 +20,18 @@ static void state_changed(struct panel *p)
 static void on_up(void *arg)
 {
     struct panel *p = arg;
+    bool again = p->was_down;
 
-    if (p->was_down)
-        log_info("panel", "the panel answers again");
     p->was_down = false;
     if (p->closing)
         return;
-    streams_kick(p->streams);
-    /* What it is and what it has may have changed behind the outage. */
-    probe_version(&p->probe);
-    watch_now(p);
+    if (again) {
+        log_info("panel", "the panel answers again");
+        streams_kick(p->streams);
+        /* What it is and what it has may have changed behind the outage. */
+        probe_version(&p->probe);
+        watch_now(p);
+    }
     state_changed(p);
 }
 

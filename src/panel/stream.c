@@ -187,10 +187,10 @@ void stream_close(struct stream *s)
     stream_free(s);
 }
 
-void stream_drain(struct stream *s)
+void stream_retire(struct stream *s)
 {
     if (s->call && s->opened)
-        http_stream_drain(s->call);
+        http_stream_retire(s->call);
 }
 
 bool stream_is_open(const struct stream *s)

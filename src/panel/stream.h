@@ -35,8 +35,8 @@ struct stream_opts {
 int stream_new(struct calls *calls, const struct stream_opts *opts, struct stream **ret_s) MUST_CHECK;
 /* Closes without on_end. */
 void stream_close(struct stream *s);
-/* Hands over what has already come (on_data inside). Not from a callback of a stream. */
-void stream_drain(struct stream *s);
+/* Asks for no more and reads on until the panel closes: see http_stream_retire. */
+void stream_retire(struct stream *s);
 /* Whether on_open was called. */
 bool stream_is_open(const struct stream *s);
 

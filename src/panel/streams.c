@@ -11,16 +11,20 @@
 #include "base/banned.h"
 
 #define SECOND INT64_C(1000000)
-enum { REOPEN_GAP_S = 2, DENIED_S = 300, LOGIN_S = 60, STEADY_S = 60, REFRESH_JITTER = 10 };
+enum { RETIRE_MS = 1500, REOPEN_GAP_S = 2, DENIED_S = 300, LOGIN_S = 60, STEADY_S = 60, REFRESH_JITTER = 10 };
 
-/* The stream of one node: at most one that works and one that is to take its place. */
+/*
+ * The stream of one node: at most one that works, one that is to take its place, and one that had it
+ * before and is still read to its end, so that no line on its way is lost.
+ */
 struct node_stream {
     struct node_stream *next_node;
     struct node_stream *next_queued;
     struct streams *ss;
     int64_t node_id;
-    struct stream *cur, *fresh;
-    uint32_t cur_no, fresh_no;
+    struct stream *cur, *fresh, *old;
+    uint32_t cur_no, fresh_no, old_no;
+    struct loop_timer *old_timer;
     bool queued;    /* waits for its turn to open */
     bool again;     /* a reopening was asked for while one was on its way */
     struct backoff wait;
@@ -125,23 +129,38 @@ static void retry_later(struct node_stream *ns, enum stream_end how)
     loop_timer_set(ns->timer, wait);
 }
 
+static void close_old(struct node_stream *ns)
+{
+    struct stream *old = ns->old;
+
+    if (!old)
+        return;
+    ns->old = NULL;
+    loop_timer_stop(ns->old_timer);
+    stream_close(old);
+    tell_closed(ns, ns->old_no, ERR_OK, "replaced by a new one");
+}
+
+static void on_old_timer(void *arg)
+{
+    close_old(arg);
+}
+
 /* A stream opened beside a working one: that one goes, after what it holds was read. */
 static void swap(struct node_stream *ns)
 {
-    struct stream *old = ns->cur;
-    uint32_t old_no = ns->cur_no;
-
-    if (old)
-        stream_drain(old);
+    close_old(ns);
+    ns->old = ns->cur;
+    ns->old_no = ns->cur_no;
     ns->cur = ns->fresh;
     ns->cur_no = ns->fresh_no;
     ns->fresh = NULL;
     ns->opened_us = loop_mono_us(ns->ss->loop);
     note_state(ns, true, "");
     schedule_refresh(ns);
-    if (old) {
-        stream_close(old);
-        tell_closed(ns, old_no, ERR_OK, "replaced by a new one");
+    if (ns->old) {
+        loop_timer_set_real(ns->old_timer, RETIRE_MS * INT64_C(1000));
+        stream_retire(ns->old);
     }
 }
 
@@ -174,9 +193,9 @@ static void on_open(void *arg, struct stream *s)
 static void on_data(void *arg, struct stream *s, struct slice bytes)
 {
     struct node_stream *ns = arg;
+    uint32_t no = s == ns->cur ? ns->cur_no : s == ns->fresh ? ns->fresh_no : ns->old_no;
 
-    ns->ss->opts.on_bytes(ns->ss->opts.arg, ns->node_id, s == ns->fresh ? ns->fresh_no : ns->cur_no,
-                          bytes);
+    ns->ss->opts.on_bytes(ns->ss->opts.arg, ns->node_id, no, bytes);
 }
 
 static void on_end(void *arg, struct stream *s, enum stream_end how, const struct err *err)
@@ -187,6 +206,12 @@ static void on_end(void *arg, struct stream *s, enum stream_end how, const struc
     uint32_t no = s == ns->fresh ? ns->fresh_no : ns->cur_no;
     int64_t node_id = ns->node_id;
 
+    if (s == ns->old) {
+        ns->old = NULL;
+        loop_timer_stop(ns->old_timer);
+        tell_closed(ns, ns->old_no, ERR_OK, "replaced by a new one");
+        return;
+    }
     if (s == ns->fresh)
         ns->fresh = NULL;
     else
@@ -280,6 +305,7 @@ static void drop(struct node_stream *ns, const char *why)
     *at = ns->next_node;
     ss->n_nodes--;
     dequeue(ns);
+    close_old(ns);
     if (ns->fresh) {
         bool open = stream_is_open(ns->fresh);
 
@@ -294,6 +320,7 @@ static void drop(struct node_stream *ns, const char *why)
         tell_closed(ns, ns->cur_no, ERR_OK, why);
     }
     loop_timer_free(ns->timer);
+    loop_timer_free(ns->old_timer);
     free(ns);
 }
 
@@ -321,7 +348,9 @@ int streams_add(struct streams *ss, int64_t node_id)
     *ns = (struct node_stream){.ss = ss, .node_id = node_id, .next_node = ss->nodes};
     ns->state.since_us = STAMP_NONE;
     backoff_init(&ns->wait, SECOND, 60 * SECOND);
-    if (loop_timer_new(ss->loop, on_timer, ns, &ns->timer) != ERR_OK) {
+    if (loop_timer_new(ss->loop, on_timer, ns, &ns->timer) != ERR_OK ||
+        loop_timer_new(ss->loop, on_old_timer, ns, &ns->old_timer) != ERR_OK) {
+        loop_timer_free(ns->timer);
         free(ns);
         return ERR_NOMEM;
     }
