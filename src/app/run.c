@@ -213,8 +213,10 @@ static void take_apart(struct daemon *d)
         history_flush(d->history);
     enforce_free(d->enforce);
     carry_free(d->carry);
-    if (d->owner)
+    if (d->owner) {
         owner_free(d->owner);
+        loop_turn(d->loop, 0); /* takes in what the owner's thread had posted last */
+    }
     people_free(d->people);
     feed_free(d->feed);
     recorder_free(d->recorder);
