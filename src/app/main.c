@@ -1,22 +1,18 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-#include <stdio.h>
-#include <string.h>
-
 #include "app/run.h"
-#include "cli/replay.h"
+#include "cli/cli.h"
 #include "base/banned.h"
+
+static int run(const char *env_path, const char *record_dir)
+{
+    struct run_opts opts = {.env_path = env_path, .record_dir = record_dir};
+
+    return app_run(&opts);
+}
 
 int main(int argc, char **argv)
 {
-    struct run_opts opts = {0};
+    static const struct cli_hooks hooks = {.run = run};
 
-    if (argc > 1 && strcmp(argv[1], "replay") == 0)
-        return replay_main(argc - 2, argv + 2);
-    if (argc > 1 && strcmp(argv[1], "run") == 0) {
-        if (argc > 3 && strcmp(argv[2], "--env") == 0)
-            opts.env_path = argv[3];
-        return app_run(&opts);
-    }
-    fprintf(stderr, "usage: pg-limiter run [--env FILE] | replay FILE\n");
-    return 2;
+    return cli_main(argc, argv, &hooks);
 }

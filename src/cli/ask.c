@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/limits.h"
+#include "cli/cli_int.h"
+#include "net/http.h"
+#include "base/banned.h"
+
+static int exit_code(int rc)
+{
+    return rc == ERR_UNREACHABLE || rc == ERR_TIMEOUT ? CLI_UNREACHABLE : CLI_FAILED;
+}
+
+static int open_link(struct cli *cli)
+{
+    struct err err;
+    int rc;
+
+    if (cli->link)
+        return CLI_OK;
+    rc = link_open(cli->env_path, &cli->link, &err);
+    if (rc)
+        return cli_fail(exit_code(rc), "%s", err.text);
+    if (!link_has_daemon(cli->link) && !cli->json)
+        fputs("(no daemon is running: this is what the database says)\n", stderr);
+    return CLI_OK;
+}
+
+bool cli_has_daemon(struct cli *cli)
+{
+    return open_link(cli) == CLI_OK && link_has_daemon(cli->link);
+}
+
+void cli_add_user(struct buf *path, const char *user)
+{
+    http_add_escaped(path, slice_of(user));
+}
+
+/* The words of an answer that is no success. */
+static int refused(struct cli *cli, int status, json_t *json, struct err *ret_err)
+{
+    const char *detail = json_string_value(json_object_get(json, "detail"));
+    const char *word = json_string_value(json_object_get(json, "code"));
+    int rc = op_rc_of(status, slice_of(word));
+
+    (void)cli;
+    if (ret_err && rc == ERR_CONFIRM) {
+        err_set(ret_err, rc, "%s", detail ? detail : "");
+        return CLI_FAILED;
+    }
+    return cli_fail(exit_code(rc), "%s", detail ? detail : err_name(rc));
+}
+
+int cli_ask(struct cli *cli, enum op_method method, const char *path, json_t *body,
+            json_t **ret_json, struct err *ret_err)
+{
+    char *text = body ? json_dumps(body, JSON_COMPACT) : NULL;
+    struct buf answer;
+    json_t *json;
+    struct err err;
+    int status, rc = open_link(cli);
+
+    if (ret_err)
+        ret_err->code = ERR_OK;
+    buf_init(&answer, LIMIT_OP_ANSWER);
+    if (!rc) {
+        rc = link_call(cli->link, method, path, text ? text : "", &status, &answer, &err);
+        rc = rc ? cli_fail(exit_code(rc), "%s", err.text) : CLI_OK;
+    }
+    free(text);
+    json_decref(body);
+    if (rc) {
+        buf_release(&answer);
+        return rc;
+    }
+    json = json_loadb(buf_str(&answer), answer.n, 0, NULL);
+    buf_release(&answer);
+    if (!json)
+        return cli_fail(CLI_FAILED, "the daemon's answer is no JSON (status %d)", status);
+    if (status >= 200 && status < 300) {
+        *ret_json = json;
+        return CLI_OK;
+    }
+    rc = refused(cli, status, json, ret_err);
+    json_decref(json);
+    return rc;
+}
+
+bool cli_json(struct cli *cli, json_t *answer)
+{
+    if (!cli->json)
+        return false;
+    json_dumpf(answer, stdout, JSON_COMPACT | JSON_PRESERVE_ORDER);
+    putchar('\n');
+    json_decref(answer);
+    return true;
+}
+
+int cli_read(struct cli *cli, const char *path, json_t **ret_json)
+{
+    json_t *json;
+    int rc = cli_ask(cli, OP_GET, path, NULL, &json, NULL);
+
+    if (rc)
+        return rc;
+    *ret_json = cli_json(cli, json) ? NULL : json;
+    return CLI_OK;
+}

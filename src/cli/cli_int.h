@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#ifndef CLI_CLI_INT_H
+#define CLI_CLI_INT_H
+
+/* What the commands share; only src/cli includes this. */
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "cli/cli.h"
+#include "cli/link.h"
+
+/* One call of the program. */
+struct cli {
+    const struct cli_hooks *hooks;
+    const char *env_path;   /* --env FILE, or NULL */
+    const char *record_dir; /* --record DIR, or NULL */
+    const char *since;      /* --since 30m, or NULL */
+    const char *reason;     /* --reason TEXT, or NULL */
+    bool json, yes, forgive, enable;
+    char **args; /* what stands after the command's words */
+    int n_args;
+    struct link *link; /* opened by cli_ask at the first request */
+};
+
+/*
+ * Makes a request of the daemon, or without one on the database. Returns CLI_OK and the answer (to be
+ * freed with json_decref), or prints the error and returns the exit code. With *ret_code given
+ * (may be NULL), an answer whose code is that error (ERR_CONFIRM …) is not printed but stored there.
+ */
+int cli_ask(struct cli *cli, enum op_method method, const char *path, json_t *body,
+            json_t **ret_json, struct err *ret_err);
+/* As cli_ask for GET, printing the answer as it is when --json was given; then *ret_json is NULL. */
+int cli_read(struct cli *cli, const char *path, json_t **ret_json);
+/* Prints answer (taken over) as JSON when --json was given and returns true. */
+bool cli_json(struct cli *cli, json_t *answer);
+/* Prints "pg-limiter: …" on standard error and returns code. */
+int cli_fail(int code, const char *fmt, ...) PRINTF_LIKE(2, 3);
+/* Appends user (a USER argument) to path, percent-encoded. */
+void cli_add_user(struct buf *path, const char *user);
+/* Whether the request goes to a daemon; opens the link. False also when that fails. */
+bool cli_has_daemon(struct cli *cli);
+
+/* The commands: each returns an exit code. */
+int cmd_run(struct cli *cli);
+int cmd_scan(struct cli *cli);
+int cmd_replay(struct cli *cli);
+int cmd_status(struct cli *cli);
+int cmd_nodes(struct cli *cli);
+int cmd_explain(struct cli *cli);
+int cmd_user_list(struct cli *cli);
+int cmd_user_show(struct cli *cli);
+int cmd_user_add(struct cli *cli);
+int cmd_user_update(struct cli *cli);
+int cmd_user_delete(struct cli *cli);
+int cmd_except_list(struct cli *cli);
+int cmd_except_add(struct cli *cli);
+int cmd_except_delete(struct cli *cli);
+int cmd_except_check(struct cli *cli);
+int cmd_disabled_list(struct cli *cli);
+int cmd_disabled_enable(struct cli *cli);
+int cmd_disabled_enable_all(struct cli *cli);
+int cmd_config_show(struct cli *cli);
+int cmd_config_set(struct cli *cli);
+int cmd_config_reset(struct cli *cli);
+int cmd_config_limit(struct cli *cli);
+int cmd_config_interval(struct cli *cli);
+int cmd_config_reenable(struct cli *cli);
+int cmd_config_country(struct cli *cli);
+int cmd_config_example(struct cli *cli);
+int cmd_version(struct cli *cli);
+int cmd_help(struct cli *cli);
+
+#endif

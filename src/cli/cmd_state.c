@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include <stdio.h>
+
+#include "cli/cli_int.h"
+#include "cli/json_in.h"
+#include "cli/term.h"
+#include "base/banned.h"
+
+/* status, nodes */
+
+static void print_problems(json_t *json)
+{
+    json_t *row;
+    size_t i;
+
+    json_array_foreach(json_object_get(json, "problems"), i, row)
+    {
+        printf("  %s!%s ", term_colour(TERM_RED), term_colour(TERM_PLAIN));
+        term_put(json_string_value(row) ? json_string_value(row) : "");
+        putchar('\n');
+    }
+}
+
+static void print_ignored(json_t *ignored)
+{
+    const char *key, *comma = "";
+    json_t *n;
+
+    if (json_object_size(ignored) == 0)
+        return;
+    fputs("  not counted  ", stdout);
+    json_object_foreach(ignored, key, n)
+    {
+        printf("%s%s %lld", comma, key, (long long)json_integer_value(n));
+        comma = ", ";
+    }
+    putchar('\n');
+}
+
+static void print_panel(json_t *panel)
+{
+    const char *version = in_text(panel, "version"), *error = in_text(panel, "error");
+    bool up = in_bool(panel, "up");
+    char when[64];
+
+    printf("  panel        ");
+    term_put(in_text(panel, "url") ? in_text(panel, "url") : "-");
+    printf(" %s%s%s", term_colour(up ? TERM_GREEN : TERM_RED), up ? "up" : "not reachable",
+           term_colour(TERM_PLAIN));
+    if (version)
+        printf(", version %s", version);
+    printf(", %s with %s\n", in_text(panel, "login"), in_text(panel, "with"));
+    if (!up && error) {
+        fputs("               ", stdout);
+        term_put(error);
+        putchar('\n');
+    }
+    if (in_text(panel, "certificate_ends"))
+        printf("  certificate  until %s (%s)\n",
+               term_time(in_text(panel, "certificate_ends"), when, sizeof(when)),
+               term_span(in_text(panel, "certificate_ends"), when + 32, sizeof(when) - 32));
+}
+
+static void print_users(json_t *users)
+{
+    printf(
+        "  users        %lld listed, %lld tracked, %lld active now, %lld seen in the last hour\n",
+        (long long)in_int(users, "listed"), (long long)in_int(users, "tracked"),
+        (long long)in_int(users, "active"), (long long)in_int(users, "seen_last_hour"));
+    printf("  in question  %lld monitored, %lld waiting for their turn, %lld disabled by us\n",
+           (long long)in_int(users, "monitoring"), (long long)in_int(users, "waiting"),
+           (long long)in_int(users, "disabled"));
+    if (in_int(users, "evicted"))
+        printf("  %sevicted      %lld users for want of room (max_tracked_users)%s\n",
+               term_colour(TERM_YELLOW), (long long)in_int(users, "evicted"),
+               term_colour(TERM_PLAIN));
+}
+
+static void print_uptime(int64_t s)
+{
+    if (s >= 86400)
+        printf("%lld d %lld h", (long long)(s / 86400), (long long)(s % 86400 / 3600));
+    else if (s >= 3600)
+        printf("%lld h %lld min", (long long)(s / 3600), (long long)(s % 3600 / 60));
+    else if (s >= 60)
+        printf("%lld min %lld s", (long long)(s / 60), (long long)(s % 60));
+    else
+        printf("%lld s", (long long)s);
+}
+
+int cmd_status(struct cli *cli)
+{
+    json_t *json, *nodes, *lines;
+    bool paused;
+    int rc = cli_read(cli, "/status", &json);
+
+    if (rc || !json)
+        return rc;
+    nodes = json_object_get(json, "nodes");
+    lines = json_object_get(json, "lines");
+    paused = in_bool(json, "paused");
+    printf("%sPG-Limiter%s runs since ", term_colour(TERM_BOLD), term_colour(TERM_PLAIN));
+    print_uptime(in_int(json, "uptime_s"));
+    printf(", enforcement %s%s%s%s\n", term_colour(paused ? TERM_YELLOW : TERM_GREEN),
+           in_text(json, "enforcement") ? in_text(json, "enforcement") : "-",
+           paused ? " (paused)" : "", term_colour(TERM_PLAIN));
+    print_panel(json_object_get(json, "panel"));
+    printf("  nodes        %lld, connected %lld, streams open %lld, quiet %lld\n",
+           (long long)in_int(nodes, "total"), (long long)in_int(nodes, "connected"),
+           (long long)in_int(nodes, "streams_open"), (long long)in_int(nodes, "quiet"));
+    print_users(json_object_get(json, "users"));
+    printf(
+        "  lines        %.1f/s, %lld in all, %lld counted, %lld of users the panel does not own\n",
+        in_real(lines, "per_s"), (long long)in_int(lines, "total"),
+        (long long)in_int(lines, "counted"), (long long)in_int(lines, "foreign"));
+    print_ignored(json_object_get(lines, "ignored"));
+    print_problems(json);
+    json_decref(json);
+    return CLI_OK;
+}
+
+static void add_node(struct term_table *t, json_t *row)
+{
+    const char *status = in_text(row, "status"), *message = in_text(row, "message");
+    const char *error = in_text(row, "stream_error");
+    bool open = in_bool(row, "stream_open"), good = status && strcmp(status, "connected") == 0;
+    char span[64];
+
+    term_cellf(t, TERM_DIM, "%lld", (long long)in_int(row, "id"));
+    term_cell(t, TERM_PLAIN, in_text(row, "name"));
+    term_cell(t, good ? TERM_GREEN : TERM_RED, status);
+    term_cell(t, open ? TERM_GREEN : TERM_YELLOW, open ? "open" : "closed");
+    term_cellf(t, TERM_PLAIN, "%.1f", in_real(row, "lines_per_s"));
+    term_cellf(t, TERM_PLAIN, "%lld", (long long)in_int(row, "counted"));
+    term_cellf(t, TERM_PLAIN, "%lld", (long long)(in_int(row, "lines") - in_int(row, "counted")));
+    term_cell(t, TERM_PLAIN,
+              in_text(row, "last_line") ? term_span(in_text(row, "last_line"), span, sizeof(span))
+                                        : "never");
+    if (json_is_number(json_object_get(row, "clock_offset_s")))
+        term_cellf(t, TERM_DIM, "%+.1f s", in_real(row, "clock_offset_s"));
+    else
+        term_cell(t, TERM_DIM, NULL);
+    term_cell(t, TERM_YELLOW,
+              error                   ? error
+              : message               ? message
+              : in_bool(row, "quiet") ? "quiet although users are online"
+                                      : " ");
+}
+
+int cmd_nodes(struct cli *cli)
+{
+    static const char *const heads[] = {">Id",      "Node",     "Status",       "Stream",
+                                        ">Lines/s", ">Counted", ">Not counted", "Last line",
+                                        ">Clock",   ""};
+    struct term_table t;
+    json_t *json, *row;
+    size_t i;
+    int rc = cli_read(cli, "/nodes", &json);
+
+    if (rc || !json)
+        return rc;
+    term_table_init(&t, heads, ARRAY_LEN(heads));
+    json_array_foreach(json_object_get(json, "data"), i, row) add_node(&t, row);
+    if (t.n)
+        term_table_print(&t);
+    else
+        puts("The panel has told of no node so far.");
+    json_decref(json);
+    return CLI_OK;
+}

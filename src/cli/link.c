@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include "cli/link.h"
+
+#include <curl/curl.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/limits.h"
+#include "base/stamp.h"
+#include "cli/become.h"
+#include "service/env.h"
+#include "service/settings_store.h"
+#include "store/db.h"
+#include "base/banned.h"
+
+/* Enabling thousands of users takes the panel minutes. */
+enum { CALL_SECONDS = 900, CONNECT_SECONDS = 5 };
+
+struct link {
+    char socket[sizeof(((struct sockaddr_un *)NULL)->sun_path)];
+    CURL *curl; /* NULL without a daemon */
+    struct db *db;
+    struct settings settings;
+    struct env_report env;
+    struct op_port port;
+};
+
+/* ---- without a daemon ---- */
+
+static const struct settings *get_settings(void *app)
+{
+    return &((struct link *)app)->settings;
+}
+
+static int64_t get_now(void *app)
+{
+    struct timeval tv;
+
+    (void)app;
+    gettimeofday(&tv, NULL);
+    return (int64_t)tv.tv_sec * STAMP_SECOND + tv.tv_usec;
+}
+
+static const char *get_env_file(void *app)
+{
+    return ((struct link *)app)->env.file;
+}
+
+static int open_database(struct link *l, const char *dir, struct err *err)
+{
+    struct buf warnings;
+    struct stat st;
+    int rc;
+
+    if (stat(dir, &st) != 0)
+        return err_set(
+            err, errno == ENOENT ? ERR_NOT_FOUND : ERR_IO,
+            "DATA_DIR %s: %s (no daemon has run here yet? give its .env with --env FILE)", dir,
+            strerror(errno));
+    rc = db_open(dir, &l->db, err);
+    if (rc)
+        return rc;
+    buf_init(&warnings, LIMIT_ENV_FILE);
+    rc = settings_load(&l->settings, l->db, &warnings, err);
+    fputs(buf_str(&warnings), stderr);
+    buf_release(&warnings);
+    l->port = (struct op_port){
+        .app = l,
+        .submit = owner_submit_here,
+        .store = l->db,
+        .settings = get_settings,
+        .now_us = get_now,
+        .env_file = get_env_file,
+    };
+    return rc;
+}
+
+struct local_answer {
+    int status;
+    struct buf *json;
+};
+
+static void take_answer(void *arg, int status, struct slice json)
+{
+    struct local_answer *a = arg;
+
+    a->status = status;
+    buf_add_slice(a->json, json);
+}
+
+static int call_here(struct link *l, enum op_method method, const char *path, const char *body,
+                     int *ret_status, struct buf *ret_json, struct err *err)
+{
+    struct slice query = slice_of(path), head = slice_cut(&query, '?');
+    struct op_request req = {method, head, query, slice_of(body), SLICE("cli")};
+    struct local_answer a = {0, ret_json};
+
+    op_call(&l->port, &req, take_answer, &a);
+    if (ret_json->failed)
+        return err_set(err, ERR_NOMEM, "%s", err_name(ERR_NOMEM));
+    *ret_status = a.status;
+    return ERR_OK;
+}
+
+/* ---- with a daemon ---- */
+
+/* Whether something listens. ERR_UNREACHABLE when nothing does, ERR_IO when it is not ours to know. */
+static int knock(const struct link *l, struct err *err)
+{
+    struct sockaddr_un addr = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), rc, why;
+
+    if (fd < 0)
+        return err_set(err, ERR_IO, "no socket: %s", strerror(errno));
+    memcpy(addr.sun_path, l->socket, sizeof(addr.sun_path));
+    rc = connect(fd, (struct sockaddr *)&addr, sizeof(addr));
+    why = errno;
+    close(fd);
+    if (rc == 0)
+        return ERR_OK;
+    if (why == EACCES || why == EPERM)
+        return err_set(err, ERR_IO, "%s: %s (use sudo, or be the user the daemon runs as)",
+                       l->socket, strerror(why));
+    return err_set(err, ERR_UNREACHABLE, "%s: %s", l->socket, strerror(why));
+}
+
+static size_t take_bytes(char *p, size_t size, size_t n, void *arg)
+{
+    return buf_add(arg, p, size * n) ? 0 : size * n;
+}
+
+static struct curl_slist *set_request(struct link *l, enum op_method method, const char *url,
+                                      const char *body, struct buf *ret_json)
+{
+    struct curl_slist *headers = curl_slist_append(NULL, "Content-Type: application/json"), *more;
+    CURL *c = l->curl;
+
+    more = headers ? curl_slist_append(headers, "Expect:") : NULL;
+    if (!more) {
+        curl_slist_free_all(headers);
+        return NULL;
+    }
+    curl_easy_reset(c);
+    curl_easy_setopt(c, CURLOPT_UNIX_SOCKET_PATH, l->socket);
+    curl_easy_setopt(c, CURLOPT_PROXY, "");
+    curl_easy_setopt(c, CURLOPT_URL, url);
+    curl_easy_setopt(c, CURLOPT_PATH_AS_IS, 1L);
+    curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT, (long)CONNECT_SECONDS);
+    curl_easy_setopt(c, CURLOPT_TIMEOUT, (long)CALL_SECONDS);
+    curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, take_bytes);
+    curl_easy_setopt(c, CURLOPT_WRITEDATA, ret_json);
+    curl_easy_setopt(c, CURLOPT_HTTPHEADER, more);
+    if (body[0] || method != OP_GET) {
+        curl_easy_setopt(c, CURLOPT_POSTFIELDS, body);
+        curl_easy_setopt(c, CURLOPT_POSTFIELDSIZE, (long)strlen(body));
+        curl_easy_setopt(c, CURLOPT_CUSTOMREQUEST, op_method_name(method));
+    }
+    return more;
+}
+
+static int call_daemon(struct link *l, enum op_method method, const char *path, const char *body,
+                       int *ret_status, struct buf *ret_json, struct err *err)
+{
+    struct curl_slist *headers;
+    struct buf url;
+    long status = 0;
+    CURLcode rc;
+
+    buf_init(&url, 16384);
+    buf_addf(&url, "http://localhost%s", path);
+    headers = url.failed ? NULL : set_request(l, method, buf_str(&url), body, ret_json);
+    if (!headers) {
+        buf_release(&url);
+        return err_set(err, ERR_NOMEM, "%s", err_name(ERR_NOMEM));
+    }
+    rc = curl_easy_perform(l->curl);
+    curl_easy_getinfo(l->curl, CURLINFO_RESPONSE_CODE, &status);
+    curl_slist_free_all(headers);
+    buf_release(&url);
+    if (rc == CURLE_OPERATION_TIMEDOUT)
+        return err_set(err, ERR_TIMEOUT, "the daemon gave no answer in %d s", CALL_SECONDS);
+    if (rc == CURLE_COULDNT_CONNECT || rc == CURLE_GOT_NOTHING || rc == CURLE_RECV_ERROR ||
+        rc == CURLE_SEND_ERROR)
+        return err_set(err, ERR_UNREACHABLE, "the daemon does not answer: %s",
+                       curl_easy_strerror(rc));
+    if (rc)
+        return err_set(err, ERR_PROTOCOL, "the daemon's answer cannot be read: %s",
+                       curl_easy_strerror(rc));
+    *ret_status = (int)status;
+    return ERR_OK;
+}
+
+/* ---- both ---- */
+
+static int read_settings(struct link *l, const char *env_path, struct err *err)
+{
+    struct env_opts opts = {.path = env_path, .environ = environ};
+    int rc = settings_init(&l->settings);
+
+    if (rc)
+        return err_set(err, rc, "%s", err_name(rc));
+    env_report_init(&l->env);
+    rc = env_load(&l->settings, &opts, &l->env, err);
+    fputs(buf_str(&l->env.warnings), stderr);
+    if (rc == ERR_INVALID && l->env.n_errors > 1)
+        fputs(buf_str(&l->env.errors), stderr);
+    return rc;
+}
+
+int link_open(const char *env_path, struct link **ret_link, struct err *err)
+{
+    struct link *l = calloc(1, sizeof(*l));
+    const char *dir;
+    int rc, n;
+
+    if (!l)
+        return err_set(err, ERR_NOMEM, "%s", err_name(ERR_NOMEM));
+    rc = read_settings(l, env_path, err);
+    if (rc)
+        goto fail;
+    dir = settings_text(&l->settings, SET_DATA_DIR);
+    setenv("TZ", settings_text(&l->settings, SET_TZ), 1);
+    tzset();
+    rc = become_owner(dir, err);
+    if (rc)
+        goto fail;
+    n = snprintf(l->socket, sizeof(l->socket), "%s/run/control.sock", dir);
+    rc = n < 0 || (size_t)n >= sizeof(l->socket) ? ERR_UNREACHABLE : knock(l, err);
+    if (rc == ERR_UNREACHABLE)
+        rc = open_database(l, dir, err);
+    else if (!rc && !(l->curl = curl_easy_init()))
+        rc = err_set(err, ERR_NOMEM, "%s", err_name(ERR_NOMEM));
+    if (rc)
+        goto fail;
+    *ret_link = l;
+    return ERR_OK;
+fail:
+    link_close(l);
+    return rc;
+}
+
+void link_close(struct link *l)
+{
+    if (!l)
+        return;
+    if (l->curl)
+        curl_easy_cleanup(l->curl);
+    db_close(l->db);
+    env_report_release(&l->env);
+    settings_release(&l->settings);
+    free(l);
+}
+
+bool link_has_daemon(const struct link *l)
+{
+    return l->curl != NULL;
+}
+
+int link_call(struct link *l, enum op_method method, const char *path, const char *body,
+              int *ret_status, struct buf *ret_json, struct err *err)
+{
+    if (l->curl)
+        return call_daemon(l, method, path, body, ret_status, ret_json, err);
+    return call_here(l, method, path, body, ret_status, ret_json, err);
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#ifndef CLI_LINK_H
+#define CLI_LINK_H
+
+#include <stdbool.h>
+
+#include "base/attr.h"
+#include "base/buf.h"
+#include "base/err.h"
+#include "service/op.h"
+
+/*
+ * How the CLI reaches the operations: the control socket of a running daemon (HTTP over a unix socket), or
+ * the database itself when none runs. Either way it is the same request and the same answer.
+ */
+struct link;
+
+/*
+ * Reads the settings (env_path as --env, may be NULL), becomes the owner of DATA_DIR when root, sets TZ,
+ * and looks for the daemon; without one opens the database. ERR_INVALID: .env is wrong; ERR_NOT_FOUND:
+ * there is no DATA_DIR; ERR_IO and others of db_open. Warnings about .env go to standard error.
+ */
+int link_open(const char *env_path, struct link **ret_link, struct err *err) MUST_CHECK;
+/* Closes. NULL is allowed. */
+void link_close(struct link *link);
+/* Whether a daemon answers. */
+bool link_has_daemon(const struct link *link);
+/*
+ * Makes a request; body "" or JSON. ret_json receives the answer's JSON and *ret_status its status. On
+ * failure of the transport ERR_UNREACHABLE (no daemon any more), ERR_TIMEOUT, ERR_PROTOCOL.
+ */
+int link_call(struct link *link, enum op_method method, const char *path, const char *body,
+              int *ret_status, struct buf *ret_json, struct err *err) MUST_CHECK;
+
+#endif
