@@ -5,6 +5,7 @@
 #include "base/banned.h"
 
 static const int64_t settle_us = 2 * STAMP_SECOND;   /* after opening, and the gap that ends a backlog */
+static const int64_t step_us = STAMP_SECOND;         /* stamps and arrivals in step differ by no more */
 static const int64_t warm_us = 30 * STAMP_SECOND;    /* a backlog takes no longer */
 static const int64_t far_us = 30 * STAMP_SECOND;     /* further above the offset is another clock */
 static const int64_t change_us = 60 * STAMP_SECOND;  /* for so long, and the offset is given up */
@@ -20,7 +21,9 @@ static void forget(struct clock *c)
 
 void clock_init(struct clock *c, int64_t offset_us)
 {
-    *c = (struct clock){.offset_us = offset_us, .warm = offset_us != STAMP_NONE};
+    *c = (struct clock){.offset_us = offset_us,
+                        .last_stamp_us = STAMP_NONE,
+                        .warm = offset_us != STAMP_NONE};
     forget(c);
 }
 
@@ -28,6 +31,7 @@ void clock_opened(struct clock *c, int64_t now_us)
 {
     c->opened_us = now_us;
     c->last_line_us = now_us;
+    c->last_stamp_us = STAMP_NONE;
 }
 
 static void take_low(int64_t *low, int64_t diff_us)
@@ -84,14 +88,25 @@ static void learn(struct clock *c, int64_t diff_us, int64_t now_us)
     c->offset_us = lowest(c);
 }
 
+/* A gap alone proves nothing: a backlog may stall. Live lines keep step with the clock on the wall. */
+static bool in_step(const struct clock *c, int64_t stamp_us, int64_t now_us)
+{
+    int64_t gap_us = now_us - c->last_line_us, ahead_us;
+
+    if (gap_us < settle_us || stamp_us == STAMP_NONE || c->last_stamp_us == STAMP_NONE)
+        return false;
+    ahead_us = stamp_us - c->last_stamp_us - gap_us;
+    return ahead_us <= step_us && ahead_us >= -step_us;
+}
+
 int64_t clock_event(struct clock *c, int64_t stamp_us, int64_t now_us)
 {
-    bool gap = now_us - c->last_line_us >= settle_us;
     int64_t event_us;
 
-    c->last_line_us = now_us;
-    if (!c->warm && (gap || now_us - c->opened_us >= warm_us))
+    if (!c->warm && (in_step(c, stamp_us, now_us) || now_us - c->opened_us >= warm_us))
         c->warm = true;
+    c->last_line_us = now_us;
+    c->last_stamp_us = stamp_us;
     if (stamp_us == STAMP_NONE)
         return c->warm ? now_us : STAMP_NONE;
     if (now_us - c->opened_us >= settle_us)

@@ -9,6 +9,10 @@
  * When a line happened: its own stamp plus the node's clock offset (engine.md 3). The offset is the
  * smallest (arrival − stamp) of the last 10 minutes of lines that came at least 2 s after their
  * stream opened, so that a backlog lands in the past, where it belongs. It covers zone and wrong clock.
+ *
+ * Lines of the very first stream are evidence once its backlog is over: after 30 s, or as soon as a line
+ * comes 2 s or more after the one before it and its stamp is as much later. A backlog that stalls, or
+ * comes late, shows itself by stamps that do not keep step with the arrivals.
  */
 enum { CLOCK_MINUTES = 10 };
 
@@ -16,6 +20,7 @@ struct clock {
     int64_t offset_us;              /* STAMP_NONE while unknown */
     int64_t opened_us;              /* of the newest stream */
     int64_t last_line_us;           /* arrival of the last line, or the opening */
+    int64_t last_stamp_us;          /* stamp of that line, STAMP_NONE before the first and without */
     int64_t low_us[CLOCK_MINUTES];  /* smallest difference of that minute, STAMP_NONE = none */
     int64_t minute;                 /* which minute of unix time is newest in low_us */
     int64_t above_since_us;         /* differences have been far above the offset since; 0 = not */
