@@ -12,6 +12,7 @@
 #include "app/daemon.h"
 #include "app/recorder.h"
 #include "base/log.h"
+#include "base/num.h"
 #include "base/stamp.h"
 #include "service/settings_policy.h"
 #include "base/banned.h"
@@ -121,6 +122,19 @@ static int build_core(struct daemon *d, struct err *err)
     return owner_new(db, post_to_loop, d->loop, &d->owner, err);
 }
 
+/* How long a stream's socket rests between two readings; builds for measuring may ask for another. */
+static int64_t read_gap_us(void)
+{
+#ifdef PG_TEST_CLOCK
+    const char *text = getenv("PG_READ_GAP_US");
+    int64_t us;
+
+    if (text && !num_int(slice_of(text), -1, STAMP_SECOND, &us))
+        return us;
+#endif
+    return 0;
+}
+
 static int build_panel(struct daemon *d, struct err *err)
 {
     const struct settings *s = &d->settings;
@@ -131,7 +145,8 @@ static int build_panel(struct daemon *d, struct err *err)
                             .tls_verify = settings_bool(s, SET_PANEL_TLS_VERIFY),
                             .nodes_poll_s = (unsigned)settings_int(s, SET_NODES_POLL),
                             .stream_refresh_s = (unsigned)settings_int(s, SET_STREAM_REFRESH),
-                            .online_rate = settings_real(s, SET_ONLINE_RATE)};
+                            .online_rate = settings_real(s, SET_ONLINE_RATE),
+                            .read_gap_us = read_gap_us()};
     static const struct panel_events events = {.on_state = on_state,
                                                .on_node = on_node,
                                                .on_open = on_open,

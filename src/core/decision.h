@@ -79,6 +79,7 @@ struct decision {
     enum decision_applied applied;
     int64_t at_us;
     int64_t id;             /* user; 0 for SHARED and BREAKER */
+    bool warned;            /* he was warned in this case */
     int limit;
     int devices;            /* active and counted */
     int concurrent;         /* largest set of pairwise concurrent devices */

@@ -376,6 +376,7 @@ struct decision *engine_emit(struct engine *e, enum decision_kind kind, const st
     if (u) {
         d->id = u->id;
         d->limit = u->limit;
+        d->warned = u->warned;
     }
     return d;
 }
@@ -395,7 +396,30 @@ bool engine_paused(const struct engine *e)
     return e->breaker.paused;
 }
 
+void engine_pause(struct engine *e)
+{
+    e->breaker.paused = true;
+}
+
 void engine_resume(struct engine *e, int64_t now_us)
 {
     breaker_resume(&e->breaker, now_us);
+}
+
+size_t engine_sample(const struct engine *e, uint16_t node, int64_t since_us, int64_t *ret_ids, size_t max)
+{
+    size_t n = 0;
+    uint32_t s;
+    int i;
+
+    for (s = 0; s < e->n_slots && n < max; s++) {
+        const struct user *u = engine_slot(e, s);
+
+        for (i = 0; i < u->n; i++)
+            if (u->devices[i].node == node && u->devices[i].last_us >= since_us)
+                break;
+        if (i < u->n)
+            ret_ids[n++] = u->id;
+    }
+    return n;
 }

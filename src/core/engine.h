@@ -71,13 +71,13 @@ enum scan_reason engine_line(struct engine *e, uint16_t node, int64_t now_us, st
                              struct record *ret_rec);
 
 /* One address of an online-list reading: last_us is the panel's last new stream of that address. */
-struct online_entry {
+struct online_seen {
     uint16_t node;
     struct addr addr;
     int64_t last_us;
 };
 /* The online list of a user as read now. Entries are observations at their last_us. */
-void engine_online(struct engine *e, int64_t id, const struct online_entry *entries, size_t n, int64_t now_us);
+void engine_online(struct engine *e, int64_t id, const struct online_seen *entries, size_t n, int64_t now_us);
 /* Whether the online list can be read at all; verify_online=auto asks it only then. False at first. */
 void engine_online_available(struct engine *e, bool available);
 /* The answer to DECISION_VERIFY, after engine_online() or without an answer. May decide PUNISH. */
@@ -112,6 +112,8 @@ int engine_set_shared(struct engine *e, struct addr addr, int64_t until_us) MUST
 /* ---- breaker ---- */
 
 bool engine_paused(const struct engine *e);
+/* Pauses as the breaker does: it was paused when the process ended. */
+void engine_pause(struct engine *e);
 /* Resumes after the breaker: counters cleared, bounds at twice the number shown for 24 h. */
 void engine_resume(struct engine *e, int64_t now_us);
 
@@ -146,6 +148,9 @@ struct engine_stats {
     bool online;         /* the online list can be read: engine_online_available() */
 };
 void engine_stats(const struct engine *e, struct engine_stats *ret);
+
+/* Up to max users who have been seen on a node since since_us; returns how many. O(users). */
+size_t engine_sample(const struct engine *e, uint16_t node, int64_t since_us, int64_t *ret_ids, size_t max);
 
 /* Calls fn for every tracked user that is active, watched or punished. fn must not feed the engine. */
 void engine_each(struct engine *e, int64_t now_us, void (*fn)(void *arg, const struct user_view *v), void *arg);

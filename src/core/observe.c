@@ -225,7 +225,7 @@ enum scan_reason engine_line(struct engine *e, uint16_t node, int64_t now_us, st
     return reason;
 }
 
-void engine_online(struct engine *e, int64_t id, const struct online_entry *entries, size_t n, int64_t now_us)
+void engine_online(struct engine *e, int64_t id, const struct online_seen *entries, size_t n, int64_t now_us)
 {
     struct user *u = engine_make_user(e, id, now_us);
     size_t i;
