@@ -34,11 +34,35 @@ static void first_backlog_is_no_evidence(void **state)
     clock_opened(&c, t);
     for (i = 0; i < 1000; i++)
         assert_true(event(&c, t - 1200 * S + i * S, 0, t + i * MS) == STAMP_NONE);
+    /* The first live line may still be the backlog's next one, held up; the second keeps step with it. */
     t += 4 * S;
+    assert_true(event(&c, t - 50 * MS, 0, t) == STAMP_NONE);
+    t += 3 * S;
     assert_true(event(&c, t - 50 * MS, 0, t) == t);
     assert_true(c.offset_us == 50 * MS);
     /* From now on a line that was held up lands when it happened. */
     between(event(&c, t - 300 * S, 0, t + S), t - 300 * S, t - 299 * S);
+}
+
+/* A backlog that stalls again and again: its pauses are longer than a gap, its stamps do not keep step. */
+static void stalling_backlog(void **state)
+{
+    struct clock c;
+    int64_t t = start_us;
+    int i, k;
+
+    (void)state;
+    clock_init(&c, STAMP_NONE);
+    clock_opened(&c, t);
+    for (i = 0; i < 9; i++) {
+        t += 3 * S;
+        for (k = 0; k < 100; k++)
+            assert_true(event(&c, start_us - 1200 * S + (i * 100 + k) * S, 0, t + k * MS) ==
+                        STAMP_NONE);
+    }
+    t = start_us + 30 * S;
+    event(&c, t - 20 * MS, 0, t);
+    between(event(&c, t - 600 * S, 0, t), t - 600 * S, t - 599 * S);
 }
 
 /* The backlog goes over into live lines without a pause: 30 s after opening the offset is believed. */
@@ -101,6 +125,8 @@ static void wrong_clock_and_zone(void **state)
 
         clock_init(&c, STAMP_NONE);
         clock_opened(&c, now);
+        now += 3 * S;
+        assert_true(event(&c, now - 10 * MS, off_us[i], now) == STAMP_NONE);
         now += 3 * S;
         assert_true(event(&c, now - 10 * MS, off_us[i], now) == now);
         now += S;
@@ -181,7 +207,8 @@ static void lines_without_a_stamp(void **state)
     clock_init(&c, STAMP_NONE);
     clock_opened(&c, start_us);
     assert_true(clock_event(&c, STAMP_NONE, start_us + S) == STAMP_NONE);
-    assert_true(clock_event(&c, STAMP_NONE, start_us + 4 * S) == start_us + 4 * S);
+    assert_true(clock_event(&c, STAMP_NONE, start_us + 29 * S) == STAMP_NONE);
+    assert_true(clock_event(&c, STAMP_NONE, start_us + 30 * S) == start_us + 30 * S);
     clock_init(&c, 0);
     assert_true(clock_event(&c, STAMP_NONE, start_us) == start_us);
 }
@@ -227,6 +254,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(first_backlog_is_no_evidence),
+        cmocka_unit_test(stalling_backlog),
         cmocka_unit_test(first_stream_without_a_gap),
         cmocka_unit_test(later_backlogs_lie_in_the_past),
         cmocka_unit_test(wrong_clock_and_zone),
