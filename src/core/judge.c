@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 #include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/stamp.h"
+#include "base/text.h"
 #include "core/engine_int.h"
 #include "base/banned.h"
 
 /* The states of a user (engine.md 5) and what becomes of a verdict (engine.md 6). */
 
-static const int64_t still_seen_us = 10 * STAMP_SECOND; /* lines on their way when the user was disabled */
+static const int64_t still_seen_us =
+    10 * STAMP_SECOND; /* lines on their way when the user was disabled */
 static const int64_t verify_again_us = 10 * STAMP_SECOND;
-static const int64_t new_after_s = 7 * 86400;           /* a user without a verdict for so long is new */
-enum { MOST_BY_PAIRS = 15 };                            /* greater limits are judged by number */
+static const int64_t new_after_s = 7 * 86400; /* a user without a verdict for so long is new */
+enum { MOST_BY_PAIRS = 15 };                  /* greater limits are judged by number */
 
 void judge_clear(struct user *u)
 {
@@ -32,7 +33,7 @@ static void explain(struct decision *d, const char *fmt, ...)
     if (!d)
         return;
     va_start(ap, fmt);
-    vsnprintf(d->why, sizeof(d->why), fmt, ap);
+    text_vformat(d->why, sizeof(d->why), fmt, ap);
     va_end(ap);
 }
 
@@ -40,6 +41,7 @@ static void explain(struct decision *d, const char *fmt, ...)
 struct finding {
     struct tally tally;
     int concurrent;
+    int likely; /* the devices that a warning speaks of */
     bool over, warns, convicts;
 };
 
@@ -50,14 +52,16 @@ static void find_by_rule(struct engine *e, const struct user *u, int64_t now_us,
 
     f->concurrent = verdict_concurrent(u, p, now_us, p->evidence_threshold);
     if (p->verdict == VERDICT_PERSISTENT) {
-        f->warns = verdict_persistent(u, p, now_us, 0.5) > limit;
+        f->likely = verdict_persistent(u, p, now_us, 0.5);
+        f->warns = f->likely > limit;
         f->convicts = verdict_persistent(u, p, now_us, 1) > limit;
     } else if (limit > MOST_BY_PAIRS) {
-        f->concurrent = verdict_every_check(u, p, now_us, u->mon_checks);
+        f->likely = f->concurrent = verdict_every_check(u, p, now_us, u->mon_checks);
         f->convicts = f->concurrent > limit;
         f->warns = f->convicts && now_us - u->since_us >= p->monitoring_period_us / 2;
     } else {
-        f->warns = verdict_concurrent(u, p, now_us, p->evidence_threshold / 2) > limit;
+        f->likely = verdict_concurrent(u, p, now_us, p->evidence_threshold / 2);
+        f->warns = f->likely > limit;
         f->convicts = f->concurrent > limit;
     }
     if (p->warn_at == WARN_EXCESS)
@@ -85,7 +89,8 @@ static struct decision *emit(struct engine *e, enum decision_kind kind, const st
     return d;
 }
 
-static void attach_evidence(struct engine *e, const struct user *u, struct decision *d, int64_t now_us)
+static void attach_evidence(struct engine *e, const struct user *u, struct decision *d,
+                            int64_t now_us)
 {
     if (!d)
         return;
@@ -147,8 +152,8 @@ static void ask_breaker(struct engine *e, const struct user *u, int64_t now_us)
     d->breaker_bound = trip.bound;
     d->breaker_window_us = trip.window_us;
     d->dropped = dropped;
-    explain(d, "%d users convicted within %d minutes, more than %d: punishing is paused", trip.users,
-            (int)(trip.window_us / (60 * STAMP_SECOND)), trip.bound);
+    explain(d, "%d users convicted within %d minutes, more than %d: punishing is paused",
+            trip.users, (int)(trip.window_us / (60 * STAMP_SECOND)), trip.bound);
 }
 
 /* What becomes of the verdict, and until when the user is not judged again. */
@@ -202,9 +207,11 @@ static void punish(struct engine *e, struct user *u, const struct finding *f, in
     d->applied = how;
     d->for_us = e->policy.punish_us;
     d->evidence = evidence;
-    explain(d, "%d devices in use at once, %d active, limit %d", f->concurrent, f->tally.devices, u->limit);
+    explain(d, "%d devices in use at once, %d active, limit %d", f->concurrent, f->tally.devices,
+            u->limit);
     if (e->policy.verdict == VERDICT_PERSISTENT)
-        explain(d, "more than %d devices persisted, %d active", u->limit, f->tally.devices);
+        explain(d, "more devices than the limit of %d persisted, %d active", u->limit,
+                f->tally.devices);
     else if (u->limit > MOST_BY_PAIRS)
         explain(d, "%d devices active at every check, limit %d", f->concurrent, u->limit);
 }
@@ -212,9 +219,10 @@ static void punish(struct engine *e, struct user *u, const struct finding *f, in
 /* The log convicts: asks the online list first, when that is wished. */
 static void convict(struct engine *e, struct user *u, const struct finding *f, int64_t now_us)
 {
+    enum policy_verify how = e->policy.verify_online;
     struct decision *d;
 
-    if (e->policy.verify_online == VERIFY_OFF || (e->policy.verify_online == VERIFY_AUTO && !e->stats.online)) {
+    if (how == VERIFY_OFF || (how == VERIFY_AUTO && !e->stats.online)) {
         punish(e, u, f, now_us);
         return;
     }
@@ -244,7 +252,8 @@ void engine_verified(struct engine *e, int64_t id, bool answered, int64_t now_us
 
 /* ---- monitoring ---- */
 
-static void start_monitoring(struct engine *e, struct user *u, const struct finding *f, int64_t now_us)
+static void start_monitoring(struct engine *e, struct user *u, const struct finding *f,
+                             int64_t now_us)
 {
     struct decision *d;
 
@@ -264,12 +273,14 @@ static void warn(struct engine *e, struct user *u, const struct finding *f, int6
 
     u->warned = true;
     attach_evidence(e, u, d, now_us);
-    explain(d, e->policy.warn_at == WARN_EXCESS ? "%d active devices, limit %d"
-                                                : "%d devices look used at once, limit %d",
-            e->policy.warn_at == WARN_EXCESS
-                ? f->tally.devices
-                : verdict_concurrent(u, &e->policy, now_us, e->policy.evidence_threshold / 2),
-            u->limit);
+    if (e->policy.warn_at == WARN_EXCESS)
+        explain(d, "%d active devices, limit %d", f->tally.devices, u->limit);
+    else if (e->policy.verdict == VERDICT_PERSISTENT)
+        explain(d, "%d devices persist, limit %d", f->likely, u->limit);
+    else if (u->limit > MOST_BY_PAIRS)
+        explain(d, "%d devices active at every check so far, limit %d", f->likely, u->limit);
+    else
+        explain(d, "%d devices look used at once, limit %d", f->likely, u->limit);
 }
 
 /* Whether a node the user was last seen on is silent, so that his silence proves nothing; since when. */
@@ -282,7 +293,8 @@ static bool blind_for(const struct engine *e, const struct user *u, int64_t *ret
     for (i = 0; i < u->n; i++) {
         int64_t since;
 
-        if (u->devices[i].node == NODE_NONE || !coverage_blind(&e->nodes[u->devices[i].node].cover, &since))
+        if (u->devices[i].node == NODE_NONE ||
+            !coverage_blind(&e->nodes[u->devices[i].node].cover, &since))
             continue;
         blind = true;
         if (since < *ret_since_us)
@@ -314,8 +326,8 @@ static void maybe_acquit(struct engine *e, struct user *u, const struct finding 
     judge_clear(u);
 }
 
-static void judge_monitored(struct engine *e, struct user *u, const struct finding *f, int64_t now_us,
-                            bool at_check)
+static void judge_monitored(struct engine *e, struct user *u, const struct finding *f,
+                            int64_t now_us, bool at_check)
 {
     if (!f->over) {
         if (at_check)
