@@ -17,15 +17,15 @@
 enum { CLOCK_MINUTES = 10 };
 
 struct clock {
-    int64_t offset_us;              /* STAMP_NONE while unknown */
-    int64_t opened_us;              /* of the newest stream */
-    int64_t last_line_us;           /* arrival of the last line, or the opening */
-    int64_t last_stamp_us;          /* stamp of that line, STAMP_NONE before the first and without */
-    int64_t low_us[CLOCK_MINUTES];  /* smallest difference of that minute, STAMP_NONE = none */
-    int64_t minute;                 /* which minute of unix time is newest in low_us */
-    int64_t above_since_us;         /* differences have been far above the offset since; 0 = not */
-    int64_t above_low_us;           /* the smallest of those */
-    bool warm;                      /* lines are evidence */
+    int64_t offset_us;             /* STAMP_NONE while unknown */
+    int64_t opened_us;             /* of the newest stream */
+    int64_t last_line_us;          /* arrival of the last line, or the opening */
+    int64_t last_stamp_us;         /* stamp of that line, STAMP_NONE before the first and without */
+    int64_t low_us[CLOCK_MINUTES]; /* smallest difference of that minute, STAMP_NONE = none */
+    int64_t minute;                /* which minute of unix time is newest in low_us */
+    int64_t above_since_us;        /* differences have been far above the offset since; 0 = not */
+    int64_t above_low_us;          /* the smallest of those */
+    bool warm;                     /* lines are evidence */
 };
 
 /* A clock with an offset kept from earlier, or STAMP_NONE: then the first stream has to warm up. */
