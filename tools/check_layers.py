@@ -21,9 +21,10 @@ from csource import ROOT, Finding, blank, c_files, line_of
 RANKS = [
     ["base"],
     ["core"],
+    ["store"],
     ["service"],
     ["net"],
-    ["panel", "store", "telegram", "cache", "geo"],
+    ["panel", "telegram", "cache", "geo"],
     ["api", "bot", "cli"],
     ["app"],
 ]

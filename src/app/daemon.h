@@ -103,7 +103,7 @@ struct watch *watch_new(struct daemon *d);
 void watch_free(struct watch *w);
 /* A node was listed, changed or went (changes: enum panel_node_change). */
 void watch_node(struct watch *w, const struct panel_node *node, unsigned changes);
-/* Puts the scanner's address rules in force: settings and the nodes' own addresses. ERR as settings_scan_rules. */
+/* Puts the scanner's address rules in force: settings, the nodes' own. ERR as settings_scan_rules. */
 int watch_scan_rules(struct watch *w, struct err *err) MUST_CHECK;
 /* Looks for silent nodes; every 15 s. */
 void watch_look(struct watch *w);

@@ -38,11 +38,13 @@ int addr_parse(struct slice s, struct addr *ret) MUST_CHECK;
 /* Writes the canonical text (RFC 5952) into out (ADDR_TEXT bytes) and returns out. */
 char *addr_text(struct addr a, char *out);
 
+/* Whether a stands for an IPv4 address. */
 static inline bool addr_is4(struct addr a)
 {
     return a.hi == 0 && a.lo >> 32 == 0xffff;
 }
 
+/* Whether both are the same address. */
 static inline bool addr_eq(struct addr a, struct addr b)
 {
     return a.hi == b.hi && a.lo == b.lo;

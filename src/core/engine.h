@@ -111,6 +111,7 @@ int engine_set_shared(struct engine *e, struct addr addr, int64_t until_us) MUST
 
 /* ---- breaker ---- */
 
+/* Whether the breaker has paused enforcement: verdicts go on as shadow ones. */
 bool engine_paused(const struct engine *e);
 /* Pauses as the breaker does: it was paused when the process ended. */
 void engine_pause(struct engine *e);
@@ -147,12 +148,14 @@ struct engine_stats {
     int64_t last_check_us;
     bool online;         /* the online list can be read: engine_online_available() */
 };
+/* Copies the figures as they stand. O(1). */
 void engine_stats(const struct engine *e, struct engine_stats *ret);
 
 /* Up to max users who have been seen on a node since since_us; returns how many. O(users). */
 size_t engine_sample(const struct engine *e, uint16_t node, int64_t since_us, int64_t *ret_ids, size_t max);
 
 /* Calls fn for every tracked user that is active, watched or punished. fn must not feed the engine. */
-void engine_each(struct engine *e, int64_t now_us, void (*fn)(void *arg, const struct user_view *v), void *arg);
+void engine_each(struct engine *e, int64_t now_us, void (*fn)(void *arg, const struct user_view *v),
+                 void *arg);
 
 #endif

@@ -140,6 +140,12 @@ static bool count_exactly(struct engine *e, struct shared *counts, uint8_t least
     return any;
 }
 
+static bool is_shared(const struct engine *e, const struct shared_slot *count)
+{
+    return count->users >=
+           shared_threshold(e->policy.shared_source_users, e->nodes[count->node].users);
+}
+
 static void find_shared(struct engine *e, int64_t now_us)
 {
     int setting = e->policy.shared_source_users;
@@ -150,7 +156,7 @@ static void find_shared(struct engine *e, int64_t now_us)
     shared_init(&counts, e->key);
     if (count_exactly(e, &counts, least))
         for (i = 0; i < counts.cap; i++)
-            if (counts.slots[i].taken && counts.slots[i].users >= shared_threshold(setting, e->nodes[counts.slots[i].node].users))
+            if (counts.slots[i].taken && is_shared(e, &counts.slots[i]))
                 mark(e, counts.slots[i].addr, now_us);
     shared_release(&counts);
 }
@@ -226,7 +232,8 @@ void sweep_check(struct engine *e, int64_t now_us)
 
 int engine_set_shared(struct engine *e, struct addr addr, int64_t until_us)
 {
-    struct shared_slot *slot = until_us ? shared_put(&e->marks, addr, NODE_NONE) : shared_find(&e->marks, addr, NODE_NONE);
+    struct shared_slot *slot = until_us ? shared_put(&e->marks, addr, NODE_NONE)
+                                        : shared_find(&e->marks, addr, NODE_NONE);
 
     if (!slot)
         return until_us ? ERR_NOMEM : ERR_OK;

@@ -44,6 +44,7 @@ int verdict_every_check(const struct user *u, const struct policy *policy, int64
 /* Whether two devices are never by themselves a concurrent pair (group_by auto). p may be NULL. */
 bool verdict_excused(const struct policy *policy, struct addr a, struct addr b, const struct pair *p);
 
+/* Whether the device has been seen within active_window before now_us. */
 static inline bool verdict_active(const struct device *d, const struct policy *policy, int64_t now_us)
 {
     return d->last_us > now_us - policy->active_window_us;

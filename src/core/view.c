@@ -118,7 +118,8 @@ void engine_stats(const struct engine *e, struct engine_stats *ret)
     ret->queued = e->n_waiting;
 }
 
-void engine_each(struct engine *e, int64_t now_us, void (*fn)(void *arg, const struct user_view *v), void *arg)
+void engine_each(struct engine *e, int64_t now_us, void (*fn)(void *arg, const struct user_view *v),
+                 void *arg)
 {
     struct user_view *v = malloc(sizeof(*v));
     uint32_t i;

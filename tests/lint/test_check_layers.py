@@ -28,15 +28,23 @@ def test_upward_include_is_found_with_its_line(tree):
     ]
 
 
-def test_service_must_not_know_the_adapters(tree):
-    tree.add("src/store/store.h", "")
-    tree.add("src/service/limits.c", '#include "store/store.h"\n')
+def test_service_must_not_know_the_panel(tree):
+    tree.add("src/panel/panel.h", "")
+    tree.add("src/service/limits.c", '#include "panel/panel.h"\n')
     assert len(texts(tree)) == 1
 
 
+def test_the_store_knows_tables_and_no_operations(tree):
+    tree.add("src/store/db.h", "")
+    tree.add("src/service/op.h", "")
+    tree.add("src/service/op.c", '#include "store/db.h"\n')
+    tree.add("src/store/db.c", '#include "service/op.h"\n')
+    assert texts(tree) == ['src/store/db.c:1: [layer] "service/op.h": upward, store stands below service']
+
+
 def test_peers_must_not_include_each_other(tree):
-    tree.add("src/store/store.h", "")
-    tree.add("src/panel/users.c", '#include "store/store.h"\n')
+    tree.add("src/geo/geo.h", "")
+    tree.add("src/panel/users.c", '#include "geo/geo.h"\n')
     found = texts(tree)
     assert len(found) == 1 and "peers" in found[0]
 
