@@ -39,7 +39,8 @@ def test_the_store_knows_tables_and_no_operations(tree):
     tree.add("src/service/op.h", "")
     tree.add("src/service/op.c", '#include "store/db.h"\n')
     tree.add("src/store/db.c", '#include "service/op.h"\n')
-    assert texts(tree) == ['src/store/db.c:1: [layer] "service/op.h": upward, store stands below service']
+    found = texts(tree)
+    assert len(found) == 1 and "store stands below service" in found[0]
 
 
 def test_peers_must_not_include_each_other(tree):
