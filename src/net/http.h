@@ -24,21 +24,22 @@ struct http;
 struct http_call;
 
 struct http_opts {
-    const char *ca_file;  /* PEM file trusted instead of the system's; NULL: the system's */
-    const char *pins;     /* "sha256//…" keys split by ';' that are accepted whatever the chain; or NULL */
+    const char *ca_file; /* PEM file trusted instead of the system's; NULL: the system's */
+    const char
+        *pins; /* "sha256//…" keys split by ';' that are accepted whatever the chain; or NULL */
     const char *pin_name; /* the setting named in the advice on a refused certificate; or NULL */
     bool insecure;        /* no verification at all; pins still hold when given */
-    const char *proxy;    /* proxy URL (http, socks5h), or NULL; the environment is never looked at */
-    const char *agent;    /* User-Agent */
+    const char *proxy; /* proxy URL (http, socks5h), or NULL; the environment is never looked at */
+    const char *agent; /* User-Agent */
 };
 
 /* What is known of the certificate of the last TLS handshake. Texts are printable ASCII. */
 struct http_peer {
     bool known;
-    char host[256];         /* the name asked for, empty for a bare address */
-    char names[240];        /* subject and subject alternative names, for people */
-    char pin[80];           /* "sha256//…" of its public key */
-    int64_t not_after_us;   /* STAMP_NONE when unreadable */
+    char host[256];       /* the name asked for, empty for a bare address */
+    char names[240];      /* subject and subject alternative names, for people */
+    char pin[80];         /* "sha256//…" of its public key */
+    int64_t not_after_us; /* STAMP_NONE when unreadable */
 };
 
 struct http_header {
@@ -51,7 +52,7 @@ struct http_request {
     const char *url;
     const struct http_header *headers; /* copied */
     size_t n_headers;
-    struct slice body; /* copied; p NULL: none */
+    struct slice body;   /* copied; p NULL: none */
     int64_t deadline_us; /* whole call, > 0 */
     size_t body_max;     /* largest answer taken: ERR_TOO_BIG beyond */
 };
@@ -59,10 +60,10 @@ struct http_request {
 struct http_answer {
     int status;
     char content_type[96];
-    char location[256];   /* of a redirect, which is not followed; else empty */
-    int64_t retry_after_s; /* Retry-After in seconds; -1: none or a date */
+    char location[256];     /* of a redirect, which is not followed; else empty */
+    int64_t retry_after_s;  /* Retry-After in seconds; -1: none or a date */
     int64_t server_date_us; /* Date of the answer; STAMP_NONE when missing */
-    struct buf *body;      /* never NULL; may be emptied with buf_take to keep it */
+    struct buf *body;       /* never NULL; may be emptied with buf_take to keep it */
 };
 
 /*
@@ -76,9 +77,10 @@ struct http_stream_opts {
     const char *url;
     const struct http_header *headers; /* copied */
     size_t n_headers;
-    int64_t open_us;     /* until the answer's head is there */
-    int64_t idle_us;     /* longest silence afterwards (any byte counts); 0: no watchdog */
-    int64_t read_gap_us; /* after data the socket rests this long, so that much is read at once; 0: off */
+    int64_t open_us; /* until the answer's head is there */
+    int64_t idle_us; /* longest silence afterwards (any byte counts); 0: no watchdog */
+    int64_t
+        read_gap_us; /* after data the socket rests this long, so that much is read at once; 0: off */
     /* Status 200 came; called inside the library, as on_data. */
     void (*on_open)(void *arg, const struct http_answer *answer);
     /* Body bytes as they come, called inside the library: may cancel the stream, start nothing else. */

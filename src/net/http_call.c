@@ -19,7 +19,7 @@ static size_t on_body(char *p, size_t size, size_t n, void *arg)
     n *= size;
     if (call->cancelled || call->stage != CALL_RUNNING)
         return 0;
-    call->data_us = loop_mono_us(call->http->loop);
+    call->data_us = loop_real_us(call->http->loop);
     if (call->stream) {
         http_sock_touch(call);
         if (call->opened) {
@@ -108,7 +108,7 @@ static size_t on_header(char *p, size_t size, size_t n, void *arg)
         call->too_big = true;
         return 0;
     }
-    call->data_us = loop_mono_us(call->http->loop);
+    call->data_us = loop_real_us(call->http->loop);
     if (call->stream)
         http_sock_touch(call);
     line = slice_trim((struct slice){p, n});
@@ -124,7 +124,8 @@ static size_t on_header(char *p, size_t size, size_t n, void *arg)
 static void timed_out(struct http_call *call, int64_t us, const char *what)
 {
     call->failed = ERR_TIMEOUT;
-    snprintf(call->failed_text, sizeof(call->failed_text), "%s within %g s", what, (double)us / 1e6);
+    snprintf(call->failed_text, sizeof(call->failed_text), "%s within %g s", what,
+             (double)us / 1e6);
     call->stage = CALL_ENDED;
     http_mark(call);
 }
@@ -145,7 +146,7 @@ static void on_call_timer(void *arg)
         return;
     }
     /* Bytes only note their time; the timer, armed for the earliest possible silence, moves on. */
-    silent = loop_mono_us(call->http->loop) - call->data_us;
+    silent = loop_real_us(call->http->loop) - call->data_us;
     if (silent >= call->idle_us)
         timed_out(call, call->idle_us, "the stream fell silent: nothing came");
     else
@@ -356,7 +357,8 @@ int http_call_outcome(struct http_call *call, struct err *err)
         return err_set(err, call->failed, "%s", call->failed_text);
     if (call->too_big)
         return err_set(err, ERR_TOO_BIG, "the answer is larger than allowed (%zu bytes of %s)",
-                       call->head_bytes > LIMIT_HTTP_HEAD ? (size_t)LIMIT_HTTP_HEAD : call->body.max,
+                       call->head_bytes > LIMIT_HTTP_HEAD ? (size_t)LIMIT_HTTP_HEAD
+                                                          : call->body.max,
                        call->head_bytes > LIMIT_HTTP_HEAD ? "headers" : "body");
     if (call->result == CURLE_OK)
         return ERR_OK;

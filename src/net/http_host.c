@@ -92,7 +92,8 @@ static void lookup_job(void *arg)
 
     l->rc = getaddrinfo(l->name, NULL, &hints, &list);
     for (a = l->rc == 0 ? list : NULL; a && n < 8; a = a->ai_next) {
-        if (getnameinfo(a->ai_addr, a->ai_addrlen, text, sizeof(text), NULL, 0, NI_NUMERICHOST) != 0)
+        if (getnameinfo(a->ai_addr, a->ai_addrlen, text, sizeof(text), NULL, 0, NI_NUMERICHOST) !=
+            0)
             continue;
         buf_addf(&l->addresses, a->ai_family == AF_INET6 ? "%s[%s]" : "%s%s", n ? "," : "", text);
         n++;
@@ -128,7 +129,7 @@ static void lookup_done(void *arg, int rc)
             ;
         *at = l->next;
         h->resolving = false;
-        h->resolved_us = loop_mono_us(h->http->loop);
+        h->resolved_us = loop_real_us(h->http->loop);
         h->stale = false;
         free(h->error);
         h->error = NULL;
@@ -170,7 +171,7 @@ static bool lookup_start(struct http_host *h)
 
 bool http_host_ready(struct http_host *h)
 {
-    int64_t age = loop_mono_us(h->http->loop) - h->resolved_us;
+    int64_t age = loop_real_us(h->http->loop) - h->resolved_us;
 
     if (h->literal)
         return true;

@@ -22,7 +22,7 @@ struct http_host {
     struct http *http;
     char *host; /* without brackets */
     long port;
-    bool literal;             /* an address already */
+    bool literal; /* an address already */
     bool resolving;
     bool stale;               /* a connection failed: ask again before the next call */
     int64_t resolved_us;      /* monotonic */
@@ -43,28 +43,28 @@ struct http_sock {
 };
 
 struct http_call {
-    struct http_call *prev, *next;             /* in http->calls */
-    struct http_call *dirty_next;              /* in http->dirty */
+    struct http_call *prev, *next; /* in http->calls */
+    struct http_call *dirty_next;  /* in http->dirty */
     struct http *http;
     struct http_host *host;
-    struct http_sock *sock;                    /* streams only */
+    struct http_sock *sock; /* streams only */
     CURL *easy;
     struct curl_slist *headers;
     struct curl_slist *resolve; /* host->entry as it was at the start */
     char *request_body;
     enum call_stage stage;
     bool is_dirty, added, cancelled, stream, opened, too_big;
-    bool touched;                              /* in http->touched */
+    bool touched; /* in http->touched */
     struct http_call *touched_next;
     CURLcode result;
-    int failed;                                /* ERR_TIMEOUT by our timer; 0: see result */
+    int failed; /* ERR_TIMEOUT by our timer; 0: see result */
     char failed_text[160];
     char curl_error[CURL_ERROR_SIZE];
     struct loop_timer *timer;
-    int64_t deadline_us;                       /* whole call, or opening of a stream */
+    int64_t deadline_us; /* whole call, or opening of a stream */
     int64_t idle_us, read_gap_us;
-    int64_t data_us;                           /* monotonic time of the last bytes */
-    uint64_t progress;                         /* grows with everything read */
+    int64_t data_us;   /* monotonic time of the last bytes */
+    uint64_t progress; /* grows with everything read */
     size_t head_bytes;
     struct buf body;
     struct http_answer answer;
@@ -78,14 +78,14 @@ struct http {
     struct loop *loop;
     struct worker *worker;
     CURLM *multi;
-    struct loop_timer *timer;      /* libcurl's one timer */
-    struct loop_timer *rest_timer; /* wakes resting sockets */
+    struct loop_timer *timer;       /* libcurl's one timer */
+    struct loop_timer *rest_timer;  /* wakes resting sockets */
     struct loop_timer *flush_timer; /* looks through dirty */
     struct http_call *calls, *dirty, *touched;
     struct http_host *hosts;
-    struct lookup *lookups;        /* on their way through the worker */
+    struct lookup *lookups; /* on their way through the worker */
     struct http_sock *resting;
-    struct http_sock *acting;      /* the socket being served; NULL when it went away meanwhile */
+    struct http_sock *acting; /* the socket being served; NULL when it went away meanwhile */
     int64_t rest_until_us;
     bool flushing, freeing;
     char *ca_file, *pins, *pin_name, *proxy, *agent;

@@ -8,7 +8,7 @@
 #include "base/banned.h"
 
 enum {
-    ROUNDS_MAX = 512,         /* readings of one stream in a turn before others get theirs */
+    ROUNDS_MAX = 512, /* readings of one stream in a turn before others get theirs */
     GAP_MIN_US = 1000,
 };
 
@@ -52,7 +52,7 @@ static void rest_remove(struct http_sock *s)
 static void rest_add(struct http_sock *s, int64_t gap_us, bool more)
 {
     struct http *http = s->http;
-    int64_t now = loop_mono_us(http->loop), until;
+    int64_t now = loop_real_us(http->loop), until;
 
     s->more = more;
     s->resting = true;
@@ -77,7 +77,8 @@ static void rest_add(struct http_sock *s, int64_t gap_us, bool more)
  */
 static void act(struct http_sock *s, int what)
 {
-    int mask = (what & LOOP_READ ? CURL_CSELECT_IN : 0) | (what & LOOP_WRITE ? CURL_CSELECT_OUT : 0);
+    int mask =
+        (what & LOOP_READ ? CURL_CSELECT_IN : 0) | (what & LOOP_WRITE ? CURL_CSELECT_OUT : 0);
     struct http *http = s->http;
     struct http_call *call;
     uint64_t before;
@@ -155,7 +156,7 @@ static void on_rest_over(void *arg)
 {
     struct http *http = arg;
     struct http_sock *s;
-    int64_t now = loop_mono_us(http->loop);
+    int64_t now = loop_real_us(http->loop);
     unsigned n = 0;
 
     http->rest_until_us = now;

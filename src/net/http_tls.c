@@ -31,10 +31,11 @@ int http_check_pins(struct slice pins, struct err *err)
     while (rest.p) {
         pin = slice_cut(&rest, ';');
         if (!slice_starts(pin, head) || pin.n != head.n + PIN_BASE64 || pin.p[pin.n - 1] != '=')
-            return err_set(err, ERR_INVALID,
-                           "a pin is sha256// and %d characters of base64 ending in '='; several are "
-                           "split by ';'",
-                           PIN_BASE64);
+            return err_set(
+                err, ERR_INVALID,
+                "a pin is sha256// and %d characters of base64 ending in '='; several are "
+                "split by ';'",
+                PIN_BASE64);
         for (i = head.n; i + 1 < pin.n; i++)
             if (!is_base64(pin.p[i]))
                 return err_set(err, ERR_INVALID, "a pin holds a character that is no base64");
@@ -129,7 +130,8 @@ static int on_verify(int ok, X509_STORE_CTX *store_ctx)
  * A record header was read: libcurl only shows body bytes, and a record may hold none (chunk ends,
  * tickets) while further ones wait in the read-ahead buffer where no descriptor tells of them.
  */
-static void on_record(int write_p, int version, int type, const void *p, size_t n, SSL *ssl, void *arg)
+static void on_record(int write_p, int version, int type, const void *p, size_t n, SSL *ssl,
+                      void *arg)
 {
     struct http_call *call = arg;
 
@@ -249,8 +251,9 @@ bool http_tls_explain(const struct http_call *call, CURLcode result, struct err 
     }
     if (result == CURLE_SSL_PINNEDPUBKEYNOTMATCH)
         why = "its public key is none of the pinned ones";
-    err_set(err, ERR_TLS, "TLS: the certificate of %s was refused: %.120s (it is for %s; valid until "
-                          "%s)%s%s%s%s",
+    err_set(err, ERR_TLS,
+            "TLS: the certificate of %s was refused: %.120s (it is for %s; valid until "
+            "%s)%s%s%s%s",
             call->host->host, why, peer->names[0] ? peer->names : "no name", until,
             name ? "; if this is really yours, set " : "", name ? name : "", name ? "=" : "",
             name ? peer->pin : "");

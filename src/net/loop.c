@@ -29,7 +29,7 @@ struct loop {
     size_t n_defer, cap_defer;
     bool stopped;
     bool fresh; /* the clocks were read in this turn */
-    int64_t mono_us, wall_us;
+    int64_t mono_us, wall_us, real_us;
     double scale;
     int64_t real_mono0_us, real_wall0_us;
     uint64_t random;
@@ -78,6 +78,7 @@ static void read_clocks(struct loop *loop)
 {
     int64_t mono = clock_us(CLOCK_MONOTONIC), wall = clock_us(CLOCK_REALTIME);
 
+    loop->real_us = mono;
 #ifdef PG_TEST_CLOCK
     mono = loop->real_mono0_us + (int64_t)((double)(mono - loop->real_mono0_us) * loop->scale);
     wall = loop->real_wall0_us + (int64_t)((double)(wall - loop->real_wall0_us) * loop->scale);
@@ -263,6 +264,11 @@ void loop_stop(struct loop *loop)
 int64_t loop_mono_us(const struct loop *loop)
 {
     return loop->mono_us;
+}
+
+int64_t loop_real_us(const struct loop *loop)
+{
+    return loop->real_us;
 }
 
 int64_t loop_wall_us(const struct loop *loop)

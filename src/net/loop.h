@@ -38,6 +38,8 @@ void loop_turn(struct loop *loop, int64_t wait_us);
 
 /* Monotonic microseconds as read in this turn (scaled under PG_TEST_CLOCK). */
 int64_t loop_mono_us(const struct loop *loop);
+/* The same never scaled: for what the network does. */
+int64_t loop_real_us(const struct loop *loop);
 /* Microseconds since 1970 UTC as read in this turn (scaled under PG_TEST_CLOCK). */
 int64_t loop_wall_us(const struct loop *loop);
 /* 64 random bits, not for secrets. */
@@ -61,7 +63,8 @@ bool loop_timer_armed(const struct loop_timer *t);
 void loop_timer_free(struct loop_timer *t);
 
 /* Watches fd, which stays the caller's; wants nothing at first. ERR_NOMEM. */
-int loop_fd_new(struct loop *loop, int fd, loop_fd_fn fn, void *arg, struct loop_fd **ret_f) MUST_CHECK;
+int loop_fd_new(struct loop *loop, int fd, loop_fd_fn fn, void *arg,
+                struct loop_fd **ret_f) MUST_CHECK;
 /* Asks for LOOP_READ and/or LOOP_WRITE from now on (level triggered), or 0 for neither. */
 void loop_fd_want(struct loop_fd *f, int what);
 /* Stops watching and frees; call before closing the descriptor. NULL is allowed. */

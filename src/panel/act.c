@@ -123,8 +123,10 @@ static void take_user(struct act *act, struct buf *body)
     if (!rc && act->stage == STAGE_CONFIRM && act->kind != ACT_READ)
         rc = err_set(&err, ERR_REFUSED, "he is there, but: %.400s", act->first.text);
     else if (!rc && !took_effect(act, &d.user))
-        rc = err_set(&err, ERR_REFUSED, "the panel accepted the change and did not make it: he is %.*s",
-                     (int)(d.user.status_text.n > 40 ? 40 : d.user.status_text.n), d.user.status_text.p);
+        rc = err_set(&err, ERR_REFUSED,
+                     "the panel accepted the change and did not make it: he is %.*s",
+                     (int)(d.user.status_text.n > 40 ? 40 : d.user.status_text.n),
+                     d.user.status_text.p);
     if (rc) {
         err_prefix(&err, "user %lld", (long long)act->id);
         finish(act, rc, &err, NULL);
@@ -237,15 +239,16 @@ static void ask(struct act *act)
     rc = make_path(act, &path);
     opts.path = buf_str(&path);
     if (rc == ERR_REFUSED)
-        fail_later(act, rc, "this panel finds users by name only (before 3.1), and his is not known");
+        fail_later(act, rc,
+                   "this panel finds users by name only (before 3.1), and his is not known");
     else if (rc || (rc = call_start(act->acts->calls, &opts, on_answer, act, &act->call)) != ERR_OK)
         fail_later(act, rc, err_name(rc));
     buf_release(&path);
     buf_release(&body);
 }
 
-static void begin(struct acts *acts, enum act_kind kind, int64_t id, const int64_t *groups, size_t n,
-                  panel_user_fn fn, void *arg)
+static void begin(struct acts *acts, enum act_kind kind, int64_t id, const int64_t *groups,
+                  size_t n, panel_user_fn fn, void *arg)
 {
     struct act *act = calloc(1, sizeof(*act));
     struct err err;
@@ -271,7 +274,8 @@ static void begin(struct acts *acts, enum act_kind kind, int64_t id, const int64
         return;
     }
     if (kind == ACT_GROUPS && (n == 0 || n > PANEL_GROUPS_MAX)) {
-        fail_later(act, ERR_INVALID, n ? "too many groups" : "an empty list of groups would remove all");
+        fail_later(act, ERR_INVALID,
+                   n ? "too many groups" : "an empty list of groups would remove all");
         return;
     }
     if (n)

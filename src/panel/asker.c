@@ -15,7 +15,7 @@ struct question {
     struct question *prev, *next;
     struct asker *asker;
     int64_t id;
-    int64_t sent_us;
+    int64_t real_us; /* sent at */
     struct call *call;
     panel_user_fn user_fn;
     panel_online_fn online_fn;
@@ -76,7 +76,7 @@ static void on_user(void *arg, int rc, const struct err *err, const struct panel
     bool timed = rc == ERR_OK || rc == ERR_NOT_FOUND;
 
     unlink_flying(q);
-    pace_end(&a->pace, timed ? loop_mono_us(a->calls->loop) - q->sent_us : -1);
+    pace_end(&a->pace, timed ? loop_real_us(a->calls->loop) - q->real_us : -1);
     tell(q, rc, err, user, NULL);
     pump(a);
 }
@@ -110,6 +110,9 @@ static int online_path(struct question *q, struct buf *path)
     struct acts *acts = q->asker->acts;
     struct slice name;
 
+    /* A number is an id from 5 on and a name before: asked wrongly, the answer is about another. */
+    if (!acts->version->known)
+        return ERR_UNREACHABLE;
     buf_add_str(path, "/api/node/online_stats/");
     if (pversion_from(acts->version, 5, 0))
         buf_addf(path, "%lld", (long long)q->id);
@@ -141,7 +144,10 @@ static void ask_online(struct question *q)
         rc = call_start(a->calls, &opts, on_online, q, &q->call);
     buf_release(&path);
     if (rc) {
-        err_set(&err, rc, "%s: %s", what, rc == ERR_REFUSED ? "his name is not known" : err_name(rc));
+        err_set(&err, rc, "%s: %s", what,
+                rc == ERR_REFUSED       ? "his name is not known"
+                : rc == ERR_UNREACHABLE ? "the panel's version is not known yet"
+                                        : err_name(rc));
         unlink_flying(q);
         pace_end(&a->pace, -1);
         tell(q, rc, &err, NULL, NULL);
@@ -170,7 +176,7 @@ static void pump(struct asker *a)
         if (q->next)
             q->next->prev = q;
         a->flying = q;
-        q->sent_us = now;
+        q->real_us = loop_real_us(a->calls->loop);
         if (q->user_fn)
             act_read(a->acts, q->id, on_user, q);
         else

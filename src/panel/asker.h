@@ -47,6 +47,7 @@ int asker_user(struct asker *a, int64_t id, panel_user_fn fn, void *arg) MUST_CH
  * Queues a reading of his online list, before all others when urgent. As asker_user, and ERR_REFUSED
  * when the rate is 0. Not repeated after a fault.
  */
-int asker_online(struct asker *a, int64_t id, bool urgent, panel_online_fn fn, void *arg) MUST_CHECK;
+int asker_online(struct asker *a, int64_t id, bool urgent, panel_online_fn fn,
+                 void *arg) MUST_CHECK;
 
 #endif

@@ -34,7 +34,8 @@ struct call {
 void calls_init(struct calls *c, struct loop *loop, struct http *http, struct session *session,
                 struct contact *contact, const char *base)
 {
-    *c = (struct calls){.loop = loop, .http = http, .session = session, .contact = contact, .base = base};
+    *c = (struct calls){
+        .loop = loop, .http = http, .session = session, .contact = contact, .base = base};
 }
 
 static void call_free(struct call *call)
@@ -143,7 +144,7 @@ static void on_answer(void *arg, int rc, const struct err *net_err, struct http_
 
     call->http_call = NULL;
     call->entered = false;
-    call->result = (struct call_result){.took_us = loop_mono_us(c->loop) - call->sent_us};
+    call->result = (struct call_result){.took_us = loop_real_us(c->loop) - call->sent_us};
     if (rc) {
         err_set(&call->err, rc, "%s: %s", call->what, net_err->text);
         if (rc == ERR_CANCELLED || rc == ERR_TOO_BIG) {
@@ -181,8 +182,9 @@ static void on_answer(void *arg, int rc, const struct err *net_err, struct http_
 static void send_now(struct call *call, const struct http_header *credential)
 {
     struct calls *c = call->calls;
-    const struct http_header headers[] = {
-        *credential, {"Accept", "application/json"}, {"Content-Type", "application/json"}};
+    const struct http_header headers[] = {*credential,
+                                          {"Accept", "application/json"},
+                                          {"Content-Type", "application/json"}};
     struct http_request req = {.method = call->method,
                                .url = call->url,
                                .headers = headers,
@@ -200,7 +202,7 @@ static void send_now(struct call *call, const struct http_header *credential)
         return;
     }
     call->entered = true;
-    call->sent_us = loop_mono_us(c->loop);
+    call->sent_us = loop_real_us(c->loop);
     rc = http_start(c->http, &req, on_answer, call, &call->http_call);
     if (rc) {
         err_set(&call->err, rc, "%s: %s", call->what, err_name(rc));

@@ -34,7 +34,7 @@ struct calls {
 };
 
 struct call_result {
-    int rc;                     /* ERR_OK: a 2xx answer */
+    int rc; /* ERR_OK: a 2xx answer */
     const struct err *err;
     int status;                 /* of the last answer, 0 when none came */
     enum reply_missing missing; /* when status is 404 */
@@ -53,6 +53,7 @@ struct call_opts {
     size_t body_max;     /* 0: 1 MB */
 };
 
+/* Fills c; base is borrowed. */
 void calls_init(struct calls *c, struct loop *loop, struct http *http, struct session *session,
                 struct contact *contact, const char *base);
 /* Ends all calls, each with ERR_CANCELLED. New ones are refused from then on. */

@@ -15,9 +15,9 @@
  */
 struct contact_opts {
     struct loop *loop;
-    void (*on_up)(void *arg);                        /* answers, first or again */
+    void (*on_up)(void *arg);                          /* answers, first or again */
     void (*on_down)(void *arg, const struct err *err); /* the gate shut, or the first call failed */
-    void (*on_probe)(void *arg);                     /* shut, and a probe may go: make a call now */
+    void (*on_probe)(void *arg); /* shut, and a probe may go: make a call now */
     void *arg;
 };
 

@@ -15,9 +15,9 @@
 enum { GATE_FAULTS = 3 };
 
 struct gate {
-    unsigned faults;        /* in a row */
+    unsigned faults; /* in a row */
     bool shut;
-    bool probing;           /* one call was let through and has not ended */
+    bool probing; /* one call was let through and has not ended */
     int64_t next_probe_us;
     struct backoff wait;
 };

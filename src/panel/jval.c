@@ -54,8 +54,8 @@ int jval_parse(struct slice text, struct jval **ret_doc, struct err *err)
     if (!doc && json_error_code(&why) == json_error_out_of_memory)
         return err_set(err, ERR_NOMEM, "out of memory");
     if (!doc)
-        return err_set(err, ERR_PROTOCOL, "no valid JSON: line %d column %d: %s", why.line, why.column,
-                       why.text);
+        return err_set(err, ERR_PROTOCOL, "no valid JSON: line %d column %d: %s", why.line,
+                       why.column, why.text);
     *ret_doc = (struct jval *)(void *)doc;
     return ERR_OK;
 }
@@ -105,8 +105,7 @@ void jval_each(const struct jval *v, void (*fn)(void *arg, struct slice name, co
 
     if (!jval_is_object(v))
         return;
-    json_object_foreach(object, name, member)
-        fn(arg, slice_of(name), out(member));
+    json_object_foreach(object, name, member) fn(arg, slice_of(name), out(member));
 }
 
 int jval_int(const struct jval *v, int64_t *ret_i)

@@ -23,7 +23,9 @@ int jval_parse(struct slice text, struct jval **ret_doc, struct err *err) MUST_C
 /* Frees a document (not a part of one). NULL is allowed. */
 void jval_free(struct jval *doc);
 
+/* Whether v is an object; false for NULL. */
 bool jval_is_object(const struct jval *v);
+/* Whether v is an array. */
 bool jval_is_array(const struct jval *v);
 /* The member of an object; NULL when v is NULL or no object, or the member is missing or null. */
 const struct jval *jval_get(const struct jval *v, const char *name);
@@ -40,7 +42,8 @@ int jval_int(const struct jval *v, int64_t *ret_i) MUST_CHECK;
 int jval_text(const struct jval *v, struct slice *ret_s) MUST_CHECK;
 
 /* A member that must be there. ERR_PROTOCOL, naming the member, when it is not or of another kind. */
-int jval_need_int(const struct jval *v, const char *name, int64_t *ret_i, struct err *err) MUST_CHECK;
+int jval_need_int(const struct jval *v, const char *name, int64_t *ret_i,
+                  struct err *err) MUST_CHECK;
 int jval_need_text(const struct jval *v, const char *name, struct slice *ret_s,
                    struct err *err) MUST_CHECK;
 /* A member that may be missing, null or of another kind: the fallback then. */

@@ -33,10 +33,10 @@ struct listing {
     struct listing_opts opts;
     struct call *call;
     struct page_job *job;
-    bool full;           /* which list is asked */
-    bool by_created;     /* this version cannot sort by id */
-    int64_t offset;      /* rows before the next page */
-    int64_t asked;       /* offset of the page asked */
+    bool full;       /* which list is asked */
+    bool by_created; /* this version cannot sort by id */
+    int64_t offset;  /* rows before the next page */
+    int64_t asked;   /* offset of the page asked */
     int64_t last_id;
     int64_t limit;
     size_t seen;
@@ -106,7 +106,8 @@ static void take_page(struct listing *l, const struct puser_page *page)
         return;
     }
     if (page->n) {
-        l->last_id = page->users[page->n - 1].id > l->last_id ? page->users[page->n - 1].id : l->last_id;
+        l->last_id =
+            page->users[page->n - 1].id > l->last_id ? page->users[page->n - 1].id : l->last_id;
         if (page->n > skip)
             l->opts.on_page(l->opts.arg, page->users + skip, page->n - skip, l->full);
     }

@@ -22,7 +22,8 @@ struct listing;
 struct listing_opts {
     struct calls *calls;
     struct worker *worker;
-    bool full; /* whole users; else id and name, which is cheap (whole ones where that is refused) */
+    bool
+        full; /* whole users; else id and name, which is cheap (whole ones where that is refused) */
     /* A page, in order of id, no user twice; valid during the call. full: with status and the rest. */
     void (*on_page)(void *arg, const struct panel_user *users, size_t n, bool full);
     /*

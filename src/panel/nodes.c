@@ -72,7 +72,8 @@ static int parse_list(const struct jval *list, struct nodes *nodes, struct err *
     qsort(nodes->at, nodes->n, sizeof(*nodes->at), by_id);
     for (i = 1; i < nodes->n; i++)
         if (nodes->at[i].id == nodes->at[i - 1].id)
-            return err_set(err, ERR_PROTOCOL, "node %lld is listed twice", (long long)nodes->at[i].id);
+            return err_set(err, ERR_PROTOCOL, "node %lld is listed twice",
+                           (long long)nodes->at[i].id);
     return ERR_OK;
 }
 
@@ -92,7 +93,8 @@ int nodes_parse(struct slice body, struct nodes *ret_nodes, struct err *err)
     if (!rc) {
         total = jval_opt_int(doc, "total", (int64_t)nodes.n);
         if (total > (int64_t)nodes.n)
-            rc = err_set(err, ERR_PROTOCOL, "only %zu of %lld nodes came", nodes.n, (long long)total);
+            rc = err_set(err, ERR_PROTOCOL, "only %zu of %lld nodes came", nodes.n,
+                         (long long)total);
     }
     jval_free(doc);
     if (rc) {

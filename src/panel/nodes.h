@@ -15,12 +15,12 @@ struct panel_node {
     int64_t id;
     char name[128];
     char address[128];
-    char status[24];       /* connected, connecting, error, disabled, limited */
+    char status[24]; /* connected, connecting, error, disabled, limited */
     char message[256];
     char xray_version[32];
     char node_version[32];
-    bool enabled;          /* status is not "disabled" */
-    bool connected;        /* status is "connected" */
+    bool enabled;   /* status is not "disabled" */
+    bool connected; /* status is "connected" */
 };
 
 /* What differs between two polls; bits. */
@@ -31,7 +31,7 @@ enum panel_node_change {
     NODE_VERSION = 8,  /* xray or node version */
     NODE_ENABLED = 16, /* was disabled, or is new and not disabled */
     NODE_DISABLED = 32,
-    NODE_NAME = 64,    /* name or address */
+    NODE_NAME = 64, /* name or address */
 };
 
 /* The nodes of one poll, by id. */

@@ -22,7 +22,7 @@ struct online_entry {
 struct online_list {
     struct online_entry *at; /* by node as the panel lists them */
     size_t n;
-    int64_t *nodes;          /* nodes that answered, also with no address (idle) */
+    int64_t *nodes; /* nodes that answered, also with no address (idle) */
     size_t n_nodes;
 };
 

@@ -12,11 +12,11 @@
 enum { PACE_SAMPLES = 20, PACE_FLIGHT = 2 };
 
 struct pace {
-    double base;         /* calls a second as set; 0 = never */
-    double rate;         /* calls a second now */
-    int64_t next_us;     /* earliest start of the next call */
+    double base;     /* calls a second as set; 0 = never */
+    double rate;     /* calls a second now */
+    int64_t next_us; /* earliest start of the next call */
     unsigned flying;
-    unsigned n;          /* samples taken since the last change */
+    unsigned n; /* samples taken since the last change */
     int64_t took_us[PACE_SAMPLES];
 };
 

@@ -9,7 +9,8 @@
 #include "base/banned.h"
 
 #define SECOND INT64_C(1000000)
-enum { LOOKUP_RATE = 5, READ_GAP_US = 50000 };
+/* The panel pings every 15 s: three missed ones mean a connection that is dead at one end only. */
+enum { LOOKUP_RATE = 5, READ_GAP_US = 50000, IDLE_S = 45 };
 
 static void state_changed(struct panel *p)
 {
@@ -62,8 +63,11 @@ static void on_session(void *arg, enum session_state state, const struct err *er
         p->login = (struct err){0};
         log_info("panel", session_has_key(p->session) ? "the panel takes the API key"
                                                       : "logged in to the panel");
-        if (p->streams)
+        if (p->streams && !p->closing) {
             streams_kick(p->streams);
+            if (!p->probe.version.known)
+                probe_version(&p->probe);
+        }
     }
     if (p->session)
         state_changed(p);
@@ -143,8 +147,10 @@ static void on_denied(void *arg, const struct err *err)
 {
     struct panel *p = arg;
 
-    log_error("panel", "the logs of the nodes may not be read: %s. Give the account or key this "
-                       "permission", err->text);
+    log_error("panel",
+              "the logs of the nodes may not be read: %s. Give the account or key this "
+              "permission",
+              err->text);
     on_odd(p);
 }
 
@@ -194,11 +200,8 @@ static int make_http(struct panel *p, const struct panel_opts *opts, struct err 
 
 static int make_session(struct panel *p, const struct panel_opts *opts, struct err *err)
 {
-    struct contact_opts contact = {.loop = p->loop,
-                                   .on_up = on_up,
-                                   .on_down = on_down,
-                                   .on_probe = on_probe,
-                                   .arg = p};
+    struct contact_opts contact = {
+        .loop = p->loop, .on_up = on_up, .on_down = on_down, .on_probe = on_probe, .arg = p};
     struct session_opts session = {.loop = p->loop,
                                    .http = p->http,
                                    .contact = &p->contact,
@@ -218,9 +221,11 @@ static int make_parts(struct panel *p, const struct panel_opts *opts)
 {
     struct streams_opts streams = {.calls = &p->calls,
                                    .refresh_us = opts->stream_refresh_s * SECOND,
-                                   .read_gap_us = opts->read_gap_us < 0   ? 0
+                                   .read_gap_us = opts->read_gap_us < 0    ? 0
                                                   : opts->read_gap_us == 0 ? READ_GAP_US
                                                                            : opts->read_gap_us,
+                                   .idle_us = (opts->stream_idle_s ? opts->stream_idle_s : IDLE_S) *
+                                              SECOND,
                                    .on_open = on_open,
                                    .on_bytes = on_bytes,
                                    .on_close = on_close,
@@ -240,14 +245,16 @@ static int make_parts(struct panel *p, const struct panel_opts *opts)
                               .on_version = on_version,
                               .on_key_end = watch_key_end,
                               .arg = p};
-    if (asker_init(&p->lookups, &p->acts, opts->lookup_rate > 0 ? opts->lookup_rate : LOOKUP_RATE) ||
+    if (asker_init(&p->lookups, &p->acts,
+                   opts->lookup_rate > 0 ? opts->lookup_rate : LOOKUP_RATE) ||
         asker_init(&p->onlines, &p->acts, opts->online_rate) || watch_init(p))
         return ERR_NOMEM;
     return streams_new(&streams, &p->streams);
 }
 
 int panel_new(struct loop *loop, struct worker *worker, const struct panel_opts *opts,
-              const struct panel_events *events, void *arg, struct panel **ret_panel, struct err *err)
+              const struct panel_events *events, void *arg, struct panel **ret_panel,
+              struct err *err)
 {
     struct panel *p = calloc(1, sizeof(*p));
     int rc;
@@ -290,8 +297,10 @@ fail:
 void panel_start(struct panel *p)
 {
     if (p->unverified)
-        log_warning("panel", "PANEL_TLS_VERIFY is off: whoever sits between us and %s can read and "
-                             "change everything, the panel password included", p->url.base);
+        log_warning("panel",
+                    "PANEL_TLS_VERIFY is off: whoever sits between us and %s can read and "
+                    "change everything, the panel password included",
+                    p->url.base);
     if (!p->url.https)
         log_warning("panel", "%s is plain http: the panel password and all names travel readable",
                     p->url.base);
@@ -336,7 +345,9 @@ struct panel_state panel_state(const struct panel *p)
     return (struct panel_state){
         .up = p->contact.up,
         .since_us = p->contact.since_us,
-        .error = p->login.code ? p->login.text : p->contact.up ? "" : p->down.text,
+        .error = p->login.code   ? p->login.text
+                 : p->contact.up ? ""
+                                 : p->down.text,
         .base = p->url.base,
         .session = session_state(p->session),
         .has_key = session_has_key(p->session),

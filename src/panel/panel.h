@@ -35,28 +35,29 @@ struct panel_opts {
     bool tls_verify;      /* PANEL_TLS_VERIFY */
     unsigned nodes_poll_s;
     unsigned stream_refresh_s;
-    double online_rate;       /* calls a second; 0 = never */
-    double lookup_rate;       /* calls a second; 0: 5 */
-    int64_t read_gap_us;      /* rest of a stream's socket between two readings; 0: 50 ms; <0: none */
-    const char *agent;        /* User-Agent; NULL: pg-limiter */
+    double online_rate;     /* calls a second; 0 = never */
+    double lookup_rate;     /* calls a second; 0: 5 */
+    int64_t read_gap_us;    /* rest of a stream's socket between two readings; 0: 50 ms; <0: none */
+    unsigned stream_idle_s; /* a stream this long without a byte, pings included, is dead; 0: 45 */
+    const char *agent;      /* User-Agent; NULL: pg-limiter */
 };
 
 /* What is known of the panel now. Texts live until the next turn. */
 struct panel_state {
-    bool up;                    /* its last calls were answered */
-    int64_t since_us;           /* up or down since; STAMP_NONE: nothing tried yet */
-    const char *error;          /* the last fault while down, or why the login is refused; "" = none */
-    const char *base;           /* URL */
+    bool up;           /* its last calls were answered */
+    int64_t since_us;  /* up or down since; STAMP_NONE: nothing tried yet */
+    const char *error; /* the last fault while down, or why the login is refused; "" = none */
+    const char *base;  /* URL */
     enum session_state session;
-    bool has_key;               /* API key, else a password */
+    bool has_key; /* API key, else a password */
     struct pversion version;
-    bool nodes_known;           /* at least one complete list came */
-    int64_t nodes_us;           /* when the last complete one came; STAMP_NONE */
+    bool nodes_known; /* at least one complete list came */
+    int64_t nodes_us; /* when the last complete one came; STAMP_NONE */
     size_t n_nodes;
     unsigned streams_open;
     unsigned logins;
-    int64_t cert_ends_us;       /* STAMP_NONE: unknown or plain http */
-    int64_t key_ends_us;        /* STAMP_NONE: unknown, none, or never */
+    int64_t cert_ends_us; /* STAMP_NONE: unknown or plain http */
+    int64_t key_ends_us;  /* STAMP_NONE: unknown, none, or never */
 };
 
 /* Any may be NULL. arg is panel_new's. */
@@ -91,7 +92,8 @@ struct panel_state panel_state(const struct panel *p);
 /* The nodes of the last complete list, by id; valid until the next turn. */
 const struct panel_node *panel_nodes(const struct panel *p, size_t *ret_n);
 /* The stream of one node. ERR_NOT_FOUND: not followed. */
-int panel_stream(const struct panel *p, int64_t node_id, struct panel_stream_state *ret_s) MUST_CHECK;
+int panel_stream(const struct panel *p, int64_t node_id,
+                 struct panel_stream_state *ret_s) MUST_CHECK;
 /* The functions the operations are given; valid until panel_free. */
 const struct panel_port *panel_port(struct panel *p);
 
@@ -118,8 +120,10 @@ int panel_list_users(struct panel *p, bool full, panel_page_fn page, panel_liste
 /* Looks one user up at a bounded rate (for unknown ids); see asker_user. */
 int panel_lookup(struct panel *p, int64_t id, panel_user_fn fn, void *arg) MUST_CHECK;
 /* Reads where a user is online; see asker_online. */
-int panel_online(struct panel *p, int64_t id, bool urgent, panel_online_fn fn, void *arg) MUST_CHECK;
+int panel_online(struct panel *p, int64_t id, bool urgent, panel_online_fn fn,
+                 void *arg) MUST_CHECK;
 /* Any GET, e.g. "/api/groups" for the doctor; the answer as it came. See call_start. */
-int panel_get(struct panel *p, const char *path, const char *what, call_fn fn, void *arg) MUST_CHECK;
+int panel_get(struct panel *p, const char *path, const char *what, call_fn fn,
+              void *arg) MUST_CHECK;
 
 #endif

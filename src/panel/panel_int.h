@@ -27,17 +27,17 @@ struct panel {
     struct asker lookups, onlines;
     struct streams *streams;
     struct panel_port port;
-    struct err down, login;   /* code 0: none */
+    struct err down, login; /* code 0: none */
     char told_version[32];
     int64_t odd_us;
 
-    struct nodes nodes;       /* of the last complete poll */
-    int64_t nodes_us;         /* wall clock of it */
+    struct nodes nodes; /* of the last complete poll */
+    int64_t nodes_us;   /* wall clock of it */
     int64_t poll_us;
     struct loop_timer *poll_timer;
     struct call *poll_call;
-    bool poll_again;          /* asked for while one was under way */
-    int poll_told;            /* code of the failure last logged */
+    bool poll_again; /* asked for while one was under way */
+    int poll_told;   /* code of the failure last logged */
     struct loop_timer *expiry_timer;
 
     struct listing *listing;

@@ -33,7 +33,8 @@ static int check_host(struct slice authority, struct err *err)
             return err_set(err, ERR_INVALID, "PANEL_DOMAIN: an IPv6 address needs its closing ]");
         for (i = 1; authority.p + i < end; i++)
             if (!strchr("0123456789abcdefABCDEF:.", authority.p[i]))
-                return err_set(err, ERR_INVALID, "PANEL_DOMAIN: between [ and ] goes an IPv6 address");
+                return err_set(err, ERR_INVALID,
+                               "PANEL_DOMAIN: between [ and ] goes an IPv6 address");
         rest = slice_skip(authority, (size_t)(end + 1 - authority.p));
         if (rest.n == 0)
             return ERR_OK;
@@ -49,8 +50,9 @@ static int check_host(struct slice authority, struct err *err)
         return err_set(err, ERR_INVALID, "PANEL_DOMAIN holds no host name");
     for (i = 0; i < host.n; i++)
         if (!host_char(host.p[i]))
-            return err_set(err, ERR_INVALID, "PANEL_DOMAIN: a host name has letters, digits, '-', '.' "
-                                             "only, and no blanks");
+            return err_set(err, ERR_INVALID,
+                           "PANEL_DOMAIN: a host name has letters, digits, '-', '.' "
+                           "only, and no blanks");
     return rest.p ? check_port(rest, err) : ERR_OK;
 }
 
@@ -101,8 +103,9 @@ int panel_url_parse(struct slice domain, struct panel_url *ret_url, struct err *
     }
     rest = cut_page(slice_skip(rest, authority.n));
     if (memchr(authority.n ? authority.p : "", '@', authority.n))
-        return err_set(err, ERR_INVALID, "PANEL_DOMAIN holds no user or password: use PANEL_USERNAME "
-                                         "and PANEL_PASSWORD");
+        return err_set(err, ERR_INVALID,
+                       "PANEL_DOMAIN holds no user or password: use PANEL_USERNAME "
+                       "and PANEL_PASSWORD");
     rc = check_host(authority, err);
     if (rc)
         return rc;
@@ -125,13 +128,13 @@ void panel_url_advise(const struct panel_url *url, int code, struct err *err)
     /* A refused certificate shows that https is spoken. */
     if (strstr(err->text, "certificate"))
         return;
-    if (url->assumed && (code == ERR_TLS || code == ERR_UNREACHABLE || code == ERR_TIMEOUT ||
-                         code == ERR_PROTOCOL))
+    if (url->assumed &&
+        (code == ERR_TLS || code == ERR_UNREACHABLE || code == ERR_TIMEOUT || code == ERR_PROTOCOL))
         snprintf(err->text + n, sizeof(err->text) - n,
                  ". If your panel speaks plain http, write PANEL_DOMAIN=http://%s%s", url->host,
                  strchr(url->base + 8, '/') ? strchr(url->base + 8, '/') : "");
-    else if (!url->https && (code == ERR_PROTOCOL || (code == ERR_UNREACHABLE &&
-                                                      strstr(err->text, "without an answer"))))
+    else if (!url->https && (code == ERR_PROTOCOL ||
+                             (code == ERR_UNREACHABLE && strstr(err->text, "without an answer"))))
         snprintf(err->text + n, sizeof(err->text) - n,
                  ". If your panel speaks https, write PANEL_DOMAIN=https://%s", url->host);
 }

@@ -10,10 +10,10 @@
 
 /* Where the panel is, from PANEL_DOMAIN. */
 struct panel_url {
-    char base[512];    /* "https://host:port/prefix", without a slash at the end */
-    char host[256];    /* host[:port] as written */
+    char base[512]; /* "https://host:port/prefix", without a slash at the end */
+    char host[256]; /* host[:port] as written */
     bool https;
-    bool assumed;      /* no scheme was written, so https was taken */
+    bool assumed; /* no scheme was written, so https was taken */
 };
 
 /*

@@ -102,8 +102,8 @@ int panel_online(struct panel *p, int64_t id, bool urgent, panel_online_fn fn, v
 
 int panel_get(struct panel *p, const char *path, const char *what, call_fn fn, void *arg)
 {
-    struct call_opts opts = {.method = "GET", .path = path, .what = what, .tries = 2,
-                             .body_max = 16 << 20};
+    struct call_opts opts = {
+        .method = "GET", .path = path, .what = what, .tries = 2, .body_max = 16 << 20};
     struct call *call;
 
     return call_start(&p->calls, &opts, fn, arg, &call);

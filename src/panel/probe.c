@@ -29,7 +29,8 @@ static void guess(struct probe *p, bool by_id_route)
 {
     struct err none = {0};
 
-    pversion_guess(p->disabled_status, by_id_route, session_has_key(p->calls->session), &p->version);
+    pversion_guess(p->disabled_status, by_id_route, session_has_key(p->calls->session),
+                   &p->version);
     p->on_version(p->arg, ERR_OK, &none);
 }
 
@@ -152,7 +153,9 @@ static void on_keys(void *arg, const struct call_result *r)
 
 void probe_key(struct probe *p)
 {
-    struct call_opts opts = {.method = "GET", .path = "/api/api_keys", .what = "end of the API key"};
+    struct call_opts opts = {.method = "GET",
+                             .path = "/api/api_keys",
+                             .what = "end of the API key"};
 
     if (!p->api_key || p->call)
         return;

@@ -18,8 +18,8 @@ struct probe {
     struct call *call;
     struct pversion version;
     int disabled_status;
-    const char *api_key;   /* borrowed; NULL: none */
-    int64_t key_ends_us;   /* STAMP_NONE: unknown, or never */
+    const char *api_key; /* borrowed; NULL: none */
+    int64_t key_ends_us; /* STAMP_NONE: unknown, or never */
     /* A version was read or guessed; rc and err when not even that (the panel is down). */
     void (*on_version)(void *arg, int rc, const struct err *err);
     void (*on_key_end)(void *arg, int64_t ends_us);

@@ -12,8 +12,10 @@ static enum panel_status status_of(struct slice word)
     static const struct {
         const char *word;
         enum panel_status status;
-    } known[] = {{"active", PANEL_STATUS_ACTIVE},   {"disabled", PANEL_STATUS_DISABLED},
-                 {"limited", PANEL_STATUS_LIMITED}, {"expired", PANEL_STATUS_EXPIRED},
+    } known[] = {{"active", PANEL_STATUS_ACTIVE},
+                 {"disabled", PANEL_STATUS_DISABLED},
+                 {"limited", PANEL_STATUS_LIMITED},
+                 {"expired", PANEL_STATUS_EXPIRED},
                  {"on_hold", PANEL_STATUS_ON_HOLD}};
     size_t i;
 

@@ -10,9 +10,9 @@
 /* Users as the panel's JSON tells them, into struct panel_user. Pure; fit for the worker. */
 
 /*
- * Reads a user object; texts point into the document. groups_told says whether the object had
- * group_ids at all (the short form of /api/users/simple has only id and username: status is then
- * PANEL_STATUS_UNKNOWN, status_text empty). raw is left empty. ERR_PROTOCOL, naming what is wrong.
+ * Reads a user object; texts point into the document. The short form of /api/users/simple has only id
+ * and username: status is then PANEL_STATUS_UNKNOWN, status_text empty. raw is left empty.
+ * ERR_PROTOCOL, naming what is wrong.
  */
 int puser_read(const struct jval *v, struct panel_user *ret_user, struct err *err) MUST_CHECK;
 
@@ -21,7 +21,9 @@ struct puser_doc {
     struct jval *doc;
     struct panel_user user; /* raw is the body, which must outlive this */
 };
+/* Reads one; ERR_PROTOCOL also without a status. body must outlive the result. */
 int puser_parse(struct slice body, struct puser_doc *ret_doc, struct err *err) MUST_CHECK;
+/* Frees the document. */
 void puser_release(struct puser_doc *doc);
 
 /* A page of users: {"users": […], "total": n}, or a bare list. */
@@ -33,6 +35,7 @@ struct puser_page {
 };
 /* All of the page or an error: never a part. ERR_PROTOCOL, ERR_TOO_BIG, ERR_NOMEM. */
 int puser_page_parse(struct slice body, struct puser_page *ret_page, struct err *err) MUST_CHECK;
+/* Frees all; empty afterwards. */
 void puser_page_release(struct puser_page *page);
 
 #endif

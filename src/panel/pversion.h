@@ -11,9 +11,9 @@
 /* The panel's version, and what follows from it. */
 struct pversion {
     bool known;
-    bool guessed;   /* told from what answers, since /api/system may not be read */
+    bool guessed; /* told from what answers, since /api/system may not be read */
     int major, minor;
-    char text[32];  /* as the panel writes it, or e.g. "5 or later" */
+    char text[32]; /* as the panel writes it, or e.g. "5 or later" */
 };
 
 /* Reads "5.2.1", "v4.0.2", "5.0.0-beta.1". ERR_INVALID. */

@@ -130,13 +130,15 @@ void reply_judge(int status, struct slice body, const char *location, int64_t re
     if (status == 404)
         r.missing = missing_what(buf_slice(&detail));
     if (status >= 300 && status < 400)
-        err_set(err, ERR_REFUSED, "%s: the panel sends us elsewhere (%d, %.200s): write that address "
-                                  "into PANEL_DOMAIN", what, status, location);
+        err_set(err, ERR_REFUSED,
+                "%s: the panel sends us elsewhere (%d, %.200s): write that address "
+                "into PANEL_DOMAIN",
+                what, status, location);
     else if (status < 200)
         err_set(err, r.code = ERR_PROTOCOL, "%s: the panel answered with no valid status", what);
     else
-        err_set(err, r.code, "%s: the panel answered %d%s%.300s", what, status,
-                shown.n ? ": " : "", buf_str(&shown));
+        err_set(err, r.code, "%s: the panel answered %d%s%.300s", what, status, shown.n ? ": " : "",
+                buf_str(&shown));
     buf_release(&detail);
     buf_release(&shown);
     *ret_reply = r;

@@ -11,10 +11,10 @@
 
 /* What an answer of the panel means and what is done about it (spec/panel.md 5). Pure. */
 enum reply_kind {
-    REPLY_OK,     /* 2xx */
-    REPLY_LOGIN,  /* 401: log in again, once */
-    REPLY_RETRY,  /* 408, 429, 5xx: again later, and a fault of the panel */
-    REPLY_FAIL,   /* any other 4xx, a redirect: never again by itself */
+    REPLY_OK,    /* 2xx */
+    REPLY_LOGIN, /* 401: log in again, once */
+    REPLY_RETRY, /* 408, 429, 5xx: again later, and a fault of the panel */
+    REPLY_FAIL,  /* any other 4xx, a redirect: never again by itself */
 };
 
 /* Which of the three 404 it is; only the panel's own words tell. */
@@ -27,9 +27,9 @@ enum reply_missing {
 
 struct reply {
     enum reply_kind kind;
-    int code;             /* ERR_OK or what the caller is told */
+    int code;                   /* ERR_OK or what the caller is told */
     enum reply_missing missing; /* of a 404 */
-    int64_t wait_us;      /* Retry-After of a REPLY_RETRY, else 0 */
+    int64_t wait_us;            /* Retry-After of a REPLY_RETRY, else 0 */
 };
 
 /*

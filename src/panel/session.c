@@ -19,13 +19,13 @@ struct session {
     char *username, *password, *header_value, *url;
     bool key;
     enum session_state state;
-    unsigned serial;  /* of the present credential */
+    unsigned serial; /* of the present credential */
     unsigned logins;
     bool accepted;    /* the present token was taken once */
     int64_t login_us; /* when it was given */
     int64_t next_us;  /* no login before */
     struct backoff fault, refused, strange, renew;
-    struct err why;   /* of the last failure */
+    struct err why; /* of the last failure */
     struct http_call *call;
     struct loop_timer *timer; /* tells waiters off the stack of whoever asks */
     struct session_waiter *waiters, *last;
@@ -141,8 +141,9 @@ static int keep_token(struct session *s, struct slice body, struct err *err)
 
     rc = jval_parse(body, &doc, err);
     if (rc)
-        return err_set(err, ERR_PROTOCOL, "the answer to the login is no JSON: does PANEL_DOMAIN point "
-                                          "at the panel?");
+        return err_set(err, ERR_PROTOCOL,
+                       "the answer to the login is no JSON: does PANEL_DOMAIN point "
+                       "at the panel?");
     rc = jval_need_text(doc, "access_token", &token, err);
     for (i = 0; !rc && i < token.n; i++)
         if (token.p[i] <= ' ' || token.p[i] >= 0x7f)
@@ -177,14 +178,18 @@ static void login_refused(struct session *s, int status, struct err *err)
     if (status == 404 || status == 405 || (status >= 300 && status < 400)) {
         wait = &s->strange;
         if (status >= 400)
-            err_set(err, ERR_REFUSED, "there is no login at %s (%d): does PANEL_DOMAIN point at the "
-                                      "panel?", s->url, status);
+            err_set(err, ERR_REFUSED,
+                    "there is no login at %s (%d): does PANEL_DOMAIN point at the "
+                    "panel?",
+                    s->url, status);
     } else {
         err->code = ERR_AUTH;
         if (status == 401)
-            err_set(err, ERR_AUTH, "the panel refuses the login of %.64s: check PANEL_USERNAME and "
-                                   "PANEL_PASSWORD, then restart (not tried again before 15 minutes, "
-                                   "since the panel reports every failed login)", s->username);
+            err_set(err, ERR_AUTH,
+                    "the panel refuses the login of %.64s: check PANEL_USERNAME and "
+                    "PANEL_PASSWORD, then restart (not tried again before 15 minutes, "
+                    "since the panel reports every failed login)",
+                    s->username);
     }
     login_failed(s, SESSION_REFUSED, wait, err);
 }
@@ -206,7 +211,8 @@ static void on_login(void *arg, int rc, const struct err *net_err, struct http_a
         login_failed(s, SESSION_WAITING, &s->fault, &err);
         return;
     }
-    reply_judge(a->status, buf_slice(a->body), a->location, a->retry_after_s, "login", &reply, &err);
+    reply_judge(a->status, buf_slice(a->body), a->location, a->retry_after_s, "login", &reply,
+                &err);
     if (reply.kind == REPLY_RETRY) {
         if (a->status >= 500)
             contact_fault(s->opts.contact, &err);
@@ -240,8 +246,9 @@ static void on_login(void *arg, int rc, const struct err *net_err, struct http_a
 
 static void login(struct session *s)
 {
-    static const struct http_header headers[] = {
-        {"Content-Type", "application/x-www-form-urlencoded"}, {"Accept", "application/json"}};
+    static const struct http_header headers[] = {{"Content-Type",
+                                                  "application/x-www-form-urlencoded"},
+                                                 {"Accept", "application/json"}};
     struct http_request req = {.method = "POST",
                                .url = s->url,
                                .headers = headers,
@@ -327,8 +334,9 @@ static void key_rejected(struct session *s)
 {
     if (s->state == SESSION_REFUSED && loop_mono_us(s->opts.loop) < s->next_us)
         return;
-    err_set(&s->why, ERR_AUTH, "the panel refuses PANEL_API_KEY: it is wrong, revoked or expired (API "
-                               "keys need panel 5.1 or later)");
+    err_set(&s->why, ERR_AUTH,
+            "the panel refuses PANEL_API_KEY: it is wrong, revoked or expired (API "
+            "keys need panel 5.1 or later)");
     s->next_us = loop_mono_us(s->opts.loop) + backoff_next(&s->strange, loop_random(s->opts.loop));
     set_state(s, SESSION_REFUSED);
 }

@@ -33,7 +33,7 @@ struct session_opts {
     const char *base;     /* URL without slash at the end */
     const char *username; /* with password */
     const char *password;
-    const char *api_key;  /* instead of both; NULL or empty: none */
+    const char *api_key; /* instead of both; NULL or empty: none */
     /* The state changed to READY or REFUSED; once per change. May be called inside any function here. */
     void (*on_change)(void *arg, enum session_state state, const struct err *err);
     void *arg;
@@ -71,6 +71,7 @@ void session_rejected(struct session *s, unsigned serial);
 /* The panel took the credential with this number. */
 void session_accepted(struct session *s, unsigned serial);
 
+/* What it is doing. */
 enum session_state session_state(const struct session *s);
 /* Whether an API key is used. */
 bool session_has_key(const struct session *s);

@@ -7,8 +7,7 @@
 #include "base/banned.h"
 
 #define SECOND INT64_C(1000000)
-/* The panel pings every 15 s: three missed ones mean a connection that is dead at one end only. */
-enum { OPEN_S = 15, IDLE_S = 45 };
+enum { OPEN_S = 15 };
 
 struct stream {
     struct calls *calls;
@@ -96,10 +95,11 @@ static void on_refusal(struct stream *s, const struct http_answer *a)
         session_accepted(s->calls->session, s->serial);
     if (reply.kind == REPLY_OK)
         err_set(&err, ERR_PROTOCOL, "%s: the panel answered %d without a stream", what, a->status);
-    end(s, a->status == 404 && reply.missing != MISSING_ROUTE ? STREAM_MISSING
-           : a->status == 403                                 ? STREAM_DENIED
-           : reply.kind == REPLY_RETRY                        ? STREAM_FAULT
-                                                              : STREAM_REFUSED,
+    end(s,
+        a->status == 404 && reply.missing != MISSING_ROUTE ? STREAM_MISSING
+        : a->status == 403                                 ? STREAM_DENIED
+        : reply.kind == REPLY_RETRY                        ? STREAM_FAULT
+                                                           : STREAM_REFUSED,
         &err);
 }
 
@@ -131,7 +131,7 @@ static void connect_now(struct stream *s, const struct http_header *credential)
     struct http_stream_opts opts = {.headers = headers,
                                     .n_headers = ARRAY_LEN(headers),
                                     .open_us = OPEN_S * SECOND,
-                                    .idle_us = IDLE_S * SECOND,
+                                    .idle_us = s->opts.idle_us,
                                     .read_gap_us = s->opts.read_gap_us,
                                     .on_open = on_open,
                                     .on_data = on_data,

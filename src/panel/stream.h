@@ -24,6 +24,7 @@ enum stream_end {
 struct stream_opts {
     int64_t node_id;
     int64_t read_gap_us;
+    int64_t idle_us; /* longest silence, pings included */
     void (*on_open)(void *arg, struct stream *s);
     void (*on_data)(void *arg, struct stream *s, struct slice bytes);
     /* The end, once; s is gone after it. opened: on_open was called. */
@@ -32,7 +33,8 @@ struct stream_opts {
 };
 
 /* Begins; on_open or on_end come later. ERR_NOMEM: neither comes. calls must outlive it. */
-int stream_new(struct calls *calls, const struct stream_opts *opts, struct stream **ret_s) MUST_CHECK;
+int stream_new(struct calls *calls, const struct stream_opts *opts,
+               struct stream **ret_s) MUST_CHECK;
 /* Closes without on_end. */
 void stream_close(struct stream *s);
 /* Asks for no more and reads on until the panel closes: see http_stream_retire. */

@@ -11,7 +11,14 @@
 #include "base/banned.h"
 
 #define SECOND INT64_C(1000000)
-enum { RETIRE_MS = 1500, REOPEN_GAP_S = 2, DENIED_S = 300, LOGIN_S = 60, STEADY_S = 60, REFRESH_JITTER = 10 };
+enum {
+    RETIRE_MS = 1500,
+    REOPEN_GAP_S = 2,
+    DENIED_S = 300,
+    LOGIN_S = 60,
+    STEADY_S = 60,
+    REFRESH_JITTER = 10
+};
 
 /*
  * The stream of one node: at most one that works, one that is to take its place, and one that had it
@@ -25,8 +32,8 @@ struct node_stream {
     struct stream *cur, *fresh, *old;
     uint32_t cur_no, fresh_no, old_no;
     struct loop_timer *old_timer;
-    bool queued;    /* waits for its turn to open */
-    bool again;     /* a reopening was asked for while one was on its way */
+    bool queued; /* waits for its turn to open */
+    bool again;  /* a reopening was asked for while one was on its way */
     struct backoff wait;
     struct loop_timer *timer; /* next try, or next refresh */
     int64_t started_us;       /* monotonic: last opening begun */
@@ -243,6 +250,7 @@ static void start(struct node_stream *ns)
     struct streams *ss = ns->ss;
     struct stream_opts opts = {.node_id = ns->node_id,
                                .read_gap_us = ss->opts.read_gap_us,
+                               .idle_us = ss->opts.idle_us,
                                .on_open = on_open,
                                .on_data = on_data,
                                .on_end = on_end,

@@ -24,6 +24,7 @@ struct streams_opts {
     struct calls *calls;
     int64_t refresh_us;
     int64_t read_gap_us;
+    int64_t idle_us; /* a stream this long without a byte, pings included, is given up */
     /* stream_no is different for every connection of the process, growing. */
     void (*on_open)(void *arg, int64_t node_id, uint32_t stream_no);
     void (*on_bytes)(void *arg, int64_t node_id, uint32_t stream_no, struct slice bytes);
@@ -45,6 +46,7 @@ struct panel_stream_state {
     char last_error[160]; /* why it is not open, or why it was last closed; may be empty */
 };
 
+/* Makes one without nodes. ERR_NOMEM. */
 int streams_new(const struct streams_opts *opts, struct streams **ret_ss) MUST_CHECK;
 /* Closes all, with on_close for each open one. NULL is allowed. */
 void streams_free(struct streams *ss);

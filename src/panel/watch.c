@@ -17,7 +17,8 @@ static void poll_later(struct panel *p)
 static void follow(struct panel *p, const struct panel_node *node, unsigned changes)
 {
     if (changes & (NODE_REMOVED | NODE_DISABLED)) {
-        streams_remove(p->streams, node->id, changes & NODE_REMOVED ? "node removed" : "node disabled");
+        streams_remove(p->streams, node->id,
+                       changes & NODE_REMOVED ? "node removed" : "node disabled");
     } else if (node->enabled && (changes & (NODE_ADDED | NODE_ENABLED))) {
         if (streams_add(p->streams, node->id) != ERR_OK)
             log_error("panel", "node %lld cannot be followed: too many nodes or no memory",
@@ -38,8 +39,8 @@ static void tell_node(const struct panel_node *node, unsigned changes)
     else if (changes & NODE_REMOVED)
         log_info("panel", "node %lld \"%s\" is gone", id, node->name);
     else if (changes & NODE_STATUS)
-        log_write(node->connected ? LOG_INFO : LOG_WARNING, "panel", "node %lld \"%s\" is %s%s%s", id,
-                  node->name, node->status, node->message[0] ? ": " : "", node->message);
+        log_write(node->connected ? LOG_INFO : LOG_WARNING, "panel", "node %lld \"%s\" is %s%s%s",
+                  id, node->name, node->status, node->message[0] ? ": " : "", node->message);
     else if (changes & NODE_VERSION)
         log_info("panel", "node %lld \"%s\" runs node %s, Xray %s now", id, node->name,
                  node->node_version, node->xray_version);
@@ -62,6 +63,8 @@ static void take_nodes(struct panel *p, struct nodes *fresh)
     p->nodes = *fresh;
     p->nodes_us = loop_wall_us(p->loop);
     p->poll_told = ERR_OK;
+    if (!p->probe.version.known)
+        probe_version(&p->probe);
     nodes_diff(&was, &p->nodes, on_change, p);
     nodes_release(&was);
     if (p->events.on_nodes)
@@ -116,7 +119,8 @@ static void on_expiry_timer(void *arg)
 {
     struct panel *p = arg;
 
-    watch_expiry(p);
+    /* Once a day; what is due follows when the version was read. */
+    probe_version(&p->probe);
 }
 
 int watch_init(struct panel *p)

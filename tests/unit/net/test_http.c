@@ -14,17 +14,30 @@
 #include "tiny_server.h"
 
 #define OK_HEAD "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
-#define SSE_HEAD "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
-#define PIECES(...) (const struct tiny_piece[]){__VA_ARGS__, {NULL, 0, 0}}
+#define SSE_HEAD \
+    "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
+#define PIECES(...) \
+    (const struct tiny_piece[]) \
+    { \
+        __VA_ARGS__, \
+        { \
+            NULL, 0, 0 \
+        } \
+    }
 
 static const struct tiny_route routes[] = {
-    {"/ok", PIECES({OK_HEAD "Content-Length: 5\r\nDate: Mon, 23 Nov 2026 15:38:13 GMT\r\n\r\nhello", 0, 0})},
+    {"/ok", PIECES({OK_HEAD "Content-Length: 5\r\nDate: Mon, 23 Nov 2026 15:38:13 GMT\r\n\r\nhello",
+                    0, 0})},
     {"/busy", PIECES({"HTTP/1.1 429 Slow\r\nRetry-After: 7\r\nContent-Length: 2\r\n\r\nno", 0, 0})},
-    {"/moved", PIECES({"HTTP/1.1 301 Moved\r\nLocation: https://x.example/\r\nContent-Length: 0\r\n\r\n", 0, 0})},
+    {"/moved",
+     PIECES({"HTTP/1.1 301 Moved\r\nLocation: https://x.example/\r\nContent-Length: 0\r\n\r\n", 0,
+             0})},
     {"/big", PIECES({OK_HEAD "\r\n0123456789012345678901234567890123456789", 0, 0})},
     {"/hang", PIECES({"", 0, 0}), .hold_ms = 1500},
-    {"/slow", PIECES({OK_HEAD "Content-Length: 500\r\n\r\n", 0, 0}, {"x", 0, 100}, {"x", 0, 100},
-                     {"x", 0, 100}, {"x", 0, 100}, {"x", 0, 100}), .hold_ms = 300},
+    {"/slow",
+     PIECES({OK_HEAD "Content-Length: 500\r\n\r\n", 0, 0}, {"x", 0, 100}, {"x", 0, 100},
+            {"x", 0, 100}, {"x", 0, 100}, {"x", 0, 100}),
+     .hold_ms = 300},
     {"/drop", PIECES({"", 0, 0})},
     {"/reset", PIECES({OK_HEAD "Content-Length: 500\r\n\r\nxx", 0, 0}), .abort = 1},
     {"/short", PIECES({OK_HEAD "Content-Length: 500\r\n\r\nxx", 0, 0})},
@@ -33,8 +46,10 @@ static const struct tiny_route routes[] = {
                     {"0\r\n\r\n", 0, 20})},
     {"/sse-cut", PIECES({SSE_HEAD "5\r\nhel", 0, 0})},
     {"/sse-dead", PIECES({SSE_HEAD "5\r\nhello\r\n", 0, 0}), .hold_ms = 1500},
-    {"/sse-404", PIECES({"HTTP/1.1 404 Not Found\r\nContent-Type: application/json\r\nContent-Length: "
-                         "27\r\n\r\n{\"detail\":\"Node not found\"}", 0, 0})},
+    {"/sse-404",
+     PIECES({"HTTP/1.1 404 Not Found\r\nContent-Type: application/json\r\nContent-Length: "
+             "27\r\n\r\n{\"detail\":\"Node not found\"}",
+             0, 0})},
     {NULL},
 };
 
@@ -91,9 +106,11 @@ static void on_data(void *arg, struct slice bytes)
         http_cancel(g->cancel);
 }
 
-static void start_at(struct got *g, const char *host, const char *path, size_t max, int64_t deadline_us)
+static void start_at(struct got *g, const char *host, const char *path, size_t max,
+                     int64_t deadline_us)
 {
-    const struct http_header headers[] = {{"X-Api-Key", "pg_key_1"}, {"Accept", "application/json"}};
+    const struct http_header headers[] = {{"X-Api-Key", "pg_key_1"},
+                                          {"Accept", "application/json"}};
     struct http_call *call;
     char url[256];
     struct http_request req = {.method = "PUT",
@@ -197,7 +214,8 @@ static void every_fault_has_its_code(void **state)
     assert_int_equal(g.rc, ERR_UNREACHABLE);
 }
 
-static struct http_call *open_stream(struct got *g, const char *path, int64_t idle_us, int64_t gap_us)
+static struct http_call *open_stream(struct got *g, const char *path, int64_t idle_us,
+                                     int64_t gap_us)
 {
     struct http_stream_opts opts = {.open_us = 3000000,
                                     .idle_us = idle_us,
@@ -297,11 +315,13 @@ static void pins_are_checked(void **state)
     (void)state;
     assert_int_equal(http_check_pins(SLICE("sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=;"
                                            "sha256//BBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBB+="),
-                                     &err), ERR_OK);
+                                     &err),
+                     ERR_OK);
     assert_int_equal(http_check_pins(SLICE("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="), &err),
                      ERR_INVALID);
     assert_int_equal(http_check_pins(SLICE("sha256//AAAA AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="),
-                                     &err), ERR_INVALID);
+                                     &err),
+                     ERR_INVALID);
     assert_int_equal(http_check_pins(SLICE(""), &err), ERR_INVALID);
     assert_int_equal(http_new(loop, worker, &opts, &other, &err), ERR_INVALID);
     opts = (struct http_opts){.ca_file = "/no/such/file.pem"};
@@ -312,14 +332,19 @@ static void pins_are_checked(void **state)
 static void a_header_cannot_smuggle_another(void **state)
 {
     const struct http_header evil = {"X-Api-Key", "a\r\nHost: b"};
-    struct http_request req = {.method = "GET", .url = "http://127.0.0.1:1/", .headers = &evil,
-                               .n_headers = 1, .deadline_us = 1000000, .body_max = 10};
+    struct http_request req = {.method = "GET",
+                               .url = "http://127.0.0.1:1/",
+                               .headers = &evil,
+                               .n_headers = 1,
+                               .deadline_us = 1000000,
+                               .body_max = 10};
     struct http_call *call;
     struct buf b;
 
     (void)state;
     assert_int_equal(http_start(http, &req, on_done, NULL, &call), ERR_INVALID);
-    req = (struct http_request){.method = "GET", .url = "ht tp:///", .deadline_us = 1, .body_max = 1};
+    req =
+        (struct http_request){.method = "GET", .url = "ht tp:///", .deadline_us = 1, .body_max = 1};
     assert_int_equal(http_start(http, &req, on_done, NULL, &call), ERR_INVALID);
     buf_init(&b, 100);
     http_add_escaped(&b, (struct slice){"a.b/c?\xc3\xa4 @\0", 10});

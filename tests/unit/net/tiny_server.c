@@ -35,7 +35,8 @@ static int read_request(int fd, char *buf, size_t cap)
             continue;
         length = strcasestr(buf, "content-length:");
         need = 0;
-        for (length = length ? length + 16 : NULL; length && *length >= '0' && *length <= '9'; length++)
+        for (length = length ? length + 16 : NULL; length && *length >= '0' && *length <= '9';
+             length++)
             need = need * 10 + (size_t)(*length - '0');
         need += (size_t)(end + 4 - buf);
         if (n >= need)

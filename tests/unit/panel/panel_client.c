@@ -3,7 +3,7 @@
 /*
  * The panel client alone, driven by lines on standard input, telling what happens as JSON lines on
  * standard output. PANEL_DOMAIN, PANEL_USERNAME, PANEL_PASSWORD, PANEL_API_KEY, PANEL_CA_FILE,
- * PANEL_TLS_PIN, PANEL_TLS_VERIFY, NODES_POLL, STREAM_REFRESH, ONLINE_RATE, READ_GAP_US are read from
+ * PANEL_TLS_PIN, PANEL_TLS_VERIFY, NODES_POLL, STREAM_REFRESH, ONLINE_RATE, STREAM_IDLE, READ_GAP_US are read from
  * the environment. Commands: state, read ID, disable ID, enable ID, groups ID A,B, list names|full,
  * lookup ID, online ID, reopen NODE, poll, usage, quiet, quit.
  */
@@ -129,18 +129,19 @@ static void on_close(void *arg, int64_t node, uint32_t no, int64_t now_us, int r
     (void)arg;
     (void)now_us;
     sse_release(&streams[no % STREAMS].sse);
-    say("{\"event\":\"close\",\"node\":%lld,\"stream\":%u,\"rc\":%d,\"why\":%s}", (long long)node, no, rc,
-        quoted(why));
+    say("{\"event\":\"close\",\"node\":%lld,\"stream\":%u,\"rc\":%d,\"why\":%s}", (long long)node,
+        no, rc, quoted(why));
 }
 
 static void on_user(void *arg, int rc, const struct err *err, const struct panel_user *u)
 {
     if (u)
         say("{\"event\":\"user\",\"for\":\"%s\",\"rc\":%d,\"id\":%lld,\"status\":\"%.*s\",\"groups\":%zu}",
-            (const char *)arg, rc, (long long)u->id, (int)u->status_text.n, u->status_text.p, u->n_groups);
+            (const char *)arg, rc, (long long)u->id, (int)u->status_text.n, u->status_text.p,
+            u->n_groups);
     else
-        say("{\"event\":\"user\",\"for\":\"%s\",\"rc\":%d,\"name\":\"%s\",\"error\":%s}", (const char *)arg,
-            rc, err_name(rc), quoted(err->text));
+        say("{\"event\":\"user\",\"for\":\"%s\",\"rc\":%d,\"name\":\"%s\",\"error\":%s}",
+            (const char *)arg, rc, err_name(rc), quoted(err->text));
 }
 
 static void on_online(void *arg, int rc, const struct err *err, struct online_list *list)
@@ -154,8 +155,8 @@ static void on_online(void *arg, int rc, const struct err *err, struct online_li
     }
     printf("{\"event\":\"online\",\"rc\":0,\"nodes\":%zu,\"list\":[", list->n_nodes);
     for (i = 0; i < list->n; i++)
-        printf("%s[%lld,\"%s\",%lld]", i ? "," : "", (long long)list->at[i].node_id, list->at[i].address,
-               (long long)list->at[i].last_s);
+        printf("%s[%lld,\"%s\",%lld]", i ? "," : "", (long long)list->at[i].node_id,
+               list->at[i].address, (long long)list->at[i].last_s);
     say("]}");
 }
 
@@ -172,7 +173,8 @@ static void on_page(void *arg, const struct panel_user *users, size_t n, bool fu
         last_id = users[i].id;
         if (i < 64 && users[i].id < 64 && users[i].name.n < sizeof(names[0])) {
             name_ids[users[i].id] = users[i].id;
-            snprintf(names[users[i].id], sizeof(names[0]), "%.*s", (int)users[i].name.n, users[i].name.p);
+            snprintf(names[users[i].id], sizeof(names[0]), "%.*s", (int)users[i].name.n,
+                     users[i].name.p);
         }
     }
     say("{\"event\":\"page\",\"n\":%zu,\"full\":%s,\"groups\":%zu}", n, full ? "true" : "false",
@@ -182,8 +184,8 @@ static void on_page(void *arg, const struct panel_user *users, size_t n, bool fu
 static void on_listed(void *arg, int rc, const struct err *err, size_t n)
 {
     (void)arg;
-    say("{\"event\":\"listed\",\"rc\":%d,\"n\":%zu,\"first\":%lld,\"last\":%lld,\"error\":%s}", rc, n,
-        (long long)first_id, (long long)last_id, quoted(err->text));
+    say("{\"event\":\"listed\",\"rc\":%d,\"n\":%zu,\"first\":%lld,\"last\":%lld,\"error\":%s}", rc,
+        n, (long long)first_id, (long long)last_id, quoted(err->text));
     first_id = last_id = 0;
 }
 
@@ -199,17 +201,23 @@ static bool name_of(void *arg, int64_t id, struct slice *ret_name)
 static void usage(void)
 {
     struct rusage ru;
-    long rss = 0, skip;
+    char text[128];
+    int64_t rss = 0;
     FILE *f = fopen("/proc/self/statm", "r");
 
-    if (f && fscanf(f, "%ld %ld", &skip, &rss) != 2)
-        rss = 0;
+    if (f && fgets(text, sizeof(text), f)) {
+        struct slice rest = slice_of(text);
+
+        slice_cut(&rest, ' ');
+        if (num_int(slice_cut(&rest, ' '), 0, INT64_MAX, &rss) != ERR_OK)
+            rss = 0;
+    }
     if (f)
         fclose(f);
     getrusage(RUSAGE_SELF, &ru);
-    say("{\"event\":\"usage\",\"rss_kb\":%ld,\"cpu_us\":%lld,\"lines\":%llu,\"bytes\":%llu,\"reads\":%llu,"
+    say("{\"event\":\"usage\",\"rss_kb\":%lld,\"cpu_us\":%lld,\"lines\":%llu,\"bytes\":%llu,\"reads\":%llu,"
         "\"open\":%u,\"us\":%lld}",
-        rss * (sysconf(_SC_PAGESIZE) / 1024),
+        (long long)rss * (sysconf(_SC_PAGESIZE) / 1024),
         (long long)(ru.ru_utime.tv_sec + ru.ru_stime.tv_sec) * 1000000 + ru.ru_utime.tv_usec +
             ru.ru_stime.tv_usec,
         (unsigned long long)total_lines, (unsigned long long)total_bytes, (unsigned long long)reads,
@@ -312,13 +320,15 @@ int main(void)
                               .nodes_poll_s = (unsigned)number("NODES_POLL", 15),
                               .stream_refresh_s = (unsigned)number("STREAM_REFRESH", 300),
                               .online_rate = (double)number("ONLINE_RATE", 3),
+                              .stream_idle_s = (unsigned)number("STREAM_IDLE", 0),
                               .read_gap_us = number("READ_GAP_US", 0)};
     struct loop_fd *in;
     struct err err = {0};
 
     log_setup(LOG_DEBUG, false, false);
     buf_init(&input, 1 << 20);
-    if (loop_new(&loop) || worker_new(loop, 64, &worker) || loop_fd_new(loop, 0, on_input, NULL, &in))
+    if (loop_new(&loop) || worker_new(loop, 64, &worker) ||
+        loop_fd_new(loop, 0, on_input, NULL, &in))
         return 2;
     if (panel_new(loop, worker, &opts, &events, NULL, &panel, &err) != ERR_OK) {
         say("{\"event\":\"invalid\",\"error\":%s}", quoted(err.text));

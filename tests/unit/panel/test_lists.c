@@ -45,10 +45,14 @@ static struct seen diff(const char *was_text, const char *is_text)
     return seen;
 }
 
-#define A "{\"id\":1,\"name\":\"a\",\"status\":\"connected\",\"message\":\"\",\"xray_version\":\"1\"}"
-#define A_ERR "{\"id\":1,\"name\":\"a\",\"status\":\"error\",\"message\":\"x\",\"xray_version\":\"1\"}"
-#define A_ERR2 "{\"id\":1,\"name\":\"a\",\"status\":\"error\",\"message\":\"y\",\"xray_version\":\"1\"}"
-#define A_OFF "{\"id\":1,\"name\":\"a\",\"status\":\"disabled\",\"message\":null,\"xray_version\":\"1\"}"
+#define A \
+    "{\"id\":1,\"name\":\"a\",\"status\":\"connected\",\"message\":\"\",\"xray_version\":\"1\"}"
+#define A_ERR \
+    "{\"id\":1,\"name\":\"a\",\"status\":\"error\",\"message\":\"x\",\"xray_version\":\"1\"}"
+#define A_ERR2 \
+    "{\"id\":1,\"name\":\"a\",\"status\":\"error\",\"message\":\"y\",\"xray_version\":\"1\"}"
+#define A_OFF \
+    "{\"id\":1,\"name\":\"a\",\"status\":\"disabled\",\"message\":null,\"xray_version\":\"1\"}"
 #define A_NEW "{\"id\":1,\"name\":\"a\",\"status\":\"connected\",\"xray_version\":\"2\"}"
 #define A_NAME "{\"id\":1,\"name\":\"b\",\"status\":\"connected\",\"xray_version\":\"1\"}"
 #define B "{\"id\":7,\"name\":\"b\",\"status\":\"connecting\"}"
@@ -97,8 +101,15 @@ static void differences(void **state)
 static void a_partial_list_is_no_list(void **state)
 {
     static const char *const bad[] = {
-        "{}", "5", "{\"nodes\":5}", "{\"detail\":\"x\"}", "[{\"id\":1}]", "[{\"status\":\"connected\"}]",
-        "[" A ",{\"id\":\"2\",\"status\":\"error\"}]", "[" A "," A "]", "{\"nodes\":[" A "],\"total\":2}",
+        "{}",
+        "5",
+        "{\"nodes\":5}",
+        "{\"detail\":\"x\"}",
+        "[{\"id\":1}]",
+        "[{\"status\":\"connected\"}]",
+        "[" A ",{\"id\":\"2\",\"status\":\"error\"}]",
+        "[" A "," A "]",
+        "{\"nodes\":[" A "],\"total\":2}",
         "[" A ",null]",
     };
     struct nodes nodes;
@@ -118,7 +129,8 @@ static void texts_are_cut_between_characters(void **state)
 
     (void)state;
     /* 127 bytes fit; the two-byte character at 126 does not. */
-    snprintf(body, sizeof(body), "[{\"id\":1,\"status\":\"connected\",\"name\":\"%0126d\xc3\xa4z\"}]", 0);
+    snprintf(body, sizeof(body),
+             "[{\"id\":1,\"status\":\"connected\",\"name\":\"%0126d\xc3\xa4z\"}]", 0);
     assert_int_equal(nodes_parse(slice_of(body), &nodes, &err), ERR_OK);
     n = strlen(nodes.at[0].name);
     assert_int_equal(n, 126);
@@ -136,9 +148,15 @@ static int read_one(const char *text, struct panel_user *user, struct jval **doc
 static void odd_users(void **state)
 {
     static const char *const bad[] = {
-        "{}", "[]", "{\"id\":1}", "{\"id\":0,\"username\":\"a\"}", "{\"id\":-4,\"username\":\"a\"}",
-        "{\"id\":1,\"username\":\"\"}", "{\"id\":\"1\",\"username\":\"a\"}",
-        "{\"id\":1,\"username\":\"a\",\"group_ids\":{}}", "{\"id\":1,\"username\":\"a\",\"group_ids\":[\"1\"]}",
+        "{}",
+        "[]",
+        "{\"id\":1}",
+        "{\"id\":0,\"username\":\"a\"}",
+        "{\"id\":-4,\"username\":\"a\"}",
+        "{\"id\":1,\"username\":\"\"}",
+        "{\"id\":\"1\",\"username\":\"a\"}",
+        "{\"id\":1,\"username\":\"a\",\"group_ids\":{}}",
+        "{\"id\":1,\"username\":\"a\",\"group_ids\":[\"1\"]}",
     };
     struct panel_user u;
     struct jval *doc;
@@ -151,7 +169,9 @@ static void odd_users(void **state)
         jval_free(doc);
     }
     assert_int_equal(read_one("{\"id\":1,\"username\":\"a\",\"status\":\"frozen\",\"hwid_limit\":3,"
-                              "\"expire\":1795448496,\"data_limit\":5,\"group_ids\":null}", &u, &doc), ERR_OK);
+                              "\"expire\":1795448496,\"data_limit\":5,\"group_ids\":null}",
+                              &u, &doc),
+                     ERR_OK);
     assert_int_equal(u.status, PANEL_STATUS_UNKNOWN);
     assert_true(slice_eq(u.status_text, SLICE("frozen")));
     assert_int_equal(u.hwid_limit, 3);

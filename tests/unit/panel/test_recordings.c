@@ -39,14 +39,18 @@ static void answers_are_told_apart(void **state)
     } cases[] = {
         {"user_one", REPLY_OK, ERR_OK, ""},
         {"token_ok", REPLY_OK, ERR_OK, ""},
-        {"err_bad_password", REPLY_LOGIN, ERR_AUTH, "call: the panel answered 401: Incorrect username or password"},
-        {"err_expired_token", REPLY_LOGIN, ERR_AUTH, "call: the panel answered 401: Could not validate credentials"},
+        {"err_bad_password", REPLY_LOGIN, ERR_AUTH,
+         "call: the panel answered 401: Incorrect username or password"},
+        {"err_expired_token", REPLY_LOGIN, ERR_AUTH,
+         "call: the panel answered 401: Could not validate credentials"},
         {"err_expired_token_logs", REPLY_LOGIN, ERR_AUTH, NULL},
         {"err_no_token", REPLY_LOGIN, ERR_AUTH, NULL},
         {"apikey_bad", REPLY_LOGIN, ERR_AUTH, NULL},
         {"apikey_after_revoke", REPLY_LOGIN, ERR_AUTH, NULL},
-        {"err_reseller_logs", REPLY_FAIL, ERR_FORBIDDEN, "call: the panel answered 403: Permission denied: nodes.logs"},
-        {"apikey_system_403", REPLY_FAIL, ERR_FORBIDDEN, "call: the panel answered 403: Permission denied: system.read"},
+        {"err_reseller_logs", REPLY_FAIL, ERR_FORBIDDEN,
+         "call: the panel answered 403: Permission denied: nodes.logs"},
+        {"apikey_system_403", REPLY_FAIL, ERR_FORBIDDEN,
+         "call: the panel answered 403: Permission denied: system.read"},
         {"err_422_status", REPLY_FAIL, ERR_REFUSED, NULL},
         {"err_username_422", REPLY_FAIL, ERR_REFUSED,
          "call: the panel answered 422: username: Value error, Username cannot have consecutive special characters"},
@@ -225,8 +229,10 @@ static void online_lists(void **state)
     online_list_release(&list);
     free(body);
 
-    assert_int_equal(online_list_parse(SLICE("{\"nodes\":{\"x\":{\"ips\":{}}}}"), &list, &err), ERR_PROTOCOL);
-    assert_int_equal(online_list_parse(SLICE("{\"nodes\":{\"1\":{\"ips\":{\"1.2.3.4\":\"x\"}}}}"), &list, &err),
+    assert_int_equal(online_list_parse(SLICE("{\"nodes\":{\"x\":{\"ips\":{}}}}"), &list, &err),
+                     ERR_PROTOCOL);
+    assert_int_equal(online_list_parse(SLICE("{\"nodes\":{\"1\":{\"ips\":{\"1.2.3.4\":\"x\"}}}}"),
+                                       &list, &err),
                      ERR_PROTOCOL);
     assert_int_equal(online_list_parse(SLICE("{\"nodes\":[]}"), &list, &err), ERR_PROTOCOL);
     assert_int_equal(online_list_parse(SLICE("{\"nodes\":{\"1\":null}}"), &list, &err), ERR_OK);
@@ -289,12 +295,9 @@ static int teardown(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(answers_are_told_apart),
-        cmocka_unit_test(each_404_means_another_thing),
-        cmocka_unit_test(nodes_of_both_versions),
-        cmocka_unit_test(users_of_both_versions),
-        cmocka_unit_test(online_lists),
-        cmocka_unit_test(versions),
+        cmocka_unit_test(answers_are_told_apart), cmocka_unit_test(each_404_means_another_thing),
+        cmocka_unit_test(nodes_of_both_versions), cmocka_unit_test(users_of_both_versions),
+        cmocka_unit_test(online_lists),           cmocka_unit_test(versions),
     };
 
     return cmocka_run_group_tests_name("panel_recordings", tests, setup, teardown);

@@ -37,9 +37,23 @@ static void urls(void **state)
         {"example.com/sub", "https://example.com/sub", true},
     };
     static const char *const bad[] = {
-        "", "  ", "ftp://example.com", "https://", "user:pw@example.com", "https://u:p@example.com/",
-        "example.com:0", "example.com:65536", "example.com:http", "2001:db8::1", "[2001:db8::1",
-        "[x]:1", "[::1]8000", "exa mple.com", "example.com/a b", "exam\"ple.com", "bücher.example",
+        "",
+        "  ",
+        "ftp://example.com",
+        "https://",
+        "user:pw@example.com",
+        "https://u:p@example.com/",
+        "example.com:0",
+        "example.com:65536",
+        "example.com:http",
+        "2001:db8::1",
+        "[2001:db8::1",
+        "[x]:1",
+        "[::1]8000",
+        "exa mple.com",
+        "example.com/a b",
+        "exam\"ple.com",
+        "bücher.example",
     };
     struct panel_url url;
     struct err err;
@@ -67,8 +81,9 @@ static void the_cure_of_a_wrong_scheme(void **state)
     assert_int_equal(panel_url_parse(SLICE("192.0.2.1:8000/x"), &url, &err), ERR_OK);
     err_set(&err, ERR_TLS, "TLS: wrong version number");
     panel_url_advise(&url, err.code, &err);
-    assert_string_equal(err.text, "TLS: wrong version number. If your panel speaks plain http, write "
-                                  "PANEL_DOMAIN=http://192.0.2.1:8000/x");
+    assert_string_equal(err.text,
+                        "TLS: wrong version number. If your panel speaks plain http, write "
+                        "PANEL_DOMAIN=http://192.0.2.1:8000/x");
     err_set(&err, ERR_TLS, "TLS: the certificate was refused");
     panel_url_advise(&url, err.code, &err);
     assert_null(strstr(err.text, "http://"));
@@ -133,7 +148,8 @@ static void what_the_panel_says_is_made_readable(void **state)
     judge(422, "{\"detail\":[{\"loc\":[\"body\"],\"msg\":\"bad\",\"type\":\"t\"}]}", -1, &err);
     assert_string_equal(err.text, "x: the panel answered 422: body: bad");
     judge(502, "<html><h1>Bad\r\nGateway\x1b[31m</h1>", -1, &err);
-    assert_string_equal(err.text, "x: the panel answered 502: <html><h1>Bad\\x0d\\x0aGateway\\x1b[31m</h1>");
+    assert_string_equal(err.text,
+                        "x: the panel answered 502: <html><h1>Bad\\x0d\\x0aGateway\\x1b[31m</h1>");
     judge(500, "", -1, &err);
     assert_string_equal(err.text, "x: the panel answered 500");
     snprintf(big, sizeof(big), "{\"detail\":\"%0*d\"}", 3000, 7);
@@ -241,8 +257,9 @@ static void the_pace_follows_the_panel(void **state)
 
 static void json_from_outside(void **state)
 {
-    static const char *const bad[] = {"", "{", "{\"a\":1,}", "[1 2]", "{\"a\":1,\"a\":2}", "\"\\u0000\"",
-                                      "\"\xff\"", "{\"a\":1} x", "nul"};
+    static const char *const bad[] = {
+        "",         "{",           "{\"a\":1,}", "[1 2]", "{\"a\":1,\"a\":2}", "\"\\u0000\"",
+        "\"\xff\"", "{\"a\":1} x", "nul"};
     char deep[2 * LIMIT_JSON_DEPTH + 8];
     struct jval *doc;
     struct slice s;
@@ -262,8 +279,10 @@ static void json_from_outside(void **state)
     memset(deep, '[', sizeof(deep));
     assert_int_equal(jval_parse((struct slice){deep, sizeof(deep)}, &doc, &err), ERR_TOO_BIG);
     /* Brackets inside texts do not count. */
-    assert_int_equal(jval_parse(SLICE("{\"a\":\"\\\"[[[[\",\"n\":9007199254740993,\"z\":null,\"t\":true}"),
-                                &doc, &err), ERR_OK);
+    assert_int_equal(
+        jval_parse(SLICE("{\"a\":\"\\\"[[[[\",\"n\":9007199254740993,\"z\":null,\"t\":true}"), &doc,
+                   &err),
+        ERR_OK);
     assert_int_equal(jval_need_text(doc, "a", &s, &err), ERR_OK);
     assert_true(slice_eq(s, SLICE("\"[[[[")));
     assert_int_equal(jval_need_int(doc, "n", &i, &err), ERR_OK);
@@ -283,10 +302,11 @@ static void the_end_of_an_api_key(void **state)
                        "\"expire_date\":\"2026-11-25T00:00:00Z\"}]}";
 
     (void)state;
-    assert_true(probe_find_key(slice_of(body), SLICE("pg_key_f20276f2-2aa0-41c4-a509-e705c0a0ca85")) ==
-                stamp_civil(2026, 12, 1, 0, 0, 0, 0));
-    assert_true(probe_find_key(slice_of(body), SLICE("pg_key_f20276f2-2aa0-41c4-a509-e705c0a0ca86")) ==
-                STAMP_NONE);
+    assert_true(
+        probe_find_key(slice_of(body), SLICE("pg_key_f20276f2-2aa0-41c4-a509-e705c0a0ca85")) ==
+        stamp_civil(2026, 12, 1, 0, 0, 0, 0));
+    assert_true(probe_find_key(slice_of(body),
+                               SLICE("pg_key_f20276f2-2aa0-41c4-a509-e705c0a0ca86")) == STAMP_NONE);
     assert_true(probe_find_key(SLICE("nonsense"), SLICE("pg_key_f20")) == STAMP_NONE);
 }
 
