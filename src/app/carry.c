@@ -196,6 +196,8 @@ static void keep_shadow(struct carry *c, const struct decision *dec, struct slic
     }
 }
 
+static int know_punished(void *arg, const struct enforce_view *row);
+
 static void execute(struct carry *c, const struct decision *dec)
 {
     struct daemon *d = c->d;
@@ -204,6 +206,7 @@ static void execute(struct carry *c, const struct decision *dec)
     struct err err = {0};
     struct buf evidence;
     struct enforce_case ec;
+    struct enforce_view row;
 
     buf_init(&evidence, LIMIT_EVIDENCE);
     evidence_json(d, dec, &evidence);
@@ -218,7 +221,10 @@ static void execute(struct carry *c, const struct decision *dec)
                                .evidence = buf_slice(&evidence)};
     if (enforce_punish(d->enforce, &ec, &err)) {
         log_error("enforce", "%.*s is not disabled: %s", LOG_SLICE(name), err.text);
-        if (err.code != ERR_EXISTS)
+        /* A row from before a restart: the engine did not know of it yet. */
+        if (enforce_find(d->enforce, dec->id, &row) == 0)
+            know_punished(d, &row);
+        else
             engine_clear_user(d->engine, dec->id);
     } else {
         enforce_run(d->enforce);
@@ -526,6 +532,17 @@ static void on_superseded(struct daemon *d, const struct enforce_event *ev)
         engine_clear_user(d->engine, ev->user_id);
 }
 
+/* The engine is told of a user who is disabled by us, or about to be: he is not judged meanwhile. */
+static int know_punished(void *arg, const struct enforce_view *row)
+{
+    struct daemon *d = arg;
+
+    if (engine_set_punished(d->engine, row->user_id, row->due_us == STAMP_NONE ? 0 : row->due_us,
+                            daemon_now(d)))
+        log_error("enforce", "out of memory");
+    return 0;
+}
+
 void carry_event(void *daemon, const struct enforce_event *ev)
 {
     struct daemon *d = daemon;
@@ -562,6 +579,7 @@ void carry_event(void *daemon, const struct enforce_event *ev)
         break;
     case ENFORCE_RECOVERED:
         d->recovered = true;
+        (void)enforce_each(d->enforce, know_punished, d);
         if (ev->attempts)
             log_info("enforce", "%d punishments from before compared with the panel", ev->attempts);
         break;
