@@ -274,6 +274,15 @@ static void evict_oldest(struct engine *e, int64_t now_us)
     free(seen);
 }
 
+/* Undoes free_slot(): a map that cannot grow must not cost a slot for every line. */
+static void give_back(struct engine *e, uint32_t slot)
+{
+    if (slot + 1 == e->n_slots)
+        e->n_slots--;
+    else
+        e->free_slots[e->n_free++] = slot;
+}
+
 static bool free_slot(struct engine *e, uint32_t *ret_slot)
 {
     if (e->n_free) {
@@ -306,11 +315,12 @@ struct user *engine_make_user(struct engine *e, int64_t id, int64_t now_us)
         evict_oldest(e, now_us);
     if (e->stats.users >= e->policy.max_tracked_users || !free_slot(e, &slot))
         return NULL;
+    u = engine_slot(e, slot);
+    *u = (struct user){0};
     if (imap_put(&e->user_by_id, id, slot)) {
-        /* The slot stays unused until the process ends; there is no memory for anything better. */
+        give_back(e, slot);
         return NULL;
     }
-    u = engine_slot(e, slot);
     *u = (struct user){.id = id};
     e->stats.users++;
     return u;
@@ -328,24 +338,27 @@ void engine_advance(struct engine *e, int64_t now_us)
         int64_t next = engine_next_us(e);
 
         if (next > now_us)
-            return;
+            break;
+        engine_at(e, next);
         if (next == e->next_check_us) {
             /* With nobody to look at, years of silence must not cost a check a minute. */
             if (e->stats.users == 0 && now_us - next > interval)
                 next = now_us - now_us % interval;
+            engine_at(e, next);
             e->next_check_us = next + interval;
-            judge_due(e, next);
-            sweep_check(e, next);
+            judge_due(e, e->now_us);
+            sweep_check(e, e->now_us);
         } else {
-            judge_due(e, next);
+            judge_due(e, e->now_us);
         }
     }
+    engine_at(e, now_us);
 }
 
 int64_t engine_next_us(const struct engine *e)
 {
     int64_t next = e->next_check_us, due = timers_next(&e->due);
-    int64_t turn = judge_next_turn(e, 0);
+    int64_t turn = judge_next_turn(e, e->now_us);
 
     if (due < next)
         next = due;

@@ -56,6 +56,7 @@ struct engine {
     uint32_t n_suspects, cap_suspects;
     uint8_t *touched;       /* scratch of a check: address counters */
 
+    int64_t now_us;         /* the latest time told: no decision is dated before it */
     int64_t next_check_us;
     struct engine_stats stats;
 };
@@ -69,6 +70,12 @@ struct user *engine_make_user(struct engine *e, int64_t id, int64_t now_us);
 static inline struct user *engine_slot(const struct engine *e, uint32_t slot)
 {
     return &e->chunks[slot / CHUNK_USERS][slot % CHUNK_USERS];
+}
+/* Time has come to now_us. */
+static inline void engine_at(struct engine *e, int64_t now_us)
+{
+    if (now_us > e->now_us)
+        e->now_us = now_us;
 }
 /* Forgets a user. */
 void engine_drop_user(struct engine *e, uint32_t slot);

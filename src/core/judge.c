@@ -180,6 +180,7 @@ static enum decision_applied apply(struct engine *e, struct user *u, int64_t now
     }
     if (push_waiting(e, u->id)) {
         u->queued = true;
+        u->convicted = u->limit;
         u->until_us = 0;
         return APPLIED_QUEUED;
     }
@@ -238,6 +239,7 @@ void engine_verified(struct engine *e, int64_t id, bool answered, int64_t now_us
     struct user *u = engine_user(e, id);
     struct finding f;
 
+    engine_at(e, now_us);
     if (!u || u->state != USER_MONITORING || !u->verify_us || e->policy.mode == MODE_OFF)
         return;
     if (!answered && e->policy.verify_online == VERIFY_REQUIRE)
@@ -412,14 +414,12 @@ static void take_turn(struct engine *e, int64_t now_us)
 {
     struct user *u = engine_user(e, e->waiting[e->wait_head]);
     struct decision *d;
-    int limit;
 
     e->wait_head = (e->wait_head + 1) % LIMIT_QUEUE;
     e->n_waiting--;
     if (!u || !u->queued)
         return;
-    limit = u->limit;
-    if (engine_limit_of(e, u) == 0 || u->limit > limit) {
+    if (engine_limit_of(e, u) == 0 || u->limit > u->convicted) {
         judge_clear(u);
         return;
     }
@@ -450,6 +450,7 @@ int engine_set_punished(struct engine *e, int64_t id, int64_t due_us, int64_t no
 {
     struct user *u = engine_make_user(e, id, now_us);
 
+    engine_at(e, now_us);
     if (!u)
         return ERR_NOMEM;
     if (u->state != USER_PUNISHED) {

@@ -193,6 +193,7 @@ enum scan_reason engine_line(struct engine *e, uint16_t node, int64_t now_us, st
     struct observation o;
     struct user *u;
 
+    engine_at(e, now_us);
     e->stats.lines++;
     coverage_line(&n->cover, reason, now_us);
     if (reason)
@@ -230,6 +231,7 @@ void engine_online(struct engine *e, int64_t id, const struct online_seen *entri
     struct user *u = engine_make_user(e, id, now_us);
     size_t i;
 
+    engine_at(e, now_us);
     for (i = 0; u && i < n; i++) {
         struct observation o = {.at_us = entries[i].last_us,
                                 .addr = entries[i].addr,

@@ -87,6 +87,9 @@ static bool look_at(struct engine *e, struct user *u, int64_t now_us)
         return true;
     }
     e->stats.punished += u->state == USER_PUNISHED && u->really;
+    /* The end of a term has a timer, unless there was no memory for one. */
+    if (u->state == USER_PUNISHED && u->until_us && u->until_us <= now_us)
+        return true;
     return active > engine_limit_of(e, u);
 }
 

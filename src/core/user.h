@@ -56,6 +56,7 @@ struct user {
     uint16_t hot;         /* the device looked up last */
     uint16_t limit;
     uint16_t mon_checks;  /* checks since MONITORING began */
+    uint16_t convicted;   /* PUNISHED: the limit he was convicted under */
     uint8_t limit_from;
     uint8_t state;        /* enum user_state */
     bool warned : 1;
