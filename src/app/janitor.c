@@ -80,7 +80,8 @@ static void version_done(void *arg, int rc, const struct err *err)
     (void)err;
     if (rc != ERR_CANCELLED && !j->d->stopping) {
         j->asking_version = false;
-        if (rc == 0 && j->data_version && v->version != j->data_version && rules_reload(j->d))
+        /* The first look reads all anew: what was written between rules_load and now went unseen. */
+        if (rc == 0 && v->version != j->data_version && rules_reload(j->d))
             log_error("rules", "changes of another process cannot be read: the queue is full");
         if (rc == 0)
             j->data_version = v->version;
