@@ -40,9 +40,9 @@ class Run:
     decisions: list[dict]
     summary: dict
 
-    def short(self) -> list[tuple]:
-        """(decision, t, id, devices, concurrent) of each."""
-        keys = ("decision", "t", "id", "devices", "concurrent")
+    def rows(self) -> list[tuple]:
+        """Each decision as expect.py writes it."""
+        keys = ("t", "id", "decision", "applied", "limit", "devices", "concurrent", "for_s")
         return [tuple(d[k] for k in keys) for d in self.decisions]
 
     def kinds(self, user: int | None = None) -> list[str]:

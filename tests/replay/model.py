@@ -208,8 +208,9 @@ class Model:
             return total
         d = math.log(p1 / p0) if changed else math.log((1 - p1) / (1 - p0))
         d = min(d, self.p["gain_cap"] - pair.gains[i])
-        pair.gains[i] = single(pair.gains[i] + single(d))
-        return single(max(total + d, self.p["evidence_floor"]))
+        now = single(max(total + d, self.p["evidence_floor"]))
+        pair.gains[i] = single(pair.gains[i] + single(now - total))  # what the floor took back is none
+        return now
 
     def drop(self, address: str) -> None:
         del self.devices[address]
