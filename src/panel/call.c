@@ -162,8 +162,6 @@ static void on_answer(void *arg, int rc, const struct err *net_err, struct http_
     call->result.missing = reply.missing;
     if (reply.kind == REPLY_RETRY && a->status >= 500)
         contact_fault(c->contact, &call->err);
-    else if (reply.kind == REPLY_RETRY)
-        contact_leave(c->contact);
     else
         contact_answered(c->contact);
     if (reply.kind == REPLY_RETRY) {

@@ -4,6 +4,8 @@
 #include "base/stamp.h"
 #include "base/banned.h"
 
+enum { LEFT_WAIT_US = 1000000 };
+
 static void on_timer(void *arg)
 {
     struct contact *c = arg;
@@ -69,6 +71,7 @@ void contact_fault(struct contact *c, const struct err *err)
 void contact_leave(struct contact *c)
 {
     gate_leave(&c->gate);
+    /* Not at once: whatever stopped the probe may stop the next one too. */
     if (c->gate.shut && !loop_timer_armed(c->timer))
-        loop_timer_set(c->timer, c->gate.next_probe_us - loop_mono_us(c->opts.loop));
+        loop_timer_set(c->timer, LEFT_WAIT_US);
 }

@@ -36,11 +36,11 @@ void contact_release(struct contact *c);
 
 /* Whether a call may be sent now; else writes why not. Each yes is followed by one of the next three. */
 bool contact_enter(struct contact *c, struct err *err);
-/* An answer came that is no 5xx, 408 or 429. */
+/* An answer came that is no 5xx. */
 void contact_answered(struct contact *c);
 /* No connection, no answer, or 5xx. */
 void contact_fault(struct contact *c, const struct err *err);
-/* The call told nothing: cancelled, or 408 and 429, which come from a panel that lives. */
+/* The call told nothing: it was cancelled, or failed on our side. */
 void contact_leave(struct contact *c);
 
 #endif

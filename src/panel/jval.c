@@ -100,12 +100,13 @@ const struct jval *jval_at(const struct jval *v, size_t i)
 void jval_each(const struct jval *v, void (*fn)(void *arg, struct slice name, const struct jval *v),
                void *arg)
 {
-    json_t *object = (json_t *)(void *)(uintptr_t)v, *member;
-    const char *name;
+    json_t *object = (json_t *)(void *)(uintptr_t)v;
+    void *at;
 
     if (!jval_is_object(v))
         return;
-    json_object_foreach(object, name, member) fn(arg, slice_of(name), out(member));
+    for (at = json_object_iter(object); at; at = json_object_iter_next(object, at))
+        fn(arg, slice_of(json_object_iter_key(at)), out(json_object_iter_value(at)));
 }
 
 int jval_int(const struct jval *v, int64_t *ret_i)

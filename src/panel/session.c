@@ -217,7 +217,7 @@ static void on_login(void *arg, int rc, const struct err *net_err, struct http_a
         if (a->status >= 500)
             contact_fault(s->opts.contact, &err);
         else
-            contact_leave(s->opts.contact);
+            contact_answered(s->opts.contact);
         login_failed(s, SESSION_WAITING, &s->fault, &err);
         if (reply.wait_us && s->next_us < loop_mono_us(s->opts.loop) + reply.wait_us)
             s->next_us = loop_mono_us(s->opts.loop) + reply.wait_us;

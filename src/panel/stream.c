@@ -77,8 +77,6 @@ static void on_refusal(struct stream *s, const struct http_answer *a)
     s->entered = false;
     if (reply.kind == REPLY_RETRY && a->status >= 500)
         contact_fault(contact, &err);
-    else if (reply.kind == REPLY_RETRY)
-        contact_leave(contact);
     else
         contact_answered(contact);
     if (reply.kind == REPLY_LOGIN) {
