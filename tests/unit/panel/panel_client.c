@@ -2,10 +2,10 @@
 
 /*
  * The panel client alone, driven by lines on standard input, telling what happens as JSON lines on
- * standard output. PANEL_DOMAIN, PANEL_USERNAME, PANEL_PASSWORD, PANEL_API_KEY, PANEL_CA_FILE,
- * PANEL_TLS_PIN, PANEL_TLS_VERIFY, NODES_POLL, STREAM_REFRESH, ONLINE_RATE, STREAM_IDLE, READ_GAP_US are read from
- * the environment. Commands: state, read ID, disable ID, enable ID, groups ID A,B, list names|full,
- * lookup ID, online ID, reopen NODE, poll, usage, quiet, quit.
+ * standard output. Read from the environment: PANEL_DOMAIN, PANEL_USERNAME, PANEL_PASSWORD,
+ * PANEL_API_KEY, PANEL_CA_FILE, PANEL_TLS_PIN, PANEL_TLS_VERIFY, NODES_POLL, STREAM_REFRESH,
+ * ONLINE_RATE, STREAM_IDLE, READ_GAP_US. Commands: state, read ID, disable ID, enable ID,
+ * groups ID A,B, list names|full, lookup ID, online ID, reopen NODE, poll, usage, quiet, quit.
  */
 
 #include <stdio.h>
