@@ -22,8 +22,6 @@ static int open_link(struct cli *cli)
     rc = link_open(cli->env_path, &cli->link, &err);
     if (rc)
         return cli_fail(exit_code(rc), "%s", err.text);
-    if (!link_has_daemon(cli->link) && !cli->json)
-        fputs("(no daemon is running: this is what the database says)\n", stderr);
     return CLI_OK;
 }
 
@@ -38,13 +36,12 @@ void cli_add_user(struct buf *path, const char *user)
 }
 
 /* The words of an answer that is no success. */
-static int refused(struct cli *cli, int status, json_t *json, struct err *ret_err)
+static int refused(int status, json_t *json, struct err *ret_err)
 {
     const char *detail = json_string_value(json_object_get(json, "detail"));
     const char *word = json_string_value(json_object_get(json, "code"));
     int rc = op_rc_of(status, slice_of(word));
 
-    (void)cli;
     if (ret_err && rc == ERR_CONFIRM) {
         err_set(ret_err, rc, "%s", detail ? detail : "");
         return CLI_FAILED;
@@ -79,10 +76,12 @@ int cli_ask(struct cli *cli, enum op_method method, const char *path, json_t *bo
     if (!json)
         return cli_fail(CLI_FAILED, "the daemon's answer is no JSON (status %d)", status);
     if (status >= 200 && status < 300) {
+        if (!link_has_daemon(cli->link) && !cli->json)
+            fputs("(no daemon is running: this is what the database says)\n", stderr);
         *ret_json = json;
         return CLI_OK;
     }
-    rc = refused(cli, status, json, ret_err);
+    rc = refused(status, json, ret_err);
     json_decref(json);
     return rc;
 }

@@ -98,38 +98,55 @@ void term_cellf(struct term_table *t, enum term_colour c, const char *fmt, ...)
     term_cell(t, c, text);
 }
 
-static void print_cell(const char *text, enum term_colour c, size_t width, bool right, bool last)
+static void add_cell(struct buf *line, const char *text, enum term_colour c, size_t width,
+                     bool right)
 {
     int pad = (int)(width - term_width(text));
 
+    if (line->n)
+        buf_add_str(line, "  ");
     if (right)
-        printf("%*s", pad, "");
-    if (c == TERM_PLAIN)
-        fputs(text, stdout);
+        buf_addf(line, "%*s", pad, "");
+    if (c == TERM_PLAIN || strcmp(text, " ") == 0)
+        buf_add_str(line, text);
     else
-        printf("%s%s%s", term_colour(c), text, term_colour(TERM_PLAIN));
-    if (!last)
-        printf("%*s", right ? 2 : pad + 2, "");
+        buf_addf(line, "%s%s%s", term_colour(c), text, term_colour(TERM_PLAIN));
+    if (!right)
+        buf_addf(line, "%*s", pad, "");
+}
+
+/* Prints a row without the blanks at its end, and empties line. */
+static void print_line(struct buf *line)
+{
+    while (line->n && line->p[line->n - 1] == ' ')
+        line->n--;
+    fwrite(line->p ? line->p : "", 1, line->n, stdout);
+    putchar('\n');
+    buf_clear(line);
 }
 
 void term_table_print(struct term_table *t)
 {
     size_t width[TERM_COLUMNS], i, k;
+    struct buf line;
 
+    buf_init(&line, (size_t)TERM_COLUMNS * (4 * CELL_MAX + 32));
     for (k = 0; k < t->columns; k++)
         width[k] = term_width(t->heads[k]);
     for (i = 0; i < t->n; i++)
         if (term_width(t->cells[i]) > width[i % t->columns])
             width[i % t->columns] = term_width(t->cells[i]);
     for (k = 0; k < t->columns; k++)
-        print_cell(t->heads[k], TERM_BOLD, width[k], t->right[k], k + 1 == t->columns);
-    putchar('\n');
+        add_cell(&line, t->heads[k][0] ? t->heads[k] : " ", TERM_BOLD, width[k] ? width[k] : 1,
+                 t->right[k]);
+    print_line(&line);
     for (i = 0; i < t->n; i++) {
         k = i % t->columns;
-        print_cell(t->cells[i], t->colours[i], width[k], t->right[k], k + 1 == t->columns);
+        add_cell(&line, t->cells[i], t->colours[i], width[k] ? width[k] : 1, t->right[k]);
         if (k + 1 == t->columns)
-            putchar('\n');
+            print_line(&line);
     }
+    buf_release(&line);
     if (t->failed)
         puts("(out of memory: the rest is missing)");
     for (i = 0; i < t->n; i++)
