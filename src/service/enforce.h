@@ -179,7 +179,7 @@ typedef void (*enforce_told_fn)(void *arg, const struct enforce_told *told);
 
 /*
  * Enables users through the panel now. A person has decided: a user whom someone disabled again
- * meanwhile is enabled, too. What does not work now is tried again as a due restore is. ERR_NOMEM: fn
+ * before that is enabled, too. What does not work now is tried again as a due restore is. ERR_NOMEM: fn
  * is not called.
  */
 int enforce_release(struct enforce *e, const struct enforce_release *what, enforce_told_fn fn,

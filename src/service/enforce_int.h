@@ -68,12 +68,13 @@ struct item {
     struct backoff wait;
     int attempts; /* failed ones to restore, those of earlier runs too */
     bool by_group;
-    bool slot;    /* counts against max_calls */
-    bool unread;  /* of an earlier run and not compared with the panel yet */
-    bool sent;    /* an enabling call may have got through */
-    bool release; /* by hand, now */
-    bool dead;    /* to be freed when no loop is over the list */
-    char by[64];  /* who released */
+    bool slot;          /* counts against max_calls */
+    bool unread;        /* of an earlier run and not compared with the panel yet */
+    bool sent;          /* an enabling call may have got through */
+    bool release;       /* by hand, now */
+    int64_t release_us; /* when that was said */
+    bool dead;          /* to be freed when no loop is over the list */
+    char by[64];        /* who released */
     struct waiter *waiters;
     enum db_state end;           /* PHASE_CLOSE: the end state, */
     enum enforce_why why;        /* its reason, */

@@ -269,6 +269,12 @@ static void on_doubt_read(struct enforce *e, struct item *it, int rc, const stru
         restore_close(e, it, DB_STATE_CANCELLED, ENFORCE_WHY_NOT_DONE, ERR_OK, NULL);
     } else {
         item_was_read(e, it);
+        /* Should the call still get through, this is what was before it. */
+        if (user->n_groups > 0 && !user->groups_cut) {
+            memcpy(it->record->row.groups_before, user->groups,
+                   user->n_groups * sizeof(user->groups[0]));
+            it->record->row.n_groups_before = user->n_groups;
+        }
         it->next_us = now + DOUBT_READ_US < it->doubt_us ? now + DOUBT_READ_US : it->doubt_us;
     }
 }

@@ -186,6 +186,12 @@ static void note_changes(struct item *it, const struct panel_user *user, const s
         snprintf(it->end_text, sizeof(it->end_text), "%s", off);
 }
 
+/* A person's word counts for what was before it, not for what another one did later. */
+static bool by_hand(const struct item *it, const struct panel_user *user)
+{
+    return it->release && (user->edit_at_us == STAMP_NONE || user->edit_at_us <= it->release_us);
+}
+
 static void on_look(struct enforce *e, struct item *it, int rc, const struct err *err,
                     const struct panel_user *user)
 {
@@ -204,8 +210,8 @@ static void on_look(struct enforce *e, struct item *it, int rc, const struct err
     it->gone_us = STAMP_NONE;
     item_was_read(e, it);
     buf_init(&changed, CHANGED_MAX);
-    switch (
-        rules_decide(&it->record->row, user, it->release, it->sent, e->groups, &changed, &why)) {
+    switch (rules_decide(&it->record->row, user, by_hand(it, user), it->sent, e->groups, &changed,
+                         &why)) {
     case RULES_RESTORE:
         note_changes(it, user, &changed);
         enable(e, it);

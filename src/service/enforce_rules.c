@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/hash.h"
+#include "base/num.h"
 #include "base/stamp.h"
 #include "base/banned.h"
 
@@ -159,17 +160,39 @@ static void add_name(struct buf *out, struct slice name)
     buf_add_slice(out, name);
 }
 
-void rules_add_changed(struct slice before, struct slice now, struct buf *out)
+/* Whether the ids before (sorted) are those now but for groups the panel has deleted since. */
+static bool same_but_deleted(struct slice before, struct slice now, struct rules_groups groups)
 {
-    struct slice text = before, line, name, other;
+    struct slice id;
+    int64_t v;
+
+    before = slice_trim(before);
+    now = slice_trim(now);
+    while (before.p && before.n) {
+        id = slice_cut(&before, ' ');
+        if (now.n >= id.n && slice_starts(now, id) && (now.n == id.n || now.p[id.n] == ' '))
+            now = slice_trim(slice_skip(now, id.n));
+        else if (num_int(id, 0, INT64_MAX, &v) || !is_gone(groups, v))
+            return false;
+    }
+    return now.n == 0;
+}
+
+void rules_add_changed(struct slice before, struct slice now, struct rules_groups groups,
+                       struct buf *out)
+{
+    struct slice text = before, line, name, value, other;
 
     /* A line only one of them has tells of another version of panel or program, not of an edit. */
     while (text.p && text.n) {
         line = slice_cut(&text, '\n');
         name = line;
         name = slice_cut(&name, ' ');
+        value = slice_skip(line, name.n);
         other = field_of(now, name);
-        if (other.p && !slice_eq(other, slice_skip(line, name.n)))
+        if (!other.p || slice_eq(other, value))
+            continue;
+        if (!slice_eq(name, SLICE("groups")) || !same_but_deleted(value, other, groups))
             add_name(out, name);
     }
 }
@@ -208,7 +231,7 @@ enum rules_verdict rules_decide(const struct db_row *row, const struct panel_use
     if (rules_add_fields(user, &fields))
         buf_add_str(changed, "unknown");
     else
-        rules_add_changed(row->answer_fields, buf_slice(&fields), changed);
+        rules_add_changed(row->answer_fields, buf_slice(&fields), groups, changed);
     buf_release(&fields);
     if (changed->n || by_hand)
         return RULES_RESTORE;

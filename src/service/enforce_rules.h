@@ -34,8 +34,12 @@ bool rules_is_stranger(const struct db_row *row, const struct panel_user *user);
  * of what the panel counts by itself. ERR_NOMEM, ERR_TOO_BIG.
  */
 int rules_add_fields(const struct panel_user *user, struct buf *out) MUST_CHECK;
-/* Appends the names of the lines that differ between two texts of rules_add_fields, "note, expire". */
-void rules_add_changed(struct slice before, struct slice now, struct buf *out);
+/*
+ * Appends the names of the lines that differ between two texts of rules_add_fields, "note, expire".
+ * Groups the panel has deleted since are no difference: nobody edited the user.
+ */
+void rules_add_changed(struct slice before, struct slice now, struct rules_groups groups,
+                       struct buf *out);
 
 enum rules_verdict {
     RULES_RESTORE,

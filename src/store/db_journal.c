@@ -148,17 +148,25 @@ static int told_moved(struct db *db, int rc, int64_t id, enum db_state to, struc
 int db_journal_applied(struct db *db, const struct db_row *row, struct err *err)
 {
     struct slice answer = row->answer;
+    struct buf groups;
     int rc;
 
     if (answer.n > LIMIT_ANSWER)
         answer = (struct slice){NULL, 0};
-    rc = sql_run(db, err,
-                 "UPDATE enforcements SET state='applied', applied_at=?2, due_at=?3, answer=?4,"
-                 " answer_edit_at=?5, answer_fields=?6, last_error=NULL"
-                 " WHERE id=?1 AND state='intended'",
-                 "ittsts", row->id, row->applied_us, row->due_us, answer, row->answer_edit_us,
-                 row->answer_fields);
-    rc = told_moved(db, rc, row->id, DB_STATE_APPLIED, err);
+    buf_init(&groups, 32 * LIMIT_GROUPS);
+    groups_text(&groups, row->groups_before, row->n_groups_before);
+    rc = groups.failed
+             ? err_set(err, ERR_NOMEM, "out of memory")
+             : sql_run(
+                   db, err,
+                   "UPDATE enforcements SET state='applied', applied_at=?2, due_at=?3, answer=?4,"
+                   " answer_edit_at=?5, answer_fields=?6, groups_before=?7, last_error=NULL"
+                   " WHERE id=?1 AND state='intended'",
+                   "ittstss", row->id, row->applied_us, row->due_us, answer, row->answer_edit_us,
+                   row->answer_fields, buf_slice(&groups));
+    if (!rc)
+        rc = told_moved(db, rc, row->id, DB_STATE_APPLIED, err);
+    buf_release(&groups);
     FAULT_POINT("journal.applied.row_written");
     if (!rc)
         rc = sql_run(db, err,

@@ -83,7 +83,10 @@ struct db_row_filter {
  */
 int db_journal_intend(struct db *db, const struct db_row *row, const struct db_violation *verdict,
                       int64_t *ret_id, int64_t *ret_verdict_id, struct err *err) MUST_CHECK;
-/* intended -> applied, with answer, answer_edit_us, answer_fields, applied_us and due_us of row. */
+/*
+ * intended -> applied, with answer, answer_edit_us, answer_fields, applied_us, due_us and groups_before
+ * (as read last before the call took effect) of row.
+ */
 int db_journal_applied(struct db *db, const struct db_row *row, struct err *err) MUST_CHECK;
 /* applied -> restoring. */
 int db_journal_restoring(struct db *db, int64_t id, struct err *err) MUST_CHECK;

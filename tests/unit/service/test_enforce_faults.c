@@ -59,6 +59,26 @@ static void a_lost_answer_is_found_out(void **state)
     assert_int_equal(user(6)->enables, 1);
 }
 
+/* Groups changed while the call was lost are the ones he gets back when it lands after all. */
+static void what_was_before_a_late_call_is_learnt(void **state)
+{
+    (void)state;
+    memset(fates, 0, sizeof(fates));
+    b->line.fate = fate;
+    fates[FP_SET_GROUPS] = FP_LATE_DONE;
+    use_groups(0);
+    assert_int_equal(punish(7, 60 * SEC), ERR_OK);
+    bed_wait(b, 3 * SEC);
+    fp_admin_groups(&b->panel, user(7), (int64_t[]){6}, 1);
+    bed_wait(b, 30 * SEC);
+    assert_string_equal(state_of(7), "applied");
+    fates[FP_SET_GROUPS] = FP_OK;
+    bed_wait(b, 70 * SEC);
+    assert_string_equal(state_of(7), "restored");
+    assert_int_equal(user(7)->n_groups, 1);
+    assert_int_equal(user(7)->groups[0], 6);
+}
+
 static void the_panel_away(void **state)
 {
     (void)state;
@@ -261,6 +281,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         T(a_lost_answer_is_found_out),
+        T(what_was_before_a_late_call_is_learnt),
         T(the_panel_away),
         T(an_away_panel_is_not_stormed),
         T(calls_at_once_are_bounded),

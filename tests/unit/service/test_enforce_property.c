@@ -1,0 +1,390 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "enforce_bed.h"
+
+/*
+ * Random lives: verdicts, deaths, outages, full disks, lost and late answers, and admins at work, all at
+ * once; then quiet, and the books must balance. PG_ROUNDS and PG_SEED repeat or prolong.
+ */
+
+enum { STEPS = 300, VERDICTS = 4096 };
+
+static struct bed *b;
+static uint64_t state_of_random;
+static struct {
+    int64_t row_id;
+    int calls;
+} called[VERDICTS]; /* disabling calls by journal row */
+static int n_called;
+static long total_disables, total_restores, total_kills, total_superseded, total_refused,
+    total_told;
+
+static uint32_t random_below(uint32_t n)
+{
+    uint64_t x = state_of_random;
+
+    x ^= x >> 12;
+    x ^= x << 25;
+    x ^= x >> 27;
+    state_of_random = x;
+    return (uint32_t)((x * UINT64_C(0x2545f4914f6cdd1d)) >> 33) % n;
+}
+
+static bool chance(uint32_t percent)
+{
+    return random_below(100) < percent;
+}
+
+struct open_row {
+    int64_t id;
+    enum db_state state;
+    bool found, by_group;
+};
+
+static int take_row(void *arg, const struct db_row *row)
+{
+    *(struct open_row *)arg = (struct open_row){row->id, row->state, true, row->by_group};
+    return 1;
+}
+
+static struct open_row open_row_of(int64_t user_id)
+{
+    struct db_row_filter f = {.open_only = true, .user_id = user_id};
+    struct open_row r = {0};
+    struct err err;
+
+    if (db_journal_each(b->db, &f, take_row, &r, &err) < 0)
+        fail_msg("%s", err.text);
+    return r;
+}
+
+/* Nothing may be changed without its row, and a row disables once. */
+static void sending(void *ctx, enum fp_kind kind, const struct fp_user *u)
+{
+    struct open_row r = open_row_of(u->id);
+    int i;
+
+    (void)ctx;
+    if (!r.found) {
+        fp_offend(&b->panel, "%s is changed without a row", u->name);
+        return;
+    }
+    if (kind != FP_DISABLE)
+        return;
+    if (r.state != DB_STATE_INTENDED)
+        fp_offend(&b->panel, "%s is disabled in state %s", u->name, db_state_name(r.state));
+    for (i = 0; i < n_called && called[i].row_id != r.id; i++)
+        ;
+    if (i == n_called && n_called < VERDICTS)
+        called[n_called++].row_id = r.id;
+    if (i < VERDICTS && ++called[i].calls > 1)
+        fp_offend(&b->panel, "row %lld disables %s twice", (long long)r.id, u->name);
+}
+
+static int rough; /* percent of calls that go wrong */
+
+static enum fp_fate fate(void *ctx, enum fp_kind kind, int64_t id)
+{
+    (void)ctx;
+    (void)kind;
+    (void)id;
+    return chance((uint32_t)rough) ? (enum fp_fate)(1 + random_below(6)) : FP_OK;
+}
+
+static void random_punish(void)
+{
+    static const int64_t lengths[] = {10, 30, 120, 900, 0};
+    struct enforce_case c = bed_case(b, 1 + random_below(FP_USERS), lengths[random_below(5)] * SEC);
+    struct err err;
+    int rc = enforce_punish(b->e, &c, &err);
+
+    assert_true(rc == ERR_OK || rc == ERR_EXISTS);
+}
+
+/* An admin disables: what the journal cannot tell from our own doing is marked as such. */
+static void admin_disables(struct fp_user *u, bool toggle)
+{
+    struct open_row r = open_row_of(u->id);
+    struct enforce_view v = {.state = ""};
+    bool at_work = enforce_find(b->e, u->id, &v) == ERR_OK && v.row_id == 0;
+
+    if (toggle)
+        fp_admin_toggle(&b->panel, u, true);
+    else
+        fp_admin_status(&b->panel, u, PANEL_STATUS_DISABLED);
+    if (at_work || (r.found && (toggle || r.state == DB_STATE_INTENDED)))
+        u->traced = false;
+}
+
+static void random_admin(void)
+{
+    struct fp_user *u = &b->panel.users[random_below(FP_USERS)];
+    int64_t groups[2] = {1 + random_below(FP_GROUPS - 1), 0};
+
+    switch (random_below(7)) {
+    case 0:
+        admin_disables(u, false);
+        break;
+    case 1:
+        admin_disables(u, true);
+        break;
+    case 2:
+    case 3:
+        fp_admin_toggle(&b->panel, u, false);
+        break;
+    case 4:
+        if (u->status != PANEL_STATUS_ACTIVE)
+            fp_admin_status(&b->panel, u, PANEL_STATUS_ACTIVE);
+        break;
+    case 5:
+        fp_admin_note(&b->panel, u, chance(50) ? "vip" : "");
+        break;
+    default:
+        if (b->panel.group_gone[groups[0]])
+            break;
+        /* A process that learns of it and dies takes it along, should a lost call still land. */
+        u->doubtful |= open_row_of(u->id).state == DB_STATE_INTENDED && open_row_of(u->id).found;
+        fp_admin_groups(&b->panel, u, groups, 1);
+    }
+}
+
+static void told(void *arg, const struct enforce_told *t)
+{
+    (void)arg;
+    if (t)
+        total_told++;
+}
+
+static void random_release(void)
+{
+    struct enforce_release what = {.all = chance(10), .forgive = chance(50), .who = SLICE("cli")};
+    int64_t id = 1 + random_below(FP_USERS);
+    int i;
+
+    if (!what.all) {
+        what.ids = &id;
+        what.n = 1;
+    }
+    /* A person may revive whom an admin disabled. */
+    for (i = 0; i < FP_USERS; i++)
+        if (what.all || b->panel.users[i].id == id)
+            b->panel.users[i].traced = false;
+    assert_int_equal(enforce_release(b->e, &what, told, NULL), ERR_OK);
+}
+
+static void random_page(void)
+{
+    struct fp_user *u = &b->panel.users[random_below(FP_USERS)];
+    struct panel_user shown;
+    char raw[200];
+
+    if (b->panel.down || !u->exists)
+        return;
+    fp_show(u, &shown, raw, sizeof(raw));
+    enforce_seen(b->e, &shown, b->panel.now_us);
+}
+
+static void random_policy(void)
+{
+    struct enforce_policy p = {chance(50) && !b->panel.group_gone[FP_DISABLED_GROUP],
+                               FP_DISABLED_GROUP, 1};
+
+    enforce_set_policy(b->e, &p);
+    b->opts.policy = p;
+}
+
+static void restart(void)
+{
+    struct bed_job j = b->jobs[0];
+
+    total_kills++;
+    /* Committed, but dead before it could hear of it. */
+    if (b->n_jobs && chance(50) && (b->store_rc == 0 || j.kind == OWNER_READ))
+        assert_int_equal(owner_submit_here(b->db, j.kind, j.fn, NULL, j.arg), ERR_OK);
+    bed_kill(b);
+    if (chance(30))
+        b->panel.now_us += random_below(2000) * SEC;
+    assert_int_equal(bed_start(b), 0);
+}
+
+static void random_step(void)
+{
+    uint32_t r = random_below(1000);
+
+    b->panel.now_us += random_below(1500) * 1000;
+    if (chance(70))
+        enforce_run(b->e);
+    if (chance(70))
+        bed_store_one(b);
+    if (chance(70))
+        fp_pump(&b->line);
+    if (r < 150)
+        random_punish();
+    else if (r < 350)
+        random_admin();
+    else if (r < 380)
+        random_release();
+    else if (r < 480)
+        random_page();
+    else if (r < 500)
+        random_policy();
+    else if (r < 520)
+        b->panel.down = !b->panel.down && chance(50);
+    else if (r < 540)
+        b->store_rc = b->store_rc || chance(50) ? 0 : ERR_FULL;
+    else if (r < 570)
+        restart();
+    else if (r < 575 && chance(20))
+        fp_delete_group(&b->panel, 2 + random_below(FP_GROUPS - 1));
+    else if (r < 577 && chance(10))
+        b->panel.users[random_below(FP_USERS)].exists = false;
+    else if (r < 620)
+        b->panel.now_us += random_below(120) * SEC;
+}
+
+/* Quiet: everything answers, nobody else works, and all terms run out. */
+static void drain(void)
+{
+    struct enforce_release all = {.all = true, .who = SLICE("cli")};
+    int i;
+
+    rough = 0;
+    b->panel.down = false;
+    b->store_rc = 0;
+    enforce_set_policy(b->e, &b->opts.policy);
+    for (i = 0; i < 2000 && (i < 40 || enforce_count(b->e) > 0); i++) {
+        if (i == 200)
+            for (int k = 0; k < FP_USERS; k++)
+                b->panel.users[k].traced = false;
+        if (i == 200) /* those until enabled by hand */
+            assert_int_equal(enforce_release(b->e, &all, told, NULL), ERR_OK);
+        b->panel.now_us += 10 * SEC;
+        bed_settle(b);
+    }
+    assert_int_equal(enforce_count(b->e), 0);
+    assert_int_equal(b->n_jobs, 0);
+    assert_int_equal(fp_under_way(&b->line), 0);
+}
+
+struct taken {
+    const struct fp_user *user;
+    bool by_group; /* asked for */
+    bool found;
+};
+
+static int take_superseded(void *arg, const struct db_row *row)
+{
+    struct taken *t = arg;
+
+    t->found |= row->state == DB_STATE_SUPERSEDED && row->by_group == t->by_group &&
+                t->user->admin_us >= row->applied_us;
+    return 0;
+}
+
+/* Whether a row says that someone else took over, and someone else really was there. */
+static bool taken_over(const struct fp_user *u, bool by_group)
+{
+    struct db_row_filter f = {.user_id = u->id};
+    struct taken t = {u, by_group, false};
+    struct err err;
+
+    assert_int_equal(db_journal_each(b->db, &f, take_superseded, &t, &err), ERR_OK);
+    return t.found;
+}
+
+static void check(void)
+{
+    const struct fp_user *u;
+    int i;
+
+    for (i = 0; i < FP_USERS; i++) {
+        u = &b->panel.users[i];
+        total_disables += u->disables;
+        total_restores += u->enables;
+        if (!u->exists)
+            continue;
+        if (u->status == PANEL_STATUS_DISABLED && u->status_by == FP_US && !taken_over(u, false))
+            fp_offend(&b->panel, "%s is left disabled by us", u->name);
+        if (fp_is_moved(u) && u->groups_by == FP_US && !taken_over(u, true))
+            fp_offend(&b->panel, "%s is left in the group of disabled users", u->name);
+        if (open_row_of(u->id).found)
+            fp_offend(&b->panel, "%s has an open row in the end", u->name);
+    }
+    total_superseded += b->superseded;
+    total_refused += b->refused;
+}
+
+static int one_round(uint64_t seed)
+{
+    int i;
+
+    state_of_random = seed * UINT64_C(0x9e3779b97f4a7c15) + 1;
+    b = calloc(1, sizeof(*b));
+    if (!b || scratch_make())
+        return -1;
+    n_called = 0;
+    memset(called, 0, sizeof(called));
+    rough = chance(50) ? 20 : 3;
+    fp_init(&b->panel, BED_T0);
+    b->line.sending = sending;
+    b->line.fate = fate;
+    b->line.delay_us = 20000;
+    b->opts.policy = (struct enforce_policy){chance(50), FP_DISABLED_GROUP, 1};
+    if (bed_start(b))
+        return -1;
+    for (i = 0; i < STEPS && !b->panel.offence[0]; i++)
+        random_step();
+    if (!b->panel.offence[0]) {
+        drain();
+        check();
+    }
+    if (b->panel.offence[0])
+        fprintf(stderr, "seed %llu, step %d: %s\n", (unsigned long long)seed, i, b->panel.offence);
+    i = b->panel.offence[0] ? -1 : 0;
+    bed_kill(b);
+    scratch_clear();
+    free(b);
+    return i;
+}
+
+static uint64_t number_of(const char *name, uint64_t otherwise)
+{
+    const char *text = getenv(name);
+    uint64_t v = 0;
+
+    while (text && *text >= '0' && *text <= '9')
+        v = v * 10 + (uint64_t)(*text++ - '0');
+    return v ? v : otherwise;
+}
+
+static void the_books_balance(void **state)
+{
+    uint64_t rounds = number_of("PG_ROUNDS", 100), seed = number_of("PG_SEED", 1), i;
+
+    (void)state;
+    /* The disk is not what is tested here. */
+    if (access("/dev/shm", W_OK) == 0)
+        setenv("TMPDIR", "/dev/shm", 0);
+    for (i = 0; i < rounds; i++)
+        assert_int_equal(one_round(seed + i), 0);
+    fprintf(
+        stderr,
+        "%llu rounds: %ld disabled, %ld enabled by us, %ld superseded, %ld refused, %ld kills\n",
+        (unsigned long long)rounds, total_disables, total_restores, total_superseded, total_refused,
+        total_kills);
+    assert_true(total_disables > 0 && total_restores > 0 && total_superseded > 0 &&
+                total_kills > 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_books_balance),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
