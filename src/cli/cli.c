@@ -388,7 +388,7 @@ static int dispatch(struct cli *cli, int argc, char **argv)
     const struct command *c;
     unsigned given = 0;
     bool help = false;
-    int n, used, rc;
+    int n = 0, used, rc;
 
     /* replay reads its own options. */
     if (argc > 1 && strcmp(argv[1], "replay") == 0 &&

@@ -90,8 +90,8 @@ static int read_file(const char *path, size_t max, struct buf *out, struct stat 
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK), rc = ERR_OK;
 
     if (fd < 0)
-        return err_set(err, errno == ENOENT ? ERR_NOT_FOUND : ERR_IO, "cannot read %s: %s", path,
-                       strerror(errno));
+        return err_set(err, errno == ENOENT ? ERR_NOT_FOUND : ERR_IO, "cannot read %s: %s%s", path,
+                       strerror(errno), errno == EACCES ? " (use sudo)" : "");
     if (fstat(fd, ret_st) || S_ISDIR(ret_st->st_mode))
         rc = err_set(err, ERR_IO, "cannot read %s: not a file", path);
     while (!rc && (n = read(fd, chunk, sizeof(chunk))) != 0) {
