@@ -4,9 +4,8 @@
 #include "base/stamp.h"
 #include "base/banned.h"
 
-static const int64_t settle_us =
-    2 * STAMP_SECOND;                        /* after opening, and the gap that ends a backlog */
-static const int64_t step_us = STAMP_SECOND; /* stamps and arrivals in step differ by no more */
+static const int64_t settle_us = 2 * STAMP_SECOND;  /* after opening, and the gap of a live line */
+static const int64_t step_us = STAMP_SECOND / 4;    /* stamps and arrivals in step differ by less */
 static const int64_t warm_us = 30 * STAMP_SECOND;   /* a backlog takes no longer */
 static const int64_t far_us = 30 * STAMP_SECOND;    /* further above the offset is another clock */
 static const int64_t change_us = 60 * STAMP_SECOND; /* for so long, and the offset is given up */
