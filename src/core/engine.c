@@ -367,23 +367,33 @@ int64_t engine_next_us(const struct engine *e)
 
 /* ---- output ---- */
 
+bool engine_reserve(struct engine *e, uint32_t more)
+{
+    uint32_t cap = e->cap_out ? e->cap_out : 64, i;
+    struct decision *p;
+
+    if (e->cap_out - e->n_out >= more)
+        return true;
+    while (cap - e->n_out < more)
+        cap *= 2;
+    p = malloc(cap * sizeof(*p));
+    if (!p)
+        return false;
+    for (i = 0; i < e->n_out; i++)
+        p[i] = e->out[(e->out_head + i) % e->cap_out];
+    free(e->out);
+    e->out = p;
+    e->out_head = 0;
+    e->cap_out = cap;
+    return true;
+}
+
 struct decision *engine_emit(struct engine *e, enum decision_kind kind, const struct user *u, int64_t now_us)
 {
     struct decision *d;
 
-    if (e->n_out == e->cap_out) {
-        uint32_t cap = e->cap_out ? e->cap_out * 2 : 64, i;
-        struct decision *p = malloc(cap * sizeof(*p));
-
-        if (!p)
-            return NULL;
-        for (i = 0; i < e->n_out; i++)
-            p[i] = e->out[(e->out_head + i) % e->cap_out];
-        free(e->out);
-        e->out = p;
-        e->out_head = 0;
-        e->cap_out = cap;
-    }
+    if (!engine_reserve(e, 1))
+        return NULL;
     d = &e->out[(e->out_head + e->n_out++) % e->cap_out];
     *d = (struct decision){.kind = kind, .at_us = now_us};
     if (u) {

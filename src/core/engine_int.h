@@ -81,6 +81,8 @@ static inline void engine_at(struct engine *e, int64_t now_us)
 void engine_drop_user(struct engine *e, uint32_t slot);
 /* Whether more than devices is remembered of the user, so that he must not be forgotten. */
 bool engine_pinned(const struct user *u, int64_t now_us);
+/* Makes room for so many more decisions. Ask before a state changes: what is decided must be told. */
+bool engine_reserve(struct engine *e, uint32_t more);
 /* A new decision at the end of the queue, filled with kind, time and user; NULL when out of memory. */
 struct decision *engine_emit(struct engine *e, enum decision_kind kind, const struct user *u, int64_t now_us);
 /* The user's limit, looked up again only after a change. */

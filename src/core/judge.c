@@ -13,7 +13,10 @@ static const int64_t still_seen_us =
     10 * STAMP_SECOND; /* lines on their way when the user was disabled */
 static const int64_t verify_again_us = 10 * STAMP_SECOND;
 static const int64_t new_after_s = 7 * 86400; /* a user without a verdict for so long is new */
-enum { MOST_BY_PAIRS = 15 };                  /* greater limits are judged by number */
+enum {
+    MOST_BY_PAIRS = 15, /* greater limits are judged by number */
+    MOST_AT_ONCE = 4,   /* decisions that one judgement may bring */
+};
 
 void judge_clear(struct user *u)
 {
@@ -188,6 +191,13 @@ static enum decision_applied apply(struct engine *e, struct user *u, int64_t now
     return APPLIED_PAUSED;
 }
 
+/* Without memory for a timer the checks see when the term is over. */
+static void start_term(struct engine *e, const struct user *u)
+{
+    if (u->until_us)
+        (void)!timers_add(&e->due, u->until_us, u->id);
+}
+
 static void punish(struct engine *e, struct user *u, const struct finding *f, int64_t now_us)
 {
     struct evidence *evidence = malloc(sizeof(*evidence));
@@ -197,9 +207,7 @@ static void punish(struct engine *e, struct user *u, const struct finding *f, in
     if (evidence)
         view_evidence(e, u, now_us, evidence);
     how = apply(e, u, now_us);
-    /* Without a timer the user would stay punished here for ever: the next check looks at him too. */
-    if (u->until_us && timers_add(&e->due, u->until_us, u->id))
-        u->until_us = now_us;
+    start_term(e, u);
     d = emit(e, DECISION_PUNISH, u, f, now_us);
     if (!d) {
         free(evidence);
@@ -243,6 +251,8 @@ void engine_verified(struct engine *e, int64_t id, bool answered, int64_t now_us
     if (!u || u->state != USER_MONITORING || !u->verify_us || e->policy.mode == MODE_OFF)
         return;
     if (!answered && e->policy.verify_online == VERIFY_REQUIRE)
+        return;
+    if (!engine_reserve(e, MOST_AT_ONCE))
         return;
     u->verify_us = 0;
     if (engine_limit_of(e, u) == 0)
@@ -358,7 +368,7 @@ void judge_user(struct engine *e, struct user *u, int64_t now_us, bool at_check)
     struct finding f;
     int limit;
 
-    if (e->policy.mode == MODE_OFF)
+    if (e->policy.mode == MODE_OFF || !engine_reserve(e, MOST_AT_ONCE))
         return;
     if (u->state == USER_PUNISHED) {
         tell_still_seen(e, u, now_us);
@@ -393,6 +403,9 @@ void judge_end_term(struct engine *e, int64_t id, int64_t at_us)
 
     if (!u || u->state != USER_PUNISHED || u->queued || u->until_us == 0 || u->until_us > at_us)
         return;
+    /* Untold, he would stay disabled: the next check tries again. */
+    if (!engine_reserve(e, 1))
+        return;
     d = engine_emit(e, DECISION_RESTORE, u, at_us);
     explain(d, "the term of %d s is over", (int)((at_us - u->since_us) / STAMP_SECOND));
     if (d)
@@ -419,15 +432,14 @@ static void take_turn(struct engine *e, int64_t now_us)
     e->n_waiting--;
     if (!u || !u->queued)
         return;
-    if (engine_limit_of(e, u) == 0 || u->limit > u->convicted) {
+    if (engine_limit_of(e, u) == 0 || u->limit > u->convicted || !engine_reserve(e, 1)) {
         judge_clear(u);
         return;
     }
     u->queued = false;
     u->since_us = now_us;
     u->until_us = now_us + e->policy.punish_us;
-    if (timers_add(&e->due, u->until_us, u->id))
-        u->until_us = now_us;
+    start_term(e, u);
     pace_take(&e->pace, now_us);
     d = engine_emit(e, DECISION_EXECUTE, u, now_us);
     if (d)

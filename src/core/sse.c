@@ -48,31 +48,38 @@ static void field_line(struct sse *s, struct slice line, sse_line_fn fn, void *a
 static int keep(struct sse *s, struct slice bytes)
 {
     size_t room = PART_MAX - s->part.n;
+    int rc;
 
-    if (s->overlong || bytes.n == 0)
+    if (s->overlong || s->lost || bytes.n == 0)
         return ERR_OK;
     if (bytes.n > room) {
         s->overlong = true;
         bytes.n = room;
     }
-    return buf_add_slice(&s->part, bytes);
+    rc = buf_add_slice(&s->part, bytes);
+    if (rc) {
+        /* What follows is the tail of a line, not a line of its own. */
+        buf_clear(&s->part);
+        s->lost = true;
+    }
+    return rc;
 }
 
 static void line_end(struct sse *s, struct slice bytes, sse_line_fn fn, void *arg, int *rc)
 {
     int kept;
 
-    if (s->part.n == 0 && !s->overlong) {
+    if (s->part.n == 0 && !s->overlong && !s->lost) {
         field_line(s, bytes, fn, arg);
         return;
     }
     kept = keep(s, bytes);
     if (kept)
         *rc = kept;
-    else
+    else if (!s->lost)
         field_line(s, buf_slice(&s->part), fn, arg);
     buf_clear(&s->part);
-    s->overlong = false;
+    s->overlong = s->lost = false;
 }
 
 int sse_feed(struct sse *s, struct slice bytes, sse_line_fn fn, void *arg)

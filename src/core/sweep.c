@@ -99,6 +99,8 @@ static void mark(struct engine *e, struct addr addr, int64_t now_us)
     bool fresh = !slot;
     struct decision *d;
 
+    if (!engine_reserve(e, 1))
+        return;
     if (fresh)
         slot = shared_put(&e->marks, addr, NODE_NONE);
     if (!slot)
