@@ -102,10 +102,13 @@ static void init_scale(struct loop *loop)
     loop->real_mono0_us = clock_us(CLOCK_MONOTONIC);
     loop->real_wall0_us = clock_us(CLOCK_REALTIME);
 #ifdef PG_TEST_CLOCK
-    double scale;
+    double scale, origin;
 
     if (num_real(slice_of(getenv("PG_TIME_SCALE")), 0.01, 100000, &scale) == ERR_OK)
         loop->scale = scale;
+    /* Unix seconds when scaled and real time were the same: one clock for several runs. */
+    if (num_real(slice_of(getenv("PG_TIME_ORIGIN")), 0, 1e11, &origin) == ERR_OK)
+        loop->real_wall0_us = (int64_t)(origin * 1e6);
 #endif
 }
 
