@@ -137,7 +137,7 @@ static void add_problems(struct daemon *d, const struct sums *s, struct buf *out
 
     jout_open(out, "problems", '[');
     buf_init(&line, 4096);
-    if (!p.up && p.error[0])
+    if (p.error[0]) /* down, or it refuses the login */
         jout_text(out, NULL, p.error);
     if (engine_paused(d->engine))
         jout_text(out, NULL, "the breaker has paused enforcement: `config set enforcement on` resumes");
