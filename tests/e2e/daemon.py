@@ -368,3 +368,23 @@ def warm_up(sim, nodes=(1,), seconds=2.3):
     one()
     time.sleep(seconds)
     one()
+
+
+def side_by_side(*scenarios):
+    """Runs scenarios, most of which is waiting, in a thread each; raises what the first one raised."""
+    errors = []
+
+    def run(scenario):
+        try:
+            scenario()
+        except BaseException as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=run, args=(s,), daemon=True) for s in scenarios]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join(120)
+    if errors:
+        raise errors[0]
+    assert not any(t.is_alive() for t in threads), "a scenario hangs"
