@@ -83,7 +83,8 @@ struct fp_call {
     int64_t id, at_us;
     int64_t groups[FP_GROUPS];
     size_t n_groups;
-    bool arrived;
+    bool arrived; /* before it was answered, with rc */
+    int rc;
     panel_user_fn fn;
     void *arg;
 };
@@ -92,6 +93,7 @@ struct fp_line {
     struct fp *panel;
     struct fp_call calls[FP_CALLS];
     int64_t delay_us;
+    bool eager; /* calls take effect when sent; only the answer comes later */
     /* Decides how a call ends; NULL: well. */
     enum fp_fate (*fate)(void *ctx, enum fp_kind kind, int64_t id);
     /* A call that changes something is about to be sent; the test looks at the journal. */
@@ -308,9 +310,11 @@ static inline void fp_answer(struct fp_line *l, struct fp_call *c)
 
     if (done.fate == FP_LATE_DONE && !disabling)
         done.fate = FP_LOST_BEFORE;
-    if (p->down && done.fate != FP_LATE_DONE)
+    if (p->down && done.fate != FP_LATE_DONE && !done.arrived)
         done.fate = FP_UNREACHABLE;
-    if (done.fate == FP_OK || done.fate == FP_LOST_AFTER || done.fate == FP_ERROR)
+    if (done.arrived)
+        rc = done.rc ? err_set(&err, done.rc, "the panel says no") : ERR_OK;
+    else if (done.fate == FP_OK || done.fate == FP_LOST_AFTER || done.fate == FP_ERROR)
         rc = fp_arrive(p, &done, &err);
     if (done.fate == FP_LATE_DONE)
         fp_send_late(p, &done);
@@ -396,6 +400,8 @@ static inline void fp_call(struct fp_line *l, enum fp_kind kind, int64_t id, con
     if (n)
         memcpy(c->groups, groups, n * sizeof(groups[0]));
     c->fate = l->fate ? l->fate(l->ctx, kind, id) : FP_OK;
+    if (l->eager && kind != FP_READ && c->fate == FP_OK && !l->panel->down)
+        c->rc = fp_arrive(l->panel, c, &err);
 }
 
 static inline void fp_read_user(void *ctx, int64_t id, panel_user_fn fn, void *arg)
