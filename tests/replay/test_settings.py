@@ -1,0 +1,274 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Each number of the engine is a setting, and changing it changes a replay as told. The scenarios are
+user 7, limit 1; the arithmetic beside each is that of test_people.py, the exact instants are those of
+the model (test_model.py)."""
+
+import pytest
+from expect import acquit, monitor, punish, restore, warn
+from model import DEFAULTS, Model
+from traces import START_US, Log, micro
+
+HOME, OTHER, THIRD = "40.1.1.1", "41.2.2.2", "42.3.3.3"
+
+
+def two(period: float = 10, end: float = 600) -> Log:
+    """HOME and OTHER in turns."""
+    return Log().every(period, 7, HOME, 0, end).every(period, 7, OTHER, period / 2, end)
+
+
+def verdict(at, warned, monitored=5, for_s=900, concurrent=2):
+    """The four decisions of a user who is convicted once."""
+    return [
+        monitor(monitored, 7, devices=2), warn(warned, 7, devices=2),
+        punish(at, 7, devices=2, concurrent=concurrent, for_s=for_s), restore(at + for_s, 7),
+    ]  # fmt: skip
+
+
+USUAL = verdict(185, warned=30)
+HAND_OVER = Log().every(5, 7, HOME, 0, 300).every(5, 7, OTHER, 330, 1800)
+HANDED_OVER = [monitor(330, 7, devices=2), acquit(540, 7)]  # 295 + 60 + 180 = 535
+BUSY = Log().every(2, 7, HOME, 0, 600).every(20, 7, OTHER, 1, 600)
+SLOWED = Log().every(4, 7, HOME, 0, 300).every(20, 7, HOME, 300, 600).every(20, 7, OTHER, 310, 600)
+AGAIN = Log().every(10, 7, HOME, 0, 600).every(10, 7, OTHER, 5, 20).every(10, 7, OTHER, 405, 600)
+PAUSED = Log().every(10, 7, HOME, 0, 400).every(10, 7, OTHER, 5, 40).every(10, 7, OTHER, 245, 400)
+QUICK = Log().every(5, 7, HOME, 0, 300).every(5, 7, OTHER, 2.5, 300)
+GONE = Log().every(10, 7, HOME, 0, 400).every(10, 7, OTHER, 5, 100).every(10, 7, THIRD, 203, 400)
+
+# What stays the same, the change, the scenario, what is said without the change and what with it.
+CASES = {
+    # Still restored after the term, and convicted anew the sooner.
+    "time_to_active_users=120": ([], two(end=300), USUAL, verdict(185, 30, for_s=120)),
+    "monitoring_period=60": ([], two(end=300), USUAL, verdict(70, 30)),
+    "monitoring_period=400": ([], two(), USUAL, verdict(405, 30)),
+    # Silence for longer than active_window ends a device's activity; acquitted that much later.
+    "active_window=20": ([], HAND_OVER, HANDED_OVER, []),
+    "active_window=200": (
+        [], HAND_OVER, HANDED_OVER, [monitor(330, 7, devices=2), acquit(720, 7)],  # 295 + 200 + 180
+    ),
+    # The first check at 535 or later.
+    "check_interval=11": ([], HAND_OVER, HANDED_OVER, None),
+    "check_interval=600": ([], HAND_OVER, HANDED_OVER, [monitor(330, 7, devices=2), acquit(600, 7)]),
+    # 1.5 nats come with the 2nd block, 7 with the 8th, 25 in 290 s; 50 not at all.
+    "evidence_threshold=3": ([], two(end=300), USUAL, verdict(185, 10)),
+    "evidence_threshold=14": ([], two(end=300), USUAL, verdict(185, 70)),
+    "evidence_threshold=50": (
+        [], two(end=300), USUAL,
+        [monitor(5, 7, devices=2), warn(290, 7, devices=2), acquit(540, 7, devices=0)],
+    ),
+    # One who roams every 5 s changes address as often as two phones would.
+    "roam_time=5": ([], two(), USUAL, verdict(285, 130)),
+    # Of lines 2.5 s apart each is a tick, or the first of 10 s only; without a cap it shows.
+    "tick=10": (
+        ["gain_cap=10"], QUICK, verdict(182.5, 5, monitored=2.5), verdict(182.5, 12.5, monitored=2.5),
+    ),
+    # A busy phone is seldom followed by the other: a smaller chance of changes fits that better.
+    "switch_p=0.1": (
+        [], BUSY, verdict(221, 101, monitored=1), verdict(221, 81, monitored=1),
+    ),
+    "gain_cap=0.3": ([], two(), USUAL, verdict(260, 120)),
+    "gain_cap=5": ([], two(end=300), USUAL, verdict(185, 15)),
+    "gain_block=60": ([], two(), USUAL, verdict(540, 180)),
+    "gain_block=1": ([], two(end=300), USUAL, verdict(185, 20)),
+    # HOME alone for six minutes took the evidence far down; with the floor at 0 nowhere.
+    "evidence_floor=0": (
+        ["monitoring_period=10"], AGAIN,
+        [monitor(5, 7, devices=2), acquit(120, 7), *verdict(480, 440, monitored=405)],
+        [monitor(5, 7, devices=2), acquit(120, 7), *verdict(470, 435, monitored=405)],
+    ),
+    # A block is worth 11 % less ten seconds later: 3.5 nats take the 5th.
+    "evidence_half_life=60": ([], two(end=300), USUAL, verdict(185, 40)),
+    # Evidence of before the pause counts on, or the silent phone is in no pair meanwhile.
+    "pair_idle=100": ([], PAUSED, verdict(280, 30), verdict(290, 30)),
+    # HOME was busy until 300; how soon is that forgotten?
+    "rate_half_life=30": (
+        [], SLOWED, verdict(520, 420, monitored=310), verdict(490, 390, monitored=310),
+    ),
+    "warn_at=excess": ([], two(end=300), USUAL, verdict(185, 5)),
+    # Half of the rule (one check) at 60, all of it (two) at 120: both before the period is over.
+    "verdict=persistent": ([], two(end=300), USUAL, verdict(185, 60)),
+    "persistent_checks=1": (
+        ["verdict=persistent", "monitoring_period=30"], two(end=300),
+        verdict(120, 60), verdict(60, 60, concurrent=1),
+    ),
+    "persistent_checks=5": (  # by their span of 60 and of 120
+        ["verdict=persistent", "monitoring_period=30"], two(end=300),
+        verdict(120, 60), verdict(125, 65),
+    ),
+    "persistent_span=30": (
+        ["verdict=persistent", "monitoring_period=30"], two(end=300),
+        verdict(120, 60), verdict(35, 25, concurrent=1),
+    ),
+    # OTHER, silent since 95, counts at 210 or not; if not, THIRD must span 60 first.
+    "persistent_window=60": (
+        ["verdict=persistent", "monitoring_period=200", "persistent_span=60", "persistent_checks=9"],
+        GONE, verdict(210, 35, concurrent=1), verdict(263, 35, concurrent=None),
+    ),
+    "general_limit=2": ([], two(end=300), USUAL, []),
+    "general_limit=0": ([], two(end=300), USUAL, []),
+    # The online list cannot be read in a replay: no answer, no punishment.
+    "verify_online=require": (
+        [], two(end=300), USUAL,
+        [monitor(5, 7, devices=2), warn(30, 7, devices=2), acquit(540, 7, devices=0)],
+    ),
+    "verify_online=off": ([], two(end=300), USUAL, USUAL),
+}  # fmt: skip
+
+
+def same(got: list[tuple], want: list[tuple]) -> bool:
+    """Equal, but for a `concurrent` that is left open."""
+    blank = [row[:6] + (None if w[6] is None else row[6],) + row[7:] for row, w in zip(got, want)]
+    return len(got) == len(want) and blank == want
+
+
+@pytest.mark.parametrize("change", CASES)
+def test_a_setting_changes_a_replay_as_told(replay, change):
+    fixed, log, before, after = CASES[change]
+    options = [x for s in ("general_limit=1", *fixed) for x in ("--set", s)]
+    assert replay(log, *options).rows() == before
+    got = replay(log, *options, "--set", change).rows()
+    if after is None:
+        first = 535 + -(START_US // 1_000_000 + 535) % 11  # multiples of 11 s of unix time
+        after = [monitor(330, 7, devices=2), acquit(first, 7)]
+    assert same(got, after)
+
+
+def test_every_number_of_the_model_has_its_case():
+    """A setting that the engine judges by and that no case here changes would be one that may be dead."""
+    tested = {change.split("=")[0] for change in CASES}
+    elsewhere = {"group_by", "ipv6_prefix"}  # below
+    assert set(DEFAULTS) <= tested | elsewhere
+
+
+def test_the_model_agrees_with_each_case():
+    """The expectations above, recomputed from the rules without the engine."""
+    for change, (fixed, log, _, after) in CASES.items():
+        settings = dict(s.split("=") for s in ("general_limit=1", *fixed, change))
+        if after is None or not settings.keys() <= DEFAULTS.keys():
+            continue
+        typed = {k: type(DEFAULTS[k])(v) for k, v in settings.items()}
+        model = Model(**typed)
+        for one in sorted(log.lines, key=lambda x: x.at):
+            now = START_US + micro(one.at)
+            model.line(now, now, one.text.split(":")[1])
+        said = [(round((us - START_US) / 1e6, 6), kind) for kind, us, _, _ in model.finish()]
+        assert said == [(row[0], row[2]) for row in after], change
+
+
+# ---- what counts as a device ----
+
+ONE = ("--set", "general_limit=1")
+
+
+def test_ipv6_prefix(replay):
+    """Two /64 of one /56: two devices, or one."""
+    log = Log().every(10, 7, "2a01:4f8:1:1::1", 0, 300).every(10, 7, "2a01:4f8:1:2::1", 5, 300)
+    assert replay(log, *ONE).rows() == USUAL
+    assert replay(log, *ONE, "--set", "ipv6_prefix=56").rows() == []
+    one = Log().every(10, 7, "2a01:4f8:1:1::1", 0, 300).every(10, 7, "2a01:4f8:1:1::2", 5, 300)
+    assert replay(one, *ONE).rows() == []
+    assert replay(one, *ONE, "--set", "ipv6_prefix=128").rows() == USUAL
+
+
+def test_group_by_ip(replay):
+    """auto: IPv4 and IPv6 of one user are never a pair, nor are exits of one carrier in each burst. ip:
+    each address is a device like any other."""
+    dual = Log().every(10, 7, HOME, 0, 300).every(10, 7, "2a01:4f8::1", 5, 300)
+    watched = [monitor(5, 7, devices=2), acquit(540, 7, devices=0)]
+    assert replay(dual, *ONE).rows() == watched
+    assert replay(dual, *ONE, "--set", "group_by=ip").rows() == USUAL
+    nat = Log().every(10, 7, "5.120.1.9", 0, 300).every(10, 7, "5.120.2.9", 0.5, 300)
+    assert replay(nat, *ONE).kinds() == ["monitor", "acquit"]
+    assert replay(nat, *ONE, "--set", "group_by=ip").kinds() == ["monitor", "warn", "punish", "restore"]
+
+
+def test_group_by_ip_inbound(replay):
+    """One address over two inbounds: one device, or two."""
+    log = Log().every(10, 7, HOME, 0, 300, inbound="VLESS")
+    log.every(10, 7, HOME, 5, 300, inbound="TROJAN")
+    assert replay(log, *ONE).rows() == []
+    assert replay(log, *ONE, "--set", "group_by=ip").rows() == []
+    assert replay(log, *ONE, "--set", "group_by=ip_inbound").rows() == USUAL
+
+
+@pytest.mark.parametrize("later", ["subnet", "isp"])
+def test_group_by_of_a_later_version_counts_as_auto(replay, later):
+    """Grouping by network needs data this version has not got: it says so, and judges as auto."""
+    log = Log().every(10, 7, HOME, 0, 300).every(10, 7, "2a01:4f8::1", 5, 300)
+    assert replay(log, *ONE, "--set", f"group_by={later}").rows() == replay(log, *ONE).rows()
+
+
+def test_shared_source_users(replay):
+    """One address used by 12 of 100 users beside their own. Ten make it a shared source at the first
+    check (60), which adds nothing from then on; not so when it takes 13, or is off."""
+    log = Log()
+    for user in range(1, 101):
+        log.every(10, user, f"40.0.{user}.1", round(user * 0.05, 2), 300)
+        if user <= 12:
+            log.every(10, user, "99.9.9.9", round(5 + user * 0.05, 2), 300)
+    calm = (*ONE, "--set", "breaker=off", "--set", "punish_rate=100")
+    run = replay(log, *calm)
+    assert run.summary["shared"] == 1 and run.of("punish") == []
+    for users in (0, 13):
+        run = replay(log, *calm, "--set", f"shared_source_users={users}")
+        assert run.summary["shared"] == 0 and run.convicted() == set(range(1, 13))
+
+
+def test_shared_source_on_a_small_node(replay):
+    """20 % of the node's users are enough, but never fewer than four: among 12 users four share an
+    address, or three."""
+    for sharing, found in ((4, set()), (3, {1, 2, 3})):
+        log = Log()
+        for user in range(1, 13):
+            log.every(10, user, f"40.0.{user}.1", user * 0.1, 300)
+            if user <= sharing:
+                log.every(10, user, "99.9.9.9", 5 + user * 0.1, 300)
+        run = replay(log, *ONE)
+        assert run.summary["shared"] == (not found) and run.convicted() == found
+
+
+def test_a_shared_source_alone_is_one_device(replay):
+    """All that is seen of 20 users is two shared addresses: one device each."""
+    log = Log()
+    for user in range(1, 21):
+        log.every(10, user, "99.9.9.8", user * 0.1, 300)
+        log.every(10, user, "99.9.9.9", 5 + user * 0.1, 300)
+    run = replay(log, *ONE)
+    assert run.summary["shared"] == 2
+    assert run.of("punish") == [] and [d for d in run.of("monitor") if d["t"] > 60] == []
+
+
+def test_count_private_ips(replay):
+    log = Log().every(10, 7, "192.168.1.2", 0, 300).every(10, 7, "10.0.0.3", 5, 300)
+    run = replay(log, *ONE)
+    assert run.rows() == [] and run.summary["ignored"] == {"not_public": 60}
+    assert replay(log, *ONE, "--set", "count_private_ips=true").rows() == USUAL
+    nobody = Log().every(10, 7, "0.0.0.0", 0, 300).every(10, 7, "224.0.0.1", 5, 300)
+    run = replay(nobody, *ONE, "--set", "count_private_ips=true")
+    assert run.rows() == [] and run.summary["counted"] == 0
+
+
+@pytest.mark.parametrize("setting", ["ignored_ips", "ip_allowlist"])
+def test_addresses_that_do_not_count(replay, setting):
+    log = two(end=300)
+    if setting == "ip_allowlist":
+        assert replay(log, *ONE, "--set", "ip_allowlist=9.9.9.9,41.2.0.0/16").rows() == []
+    run = replay(log, *ONE, "--set", f"{setting}=9.9.9.9,{OTHER}")
+    assert run.rows() == [] and run.summary["ignored"] == {"ignored_ip": 30}
+    assert replay(log, *ONE, "--set", f"{setting}=9.9.9.9").rows() == USUAL
+
+
+def test_resolvers_are_ignored_by_default(replay):
+    log = Log().every(10, 7, HOME, 0, 300).every(10, 7, "1.1.1.1", 5, 300)
+    assert replay(log, *ONE).rows() == []
+    assert replay(log, *ONE, "--set", "ignored_ips=").rows() == USUAL
+
+
+def test_block_outbounds(replay):
+    """What is routed into a black hole is no use of the account."""
+    log = Log().every(10, 7, HOME, 0, 300).every(10, 7, OTHER, 5, 300, outbound="BLOCK")
+    run = replay(log, *ONE)
+    assert run.rows() == [] and run.summary["ignored"] == {"blocked": 30}
+    assert replay(log, *ONE, "--set", "block_outbounds=hole").rows() == USUAL
+    log = Log().every(10, 7, HOME, 0, 300).every(10, 7, OTHER, 5, 300, outbound="hole")
+    assert replay(log, *ONE).rows() == USUAL
+    assert replay(log, *ONE, "--set", "block_outbounds=BLOCK,hole").rows() == []
