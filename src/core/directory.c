@@ -154,7 +154,7 @@ static int add_row(struct directory *d, int64_t id, struct slice name)
 
     if (d->n >= INT32_MAX)
         return ERR_TOO_BIG;
-    if ((uint64_t)(d->n + 1) * 4 > (uint64_t)d->slots * 3) {
+    if ((uint64_t)(d->n + 1) * 8 > (uint64_t)d->slots * 7) {
         rc = reindex(d, d->slots ? d->slots * 2 : 64);
         if (rc)
             return rc;

@@ -13,7 +13,7 @@
 #include "core/user.h"
 #include "core/verdict.h"
 
-enum { CHUNK_USERS = 1024 };
+enum { CHUNK_USERS = 256 };
 
 struct engine_node {
     struct clock clock;

@@ -10,7 +10,8 @@
 void user_release(struct user *u)
 {
     user_drop_lanes(u);
-    free(u->devices);
+    if (u->devices != u->few)
+        free(u->devices);
     u->devices = NULL;
     u->n = u->cap = 0;
 }
@@ -35,21 +36,45 @@ int user_find(struct user *u, struct addr addr, uint16_t inbound, bool by_inboun
     return -1;
 }
 
+static int grow(struct user *u)
+{
+    bool few = u->devices == u->few;
+    struct device *p;
+
+    if (u->cap == 0) {
+        u->devices = u->few;
+        u->cap = USER_FEW;
+        return ERR_OK;
+    }
+    p = realloc(few ? NULL : u->devices, 2u * u->cap * sizeof(*p));
+    if (!p)
+        return ERR_NOMEM;
+    if (few)
+        memcpy(p, u->few, sizeof(u->few));
+    u->devices = p;
+    u->cap = (uint16_t)(2 * u->cap);
+    return ERR_OK;
+}
+
+/* Gives allocated memory back once the user has few devices again. */
+static void shrink(struct user *u)
+{
+    if (u->n > USER_FEW || u->devices == u->few || u->cap == 0)
+        return;
+    memcpy(u->few, u->devices, u->n * sizeof(*u->devices));
+    free(u->devices);
+    u->devices = u->few;
+    u->cap = USER_FEW;
+}
+
 int user_add_device(struct user *u, uint32_t max, int64_t idle_us, int *ret_index)
 {
     if (u->n >= max)
         user_drop_idle(u, idle_us);
     if (u->n >= max)
         return ERR_TOO_BIG;
-    if (u->n == u->cap) {
-        uint16_t cap = u->cap ? (uint16_t)(u->cap * 2) : 1;
-        struct device *p = realloc(u->devices, cap * sizeof(*p));
-
-        if (!p)
-            return ERR_NOMEM;
-        u->devices = p;
-        u->cap = cap;
-    }
+    if (u->n == u->cap && grow(u))
+        return ERR_NOMEM;
     u->devices[u->n] = (struct device){.lane = LANE_NONE, .inbound = TAG_NONE, .node = NODE_NONE};
     *ret_index = u->n;
     u->hot = u->n;
@@ -118,11 +143,7 @@ void user_drop_idle(struct user *u, int64_t idle_us)
             user_drop_device(u, i);
     if (u->lanes && u->lanes->n == 0)
         user_drop_lanes(u);
-    if (u->n == 0) {
-        free(u->devices);
-        u->devices = NULL;
-        u->cap = 0;
-    }
+    shrink(u);
 }
 
 static int grow_lanes(struct user *u)

@@ -12,7 +12,7 @@
 
 /*
  * What the engine remembers of one user: his devices, and, once they outnumber his limit, the pairs of
- * the most recent of them. Kept small: 100,000 users with two addresses each fit into some 20 MB.
+ * the most recent of them. Kept small: 100,000 users with two addresses each take some 18 MB.
  */
 
 enum { LANE_NONE = 0xff, TAG_NONE = 0xffff, NODE_NONE = 0xffff };
@@ -41,28 +41,34 @@ struct lanes {
     struct pair *pairs;
 };
 
+/* So many devices live inside the user: most have no more, and looking at them costs no other cache line. */
+enum { USER_FEW = 2 };
+
 struct user {
     int64_t id;
-    struct device *devices;
-    struct lanes *lanes;  /* NULL while devices do not outnumber the limit */
-    int64_t last_us;      /* last observation */
-    int64_t since_us;     /* of MONITORING or PUNISHED */
-    int64_t until_us;     /* PUNISHED: due, 0 = by hand; CLEAR: pardoned until */
-    int64_t verify_us;    /* online list asked for at; 0 = not */
-    uint32_t verdict_s;   /* last verdict, unix seconds; 0 = none */
-    uint32_t overflow;    /* observations of addresses that found no room */
-    uint32_t limits_gen;  /* of the limit below */
-    uint16_t n, cap;      /* devices */
-    uint16_t hot;         /* the device looked up last */
+    struct device *devices; /* few, or allocated; never copy a user who has devices */
+    struct lanes *lanes;    /* NULL while devices do not outnumber the limit */
+    int64_t last_us;        /* last observation */
+    uint32_t limits_gen;    /* of the limit below */
+    uint16_t n, cap;        /* devices */
+    uint16_t hot;           /* the device looked up last */
     uint16_t limit;
-    uint16_t mon_checks;  /* checks since MONITORING began */
-    uint16_t convicted;   /* PUNISHED: the limit he was convicted under */
     uint8_t limit_from;
-    uint8_t state;        /* enum user_state */
+    uint8_t state : 2;      /* enum user_state */
     bool warned : 1;
-    bool really : 1;      /* PUNISHED in the panel, not only in shadow */
-    bool queued : 1;      /* PUNISHED, waiting for its turn */
-    bool told_seen : 1;   /* that he is still seen */
+    bool really : 1;        /* PUNISHED in the panel, not only in shadow */
+    bool queued : 1;        /* PUNISHED, waiting for its turn */
+    bool told_seen : 1;     /* that he is still seen */
+    union {
+        uint16_t mon_checks; /* MONITORING: checks since it began */
+        uint16_t convicted;  /* PUNISHED: the limit he was convicted under */
+    };
+    int64_t since_us;       /* of MONITORING or PUNISHED */
+    int64_t until_us;       /* PUNISHED: due, 0 = by hand; CLEAR: pardoned until */
+    int64_t verify_us;      /* online list asked for at; 0 = not */
+    uint32_t verdict_s;     /* last verdict, unix seconds; 0 = none */
+    uint32_t overflow;      /* observations of addresses that found no room */
+    struct device few[USER_FEW];
 };
 
 /* Frees what a user owns (not the struct). */

@@ -240,7 +240,7 @@ static void idle_devices_give_way(void **state)
         assert_true(u.devices[i].last_us >= 12);
     user_drop_idle(&u, 100);
     assert_int_equal(u.n, 0);
-    assert_null(u.devices);
+    assert_ptr_equal(u.devices, u.few);
     assert_int_equal(user_find(&u, (struct addr){0, 1}, 0, false), -1);
     user_release(&u);
 }
