@@ -61,11 +61,15 @@ def _seconds(iso: str) -> float:
     return round((us - START_US) / 1_000_000, 6)
 
 
+@pytest.fixture(scope="session")
+def program() -> str:
+    return _built("pg-limiter", "PG_LIMITER")
+
+
 @pytest.fixture
-def replay(tmp_path):
+def replay(program, tmp_path):
     """replay(what, *options, recorded=False, code=0): runs it over a Log (one file a node), or over
     texts, and checks the exit code."""
-    program = _built("pg-limiter", "PG_LIMITER")
     made = 0
 
     def files_of(what, recorded: bool) -> list[str]:
