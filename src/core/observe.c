@@ -212,7 +212,11 @@ enum scan_reason engine_line(struct engine *e, uint16_t node, int64_t now_us, st
     if (o.at_us <= now_us - e->policy.active_window_us)
         n->cover.stale++;
     u = engine_user(e, rec->id);
-    if (!u) {
+    /* One of many users is in no cache: fetched while the tag is looked up. */
+    if (u) {
+        __builtin_prefetch(u);
+        __builtin_prefetch(&u->few[1]);
+    } else {
         u = engine_make_user(e, rec->id, now_us);
         if (!u)
             return reason;
