@@ -160,7 +160,7 @@ class Deaths:
 
     def an_admin_disables(self):
         """Now and then an admin disables somebody whom we hold disabled, or who is active."""
-        if len(self.by_hand) >= 8 or self.random.random() > 0.2 or not self.d.db_file.exists():
+        if len(self.by_hand) >= 20 or self.random.random() > 0.2 or not self.d.db_file.exists():
             return
         now_ms = self.scaled(time.time()) * 1000
         try:

@@ -169,7 +169,7 @@ def good_play():
     cases[cast.TESTER].most = 9
     stage = SimpleNamespace(refused=Counter({cast.REZA: 50}), away=Counter({"user03": 5}),
                             accepted=Counter(dict.fromkeys(NAMES, 10)),
-                            addresses={cast.TESTER: set(range(40))}, on_node=Counter({1: 30, 3: 20}),
+                            addresses={cast.TESTER: set(range(40))}, on_node=Counter({1: 30, cast.DROPPED: 20}),
                             refusals={})
     return facts.Facts(
         began=90.0, ids={name: i for i, name in enumerate(NAMES, REZA_ID)}, cases=cases,
@@ -178,7 +178,7 @@ def good_play():
         events=[{"kind": "warning", "user_id": REZA_ID, "name": cast.REZA, "at": 130_000}],
         reza={}, reza_on_panel="active",
         node_states=[(90, "connected"), (130, "error"), (145, "connected")], node_lines=(10, 20),
-        nodes=[{"counted": 30}, {"counted": 20}], status={}, stage=stage, errors=[], exit_code=0)
+        nodes=[{"id": 1, "counted": 30}, {"id": cast.DROPPED, "counted": 19}], status={}, stage=stage, errors=[], exit_code=0)
 
 
 def missing(play):
@@ -236,7 +236,7 @@ OFF, ON = put(REZA_ID, True, 171.05), put(REZA_ID, False, 183.01)
     (with_field(node_states=[(90, "connected")]), "went away and came back"),
     (with_field(node_states=[(90, "connected"), (130, "error")]), "went away and came back"),
     (with_field(node_lines=(10, 10)), "read again"),
-    (with_field(nodes=[{"counted": 49}]), "every connection"),
+    (with_field(nodes=[{"id": 1, "counted": 29}]), "every connection"),
     (with_field(errors=["ERROR: AddressSanitizer"]), "no error"),
     (with_field(exit_code=-6), "with code -6"),
 ])

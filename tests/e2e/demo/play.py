@@ -12,7 +12,7 @@ AFTER = 7.0             # seconds of play after he is back
 LAST = 113.0
 CAST_EVERY, OTHERS_EVERY, PANEL_EVERY = 1.0, 3.0, 0.2
 
-HEADS = ["User", ">Limit", "", ">Devices", ">At once", "State"]
+HEADS = ["User", ">Limit", "", ">Devices", ">Strongest pair", "State"]
 STATES = {"monitoring": "watched", "punished": "disabled"}
 
 
@@ -124,9 +124,11 @@ class Play:
             state += f" until {clock(due - self.began)}"
         if live.get("warned"):
             state += ", warned"
+        pairs = [p["score"] for p in live.get("pairs", ())]
+        pair = f"{max(pairs):.1f} of {live['evidence_threshold']:g}" if pairs else ""
         limit = live.get("limit", answer.get("limit"))
         return [name, limit or "none", f"({live.get('limit_from', answer.get('limit_from'))})",
-                live.get("active_devices", 0), live.get("concurrent", 0), state]
+                live.get("active_devices", 0), pair, state]
 
     def look_round(self):
         for name in cast.CAST:
@@ -217,7 +219,14 @@ class Play:
                 self.say("reza has not been disabled by now: there is no time left to see him back.")
                 break
         self.stage.stop()
-        self.pump(0.6)
+        made, end = sum(self.stage.on_node.values()), time.monotonic() + 3.0
+        self.pump(0.5)
+        while time.monotonic() < end and self.counted() < made:
+            self.pump(0.1)
+
+    def counted(self):
+        nodes = (self.daemon.get("/nodes") or {"data": []})["data"]
+        return sum(n.get("counted", 0) for n in nodes)
 
     def end(self):
         """The last readings, the end of the daemon; returns the Facts."""

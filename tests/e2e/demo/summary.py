@@ -12,7 +12,7 @@ def pair_matrix(evidence):
     need = evidence["settings"]["evidence_threshold"]
     number = len(evidence["devices"])
     scores = {(min(p["a"], p["b"]), max(p["a"], p["b"])): p for p in evidence["pairs"]}
-    lines = ["     " + "".join(f"{LETTERS[b]:>7} " for b in range(1, number))]
+    lines = ["     " + " ".join(f"{LETTERS[b]:>7}" for b in range(1, number))]
     for a in range(number - 1):
         cells = []
         for b in range(1, number):
@@ -77,7 +77,7 @@ class Summary:
         first = violations[-1]
         evidence = first["evidence"]
         self.step(wall(first["at"]), "convicted", evidence["why"]
-                  + f" (the limit of the rule '{evidence['limit_from']}'): {first['action']}")
+                  + f" ({evidence['limit_from']}): {first['action']}")
         self.evidence(evidence)
         self.term()
 
@@ -154,7 +154,7 @@ class Summary:
                 f"{count(made, 'connection')}, {sum(f.stage.refused[n] for n in cast.OTHERS)} refused "
                 f"by the panel, {sum(f.stage.away[n] for n in cast.OTHERS)} failed while the node was "
                 "away")
-        self.line(text, f"  {len(cast.OTHERS)} others: ")
+        self.line(f"{len(cast.OTHERS)} others: {text}")
 
     # -- nodes and work ----------------------------------------------------------------------------
 
@@ -163,7 +163,7 @@ class Summary:
         self.heading("The nodes")
         steps = ", ".join(f"{status} at {self.at(when)}" for when, status in f.node_states[1:])
         if steps:
-            self.line(f"as the daemon saw it: {steps}", f"  {cast.NODES[cast.DROPPED - 1]} ")
+            self.line(f"{cast.NODES[cast.DROPPED - 1]} as the daemon saw it: {steps}")
         rows = [[n["name"], n.get("lines", 0), n.get("counted", 0),
                  ", ".join(f"{k} {v}" for k, v in n.get("ignored", {}).items()) or "none",
                  n.get("reconnects", 0)] for n in f.nodes]
