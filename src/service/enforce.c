@@ -71,6 +71,7 @@ int enforce_new(const struct enforce_opts *opts, struct enforce **ret_e)
         e->o.gone_us = 3600 * STAMP_SECOND;
     e->groups = (struct rules_groups){opts->group_gone, opts->ctx};
     e->random = opts->seed ? opts->seed : 1;
+    e->was_up = true;
     imap_init(&e->by_user, (struct hash_key){enforce_random(e), enforce_random(e)});
     backoff_init(&e->list_wait, RETRY_MIN_US, RETRY_MAX_US / 10);
     *ret_e = e;

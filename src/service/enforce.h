@@ -129,7 +129,8 @@ int enforce_new(const struct enforce_opts *opts, struct enforce **ret_e) MUST_CH
 void enforce_free(struct enforce *e);
 /*
  * Reads the open rows and compares each with the panel; call once after enforce_new. Until every row
- * has been looked at (ENFORCE_RECOVERED), nobody is disabled.
+ * has been looked at (ENFORCE_RECOVERED), nobody is disabled. Whoever is still disabled by us then is
+ * told by enforce_each: there is no ENFORCE_APPLIED for a row that was applied by an earlier run.
  */
 void enforce_recover(struct enforce *e);
 /* Does what is due. Call every second, and at enforce_next_due. */

@@ -126,8 +126,26 @@ void enforce_recover(struct enforce *e)
     op_submit(op, OWNER_READ, job_list, on_listed);
 }
 
+/* An outage is over: nobody waits for the rest of a pause that was for the outage. */
+static void wake_all(struct enforce *e)
+{
+    struct item *it;
+
+    for (it = e->first; it; it = it->next) {
+        if (it->dead || it->op || it->phase == PHASE_HELD)
+            continue;
+        it->next_us = enforce_now(e);
+        backoff_reset(&it->wait);
+    }
+}
+
 void enforce_run(struct enforce *e)
 {
+    bool up = e->o.panel.is_up(e->o.panel.ctx);
+
+    if (up && !e->was_up)
+        wake_all(e);
+    e->was_up = up;
     if (!e->listed && !e->listing && e->list_next_us && e->list_next_us <= enforce_now(e))
         enforce_recover(e);
     enforce_pump(e);

@@ -135,6 +135,7 @@ struct enforce {
     struct backoff list_wait;
     int n_recovered;
     bool held;
+    bool was_up; /* the panel, when last looked at */
     bool store_bad;
     int64_t store_told_us;
     int pumping; /* depth of loops over the list */
