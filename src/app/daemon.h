@@ -135,6 +135,10 @@ void views_status(void *app, struct buf *out);
 void views_nodes(void *app, struct buf *out);
 void views_user(void *app, int64_t id, struct buf *out);
 
+/* ---- groups.c ---- */
+/* The op_port's check of settings about to come into force: is the group there? app: the struct daemon. */
+void groups_check(void *app, const struct settings *next, bool confirmed, op_check_fn fn, void *arg);
+
 /* ---- ports.c ---- */
 /* Fills d->port. */
 void ports_init(struct daemon *d);

@@ -160,6 +160,22 @@ static void told(void *arg, const struct enforce_told *t)
     jout_close(&e->out, '}');
 }
 
+/*
+ * Who is convicted but waits for his turn, or is punished in shadow only, has no row to enable: he is
+ * pardoned here. One who is not punished at all is not: enabling him by mistake must not excuse him.
+ */
+static void excuse_waiting(struct daemon *d, int64_t id)
+{
+    struct user_view *v = malloc(sizeof(*v));
+    struct enforce_view row;
+
+    if (v && enforce_find(d->enforce, id, &row) && !engine_view(d->engine, id, daemon_now(d), v) &&
+        v->state == USER_PUNISHED &&
+        engine_pardon(d->engine, id, daemon_now(d) + d->policy.pardon_us))
+        log_error("enforce", "out of memory");
+    free(v);
+}
+
 static void port_enable(void *app, const struct op_enable *what, op_enable_fn fn, void *arg)
 {
     struct daemon *d = app;
@@ -174,11 +190,8 @@ static void port_enable(void *app, const struct op_enable *what, op_enable_fn fn
     size_t i;
     int rc = ERR_NOMEM;
 
-    /* Who waits for his turn, or is punished in shadow only, has no row to enable; he is pardoned too. */
     for (i = 0; i < what->n; i++)
-        if (enforce_find(d->enforce, what->ids[i], &(struct enforce_view){0}) &&
-            engine_pardon(d->engine, what->ids[i], daemon_now(d) + d->policy.pardon_us))
-            log_error("enforce", "out of memory");
+        excuse_waiting(d, what->ids[i]);
     if (e) {
         e->d = d;
         e->fn = fn;
@@ -206,6 +219,7 @@ void ports_init(struct daemon *d)
                                .env_file = port_env_file,
                                .find_user = port_find_user,
                                .enable = port_enable,
+                               .check_settings = groups_check,
                                .changed = port_changed,
                                .status_json = views_status,
                                .nodes_json = views_nodes,
