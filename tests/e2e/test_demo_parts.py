@@ -140,7 +140,8 @@ def test_changes_and_calls_of_a_journal():
 
 
 def evidence(number, linked, excused=()):
-    pairs = [{"a": a, "b": b, "score": 7.5 if (a, b) in linked else 2.0, "excused": (a, b) in excused}
+    pairs = [{"a": a, "b": b, "score": 7.5 if (a, b) in linked else 2.0,
+              "excused": (a, b) in excused}
              for a, b in itertools.combinations(range(number), 2)]
     return {"devices": [{}] * number, "pairs": pairs, "settings": {"evidence_threshold": 7}}
 
@@ -169,8 +170,8 @@ def good_play():
     cases[cast.TESTER].most = 9
     stage = SimpleNamespace(refused=Counter({cast.REZA: 50}), away=Counter({"user03": 5}),
                             accepted=Counter(dict.fromkeys(NAMES, 10)),
-                            addresses={cast.TESTER: set(range(40))}, on_node=Counter({1: 30, cast.DROPPED: 20}),
-                            refusals={})
+                            addresses={cast.TESTER: set(range(40))}, refusals={},
+                            on_node=Counter({1: 30, cast.DROPPED: 20}))
     return facts.Facts(
         began=90.0, ids={name: i for i, name in enumerate(NAMES, REZA_ID)}, cases=cases,
         journal=[get("/api/users"), put(REZA_ID, True, 171.05), put(REZA_ID, False, 183.01)],
@@ -178,7 +179,8 @@ def good_play():
         events=[{"kind": "warning", "user_id": REZA_ID, "name": cast.REZA, "at": 130_000}],
         reza={}, reza_on_panel="active",
         node_states=[(90, "connected"), (130, "error"), (145, "connected")], node_lines=(10, 20),
-        nodes=[{"id": 1, "counted": 30}, {"id": cast.DROPPED, "counted": 19}], status={}, stage=stage, errors=[], exit_code=0)
+        nodes=[{"id": 1, "counted": 30}, {"id": cast.DROPPED, "counted": 19}], status={},
+        stage=stage, errors=[], exit_code=0)
 
 
 def missing(play):

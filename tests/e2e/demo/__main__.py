@@ -14,10 +14,13 @@ from simpanel import as_process
 from . import cast, daemon, facts, play, summary
 from .screen import Screen, count
 
+RULES = ("general_limit", "verdict", "evidence_threshold", "gain_cap", "gain_block")
+
 
 def parse(argv):
-    p = argparse.ArgumentParser(prog="scripts/demo", description="Shows the daemon at work against a "
-                                "simulated panel, on loopback only; ends by itself.")
+    p = argparse.ArgumentParser(
+        prog="scripts/demo", description="Shows the daemon at work against a simulated panel, on "
+        "loopback only; ends by itself within two minutes.")
     p.add_argument("--keep", action="store_true",
                    help="keep the folder with .env, database and log, to look at it afterwards")
     return p.parse_args(argv)
@@ -26,8 +29,8 @@ def parse(argv):
 def introduce(screen, program):
     screen.title("PG-Limiter: a demonstration")
     screen.text(f"A simulated panel with {len(cast.NODES)} nodes and "
-                f"{len(cast.CAST) + len(cast.OTHERS)} users, and the real daemon, on this machine's "
-                f"loopback only. It takes about a minute and a half; Ctrl-C ends it.")
+                f"{len(cast.CAST) + len(cast.OTHERS)} users, and the real daemon, on this "
+                "machine's loopback only. It takes about a minute and a half; Ctrl-C ends it.")
     screen.write()
     screen.text("Real: the daemon, its log, its database, its decisions, and each line it reads. "
                 "Played: the panel and the people.")
@@ -47,13 +50,13 @@ def tell_settings(screen, config):
             unit = " " + s["unit"] if s["unit"] else ""
             rows.append([s["key"].upper(), s["value"] + unit, s["default"] + unit, s["help"]])
     screen.table(["Setting", ">Here", ">Default", ""], rows,
-                 "Times are shortened so that you need not wait. What differs from the defaults, by "
-                 "GET /config:")
-    same = {s["key"]: s for s in config["data"]}
-    screen.text("Real times are minutes. What a verdict needs is not shortened: "
-                + ", ".join(f"{k} {same[k]['value']}" + (" s" if same[k]["unit"] == "s" else "") for k in
-                            ("general_limit", "verdict", "evidence_threshold", "gain_cap",
-                             "gain_block")) + " are the defaults.", 2)
+                 "Times are shortened so that you need not wait. What differs from the defaults, "
+                 "by GET /config:")
+    known = {s["key"]: s for s in config["data"]}
+    same = [f"{key} {known[key]['value']}" + (" s" if known[key]["unit"] == "s" else "")
+            for key in RULES if known[key]["value"] == known[key]["default"]]
+    screen.text("Real times are minutes. The rule that convicts is not changed: "
+                f"{', '.join(same)} are the defaults.", 2)
 
 
 def people(sim):
@@ -89,7 +92,8 @@ def run(screen, sim, program, folder):
     missing = [text for good, text in found if not good]
     if missing:
         screen.block("end")
-        screen.write(screen.paint(f"{count(len(missing), 'thing')} did not happen as it should.", "red"))
+        screen.write(screen.paint(f"{count(len(missing), 'thing')} did not happen as it should.",
+                                  "red"))
         return 1
     summary.where_next(screen)
     return 0

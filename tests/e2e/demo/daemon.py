@@ -1,4 +1,4 @@
-"""The program under test as an operator runs it: an .env, a process, its log, its control socket."""
+"""The program under test as an operator runs it: an .env, a process, a log, a control socket."""
 
 import http.client
 import json

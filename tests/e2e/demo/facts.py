@@ -218,7 +218,7 @@ def about_the_rest(f):
     yield bool(away) and states[0] == states[-1] == "connected", \
         f"{name} went away and came back ({', '.join(states) or 'not seen'})"
     yield f.node_lines[1] > f.node_lines[0], \
-        f"its log is read again: {count(f.node_lines[1] - f.node_lines[0], 'line')} since it is back"
+        f"its log is read again: {count(f.node_lines[1] - f.node_lines[0], 'line')} since then"
     # What a node's log still held when the node went away is lost with it.
     read = sum(n.get("counted", 0) for n in f.nodes if n["id"] != cast.DROPPED)
     made = sum(number for node, number in f.stage.on_node.items() if node != cast.DROPPED)

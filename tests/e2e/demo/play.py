@@ -74,8 +74,8 @@ class Play:
 
     def enter(self):
         self.say(f"{len(cast.OTHERS)} ordinary users go online on four nodes; the family with four "
-                 "phones; ali with one, at home; the tester tries address after address. And reza's "
-                 f"account: {cast.PEOPLE} people use it, on three nodes.")
+                 "phones; ali with one, at home; the tester tries address after address. And "
+                 f"reza's account: {cast.PEOPLE} people use it, on three nodes.")
 
     def hand_over(self):
         self.say("ali's phone leaves the Wi-Fi: same person, new address, and for some seconds "
@@ -144,8 +144,8 @@ class Play:
                      f"{min(devices)}-{max(devices)}", "", " or ".join(states)])
         self.screen.table(HEADS, rows,
                           f"{clock(self.now())}  asked of the control socket: "
-                          f"{s['lines']['total']:,} lines read, {s['lines']['per_s']:.0f} a second; "
-                          f"nodes {s['nodes']['connected']} of {s['nodes']['total']} "
+                          f"{s['lines']['total']:,} lines read, {s['lines']['per_s']:.0f} a "
+                          f"second; nodes {s['nodes']['connected']} of {s['nodes']['total']} "
                           "connected")
 
     def look_at_nodes(self):
@@ -216,7 +216,7 @@ class Play:
                 raise Broken(f"the players stopped: {self.stage.error!r}")
             self.read()
             if self.now() > TOO_LATE and not self.cases[cast.REZA].disabled:
-                self.say("reza has not been disabled by now: there is no time left to see him back.")
+                self.say("reza has not been disabled by now: no time is left to see him back.")
                 break
         self.stage.stop()
         made, end = sum(self.stage.on_node.values()), time.monotonic() + 3.0

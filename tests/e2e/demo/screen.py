@@ -58,7 +58,7 @@ def wrapped(text, first, rest=None, width=WIDTH):
 
 
 def table(heads, rows, indent=2):
-    """Lines of a table; a head that begins with '>' is a column of numbers. The last one may be cut."""
+    """Lines of a table, cut at the edge; a head that begins with '>' is a column of numbers."""
     names = [h.lstrip(">") for h in heads]
     right = [h.startswith(">") for h in heads]
     cells = [names] + [["" if c is None else str(c) for c in row] for row in rows]
@@ -80,7 +80,7 @@ class Screen:
         self.last = None
 
     def paint(self, text, style):
-        return f"\033[{ESCAPES[style]}m{text}\033[0m" if self.colour and style else text
+        return f"\033[{ESCAPES[style]}m{text}\033[0m" if self.colour and style and text else text
 
     def write(self, text=""):
         self.stream.write(text + "\n")
@@ -111,7 +111,7 @@ class Screen:
             self.write(self.paint(head, "cyan") + self.paint(tail, "bold"))
 
     def log(self, line):
-        """A line of the daemon's log: the date left out, folded at the edge, otherwise as it came."""
+        """A line of the daemon's log: without its date, folded at the edge, else as it came."""
         self.block("log")
         entry = parse_log(line)
         if entry.level is None:

@@ -88,20 +88,20 @@ class Summary:
                  self.at(wall(d["first_seen"])) + "-" + self.at(wall(d["last_seen"])), d["lines"],
                  d["role"] + (", in the online list" if d["online_list"] else "")]
                 for i, d in enumerate(devices)]
-        self.screen.table(["", "Device", "Node", "Inbound", "Seen", ">Lines", "In the verdict"], rows,
-                          "the evidence kept with the verdict, addresses and all:")
+        heads = ["", "Device", "Node", "Inbound", "Seen", ">Lines", "In the verdict"]
+        self.screen.table(heads, rows, "the evidence kept with the verdict, addresses and all:")
         self.screen.write()
         for line in pair_matrix(evidence):
             self.screen.write("  " + line)
         group = [LETTERS[i] for i in at_once(evidence)]
         self.screen.write()
-        text = ("Each number weighs whether two addresses are two devices in use at once, or one that "
-                f"moves; from {need:g} on (*) they are two. {and_list(group)} are proven, each against "
-                f"each: {len(group)} at once, {evidence['limit']} allowed.")
+        text = ("Each number weighs whether two addresses are two devices in use at once, or one "
+                f"that moves; from {need:g} on (*) they are two. {and_list(group)} are proven, "
+                f"each against each: {len(group)} at once, {evidence['limit']} allowed.")
         score = self.f.cases[cast.ALI].score
         if score is not None:
-            text += (f" For comparison: the two addresses of ali's one phone came to {score:.1f} at "
-                     "most.")
+            text += (f" For comparison: the two addresses of ali's one phone came to {score:.1f} "
+                     "at most.")
         self.line(text)
         self.screen.write()
 
@@ -151,9 +151,9 @@ class Summary:
         made = sum(f.stage.accepted[n] for n in cast.OTHERS)
         text = (f"{len(watched)} watched, {len(acquitted)} acquitted, {len(warned)} warned, "
                 f"{sum(bool(f.cases[n].disabled) for n in cast.OTHERS)} disabled; "
-                f"{count(made, 'connection')}, {sum(f.stage.refused[n] for n in cast.OTHERS)} refused "
-                f"by the panel, {sum(f.stage.away[n] for n in cast.OTHERS)} failed while the node was "
-                "away")
+                f"{count(made, 'connection')}, {sum(f.stage.refused[n] for n in cast.OTHERS)} "
+                f"refused by the panel, {sum(f.stage.away[n] for n in cast.OTHERS)} failed while "
+                "the node was away")
         self.line(f"{len(cast.OTHERS)} others: {text}")
 
     # -- nodes and work ----------------------------------------------------------------------------
@@ -178,17 +178,17 @@ class Summary:
         self.screen.last = "table"
         self.screen.table([">Times", "Call"], rows)
         seen = f.status.get("users", {}).get("tracked", 0)
-        self.line(f"{count(len(f.journal), 'call')} for {seen} users: the nodes' logs tell who is there; "
-                  "users are asked after one by one only before a verdict and its end.")
+        self.line(f"{count(len(f.journal), 'call')} for {seen} users: the nodes' logs tell who is "
+                  "there; a user is asked after only before his verdict and its end.")
 
 
 def where_next(screen):
     screen.title("Where to go next")
     for text in (
             "README.md: a first configuration for your own panel.",
-            "ENFORCEMENT=shadow: judges everyone, touches nobody. Use it for the first day, then look "
-            "with `pg-limiter status` and `pg-limiter explain USER`.",
-            "`pg-limiter run --record DIR` keeps the lines it reads; `pg-limiter replay FILE` tells "
-            "what would have been decided on them, under any settings (--set KEY=VALUE)."):
+            "ENFORCEMENT=shadow: judges everyone, touches nobody. Use it for the first day, then "
+            "look with `pg-limiter status` and `pg-limiter explain USER`.",
+            "`pg-limiter run --record DIR` keeps the lines it reads; `pg-limiter replay FILE` "
+            "tells what would have been decided on them, under any settings (--set KEY=VALUE)."):
         for line in wrapped(text, "  - ", "    "):
             screen.write(line)
