@@ -188,7 +188,7 @@ enum scan_reason engine_line(struct engine *e, uint16_t node, int64_t now_us, st
                              struct record *ret_rec)
 {
     struct engine_node *n = &e->nodes[node];
-    struct record local, *rec = ret_rec ? ret_rec : &local;
+    struct record local = {0}, *rec = ret_rec ? ret_rec : &local;
     enum scan_reason reason = scan_line(&e->rules, line, rec);
     struct observation o;
     struct user *u;
@@ -203,11 +203,11 @@ enum scan_reason engine_line(struct engine *e, uint16_t node, int64_t now_us, st
     e->stats.counted++;
     if (rec->id == 0) {
         e->stats.foreign++;
-        return reason;
+        return SCAN_COUNTED;
     }
     if (o.at_us == STAMP_NONE) {
         n->cover.warming++;
-        return reason;
+        return SCAN_COUNTED;
     }
     if (o.at_us <= now_us - e->policy.active_window_us)
         n->cover.stale++;
@@ -219,7 +219,7 @@ enum scan_reason engine_line(struct engine *e, uint16_t node, int64_t now_us, st
     } else {
         u = engine_make_user(e, rec->id, now_us);
         if (!u)
-            return reason;
+            return SCAN_COUNTED;
         /* Out of memory here costs a name in a message, nothing else. */
         if (rec->name.n && !limits_name(e->limits, rec->id).n &&
             limits_learn(e->limits, rec->id, rec->name) > 0)
@@ -227,7 +227,7 @@ enum scan_reason engine_line(struct engine *e, uint16_t node, int64_t now_us, st
     }
     o.inbound = intern_tag(e, rec->inbound);
     observe(e, u, &o, now_us);
-    return reason;
+    return SCAN_COUNTED;
 }
 
 void engine_online(struct engine *e, int64_t id, const struct online_seen *entries, size_t n, int64_t now_us)

@@ -243,7 +243,7 @@ int op_limit_put(struct db *db, struct op *op, struct err *err)
 
 int op_limit_update(struct db *db, struct op *op, struct err *err)
 {
-    struct op_rule rule;
+    struct op_rule rule = {0};
     int rc = op_find_rule(db, op, &rule, err);
 
     if (!rc && !rule.special_found)
@@ -254,7 +254,7 @@ int op_limit_update(struct db *db, struct op *op, struct err *err)
 
 int op_limit_show(struct db *db, struct op *op, struct err *err)
 {
-    struct op_rule rule;
+    struct op_rule rule = {0};
     int rc = op_find_rule(db, op, &rule, err);
     int64_t limit = rule.excepted ? 0 : rule.special_found ? rule.special : op->limit;
 
@@ -316,7 +316,7 @@ int op_except_delete(struct db *db, struct op *op, struct err *err)
 
 int op_except_show(struct db *db, struct op *op, struct err *err)
 {
-    struct op_rule rule;
+    struct op_rule rule = {0};
     int rc = op_find_rule(db, op, &rule, err);
 
     if (rc)

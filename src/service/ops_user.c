@@ -98,7 +98,7 @@ static int add_lists(struct db *db, struct op *op, struct err *err)
 int op_user_show(struct db *db, struct op *op, struct err *err)
 {
     struct db_row_filter rows = {.open_only = true, .user_id = op->id, .limit = 1};
-    struct op_rule rule;
+    struct op_rule rule = {0};
     int rc = op_find_rule(db, op, &rule, err);
 
     if (rc)
