@@ -192,14 +192,17 @@ static void run_batch(struct owner *o, struct jobs *batch)
 /* With the lock held: the next job, or the next run of OWNER_WRITE jobs. */
 static void take_batch(struct owner *o, struct jobs *batch)
 {
-    struct job *j = jobs_take(&o->todo);
-    enum owner_kind kind = j->kind;
+    struct job *j;
 
     jobs_init(batch);
-    jobs_add(batch, j);
-    while (kind == OWNER_WRITE && batch->n < LIMIT_STORE_BATCH && o->todo.first &&
-           o->todo.first->kind == OWNER_WRITE)
-        jobs_add(batch, jobs_take(&o->todo));
+    while ((j = o->todo.first)) {
+        if (batch->n && (j->kind != OWNER_WRITE || batch->n >= LIMIT_STORE_BATCH))
+            break;
+        jobs_take(&o->todo);
+        jobs_add(batch, j);
+        if (j->kind != OWNER_WRITE)
+            break;
+    }
     o->running += batch->n;
 }
 

@@ -106,18 +106,27 @@ static void random_punish(void)
     assert_true(rc == ERR_OK || rc == ERR_EXISTS);
 }
 
+/* Whether a case of his is being read, written or called, with an answer still to come. */
+static bool is_at_work(const struct fp_user *u)
+{
+    struct open_row r = open_row_of(u->id);
+    struct enforce_view v;
+
+    return (r.found && r.state == DB_STATE_INTENDED) ||
+           (enforce_find(b->e, u->id, &v) == ERR_OK && v.row_id == 0);
+}
+
 /* An admin disables: what the journal cannot tell from our own doing is marked as such. */
 static void admin_disables(struct fp_user *u, bool toggle)
 {
     struct open_row r = open_row_of(u->id);
-    struct enforce_view v = {.state = ""};
-    bool at_work = enforce_find(b->e, u->id, &v) == ERR_OK && v.row_id == 0;
+    bool at_work = is_at_work(u);
 
     if (toggle)
         fp_admin_toggle(&b->panel, u, true);
     else
         fp_admin_status(&b->panel, u, PANEL_STATUS_DISABLED);
-    if (at_work || (r.found && (toggle || r.state == DB_STATE_INTENDED)))
+    if (at_work || (r.found && toggle))
         u->traced = false;
 }
 
@@ -148,7 +157,7 @@ static void random_admin(void)
         if (b->panel.group_gone[groups[0]])
             break;
         /* A process that learns of it and dies takes it along, should a lost call still land. */
-        u->doubtful |= open_row_of(u->id).state == DB_STATE_INTENDED && open_row_of(u->id).found;
+        u->doubtful |= is_at_work(u);
         fp_admin_groups(&b->panel, u, groups, 1);
     }
 }
