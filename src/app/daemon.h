@@ -25,6 +25,7 @@ struct carry;  /* carry.c: decisions into deeds */
 struct people; /* people.c: who the panel's users are */
 struct watch;  /* watch.c: how well the nodes are seen */
 struct janitor;/* janitor.c: what has to be done now and then */
+struct gone;   /* gone.c: which groups of the panel are no more */
 
 struct daemon {
     const struct run_opts *opts;
@@ -46,6 +47,7 @@ struct daemon {
     struct people *people;
     struct watch *watch;
     struct janitor *janitor;
+    struct gone *gone;
     struct server *server;
     struct op_port port;
 
@@ -117,6 +119,14 @@ struct janitor *janitor_new(struct daemon *d);
 void janitor_free(struct janitor *j);
 /* Sets the engine's timer anew after it was fed. */
 void janitor_engine_due(struct janitor *j);
+
+/* ---- gone.c ---- */
+struct gone *gone_new(struct daemon *d);
+void gone_free(struct gone *g);
+/* Whether a group is known to be gone (enforce_opts.group_gone). */
+bool gone_group(void *daemon, int64_t id);
+/* Asks for the groups when some could not be given back; every second. */
+void gone_look(struct gone *g);
 
 /* ---- config.c ---- */
 /*

@@ -54,6 +54,7 @@ static void each_second(void *arg)
     struct janitor *j = arg;
 
     enforce_run(j->d->enforce);
+    gone_look(j->d->gone);
     if (j->d->recorder)
         recorder_flush(j->d->recorder);
 }

@@ -173,6 +173,7 @@ static int build_enforce(struct daemon *d, struct err *err)
                               .now = enforce_now,
                               .event = carry_event,
                               .approve = carry_approve,
+                              .group_gone = gone_group,
                               .seed = loop_random(d->loop)};
 
     if (enforce_new(&eo, &d->enforce))
@@ -206,8 +207,9 @@ static int build_feed(struct daemon *d, struct err *err)
         return rc;
     d->people = people_new(d);
     d->feed = feed_new(d->engine, d->history, d->recorder, on_unknown, d);
+    d->gone = gone_new(d);
     d->janitor = janitor_new(d);
-    if (!d->history || !d->feed || !d->people || !d->janitor)
+    if (!d->history || !d->feed || !d->people || !d->gone || !d->janitor)
         return err_set(err, ERR_NOMEM, "out of memory");
     if (d->recorder)
         log_warning("record", "every line goes to %s, customers' addresses with it", d->opts->record_dir);
@@ -233,6 +235,7 @@ static void take_apart(struct daemon *d)
         loop_turn(d->loop, 0); /* takes in what the owner's thread had posted last */
     }
     people_free(d->people);
+    gone_free(d->gone);
     feed_free(d->feed);
     recorder_free(d->recorder);
     history_free(d->history);

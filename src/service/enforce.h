@@ -135,6 +135,8 @@ void enforce_free(struct enforce *e);
 void enforce_recover(struct enforce *e);
 /* Does what is due. Call every second, and at enforce_next_due. */
 void enforce_run(struct enforce *e);
+/* Whoever waits because something failed is tried again now, e.g. since its cause is known. */
+void enforce_retry(struct enforce *e);
 /* When enforce_run has something to do next, or INT64_MAX. O(rows). */
 int64_t enforce_next_due(const struct enforce *e);
 /* Changes how users are disabled from now on; rows that exist keep their way. */

@@ -139,6 +139,12 @@ static void wake_all(struct enforce *e)
     }
 }
 
+void enforce_retry(struct enforce *e)
+{
+    wake_all(e);
+    enforce_pump(e);
+}
+
 void enforce_run(struct enforce *e)
 {
     bool up = e->o.panel.is_up(e->o.panel.ctx);
