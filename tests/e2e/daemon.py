@@ -304,8 +304,9 @@ def settings_for(sim, **more):
 class Sharer:
     """An account in use at `n` addresses at once: a line from each in turn, all the time."""
 
-    def __init__(self, user, n=2, nodes=(1,), every=0.5, block=None):
+    def __init__(self, user, n=2, nodes=(1,), every=0.5, block=None, **extra):
         self.user = user
+        self.extra = extra  # of each event, e.g. mux=True: connections live on when he is disabled
         # In networks far apart, so that none of them is taken for one carrier's.
         self.ips = [f"{5 + 26 * (i % 8)}.{10 + i}.{(block or sum(map(ord, str(user)))) % 250}.{7 + i}"
                     for i in range(n)]
@@ -316,7 +317,8 @@ class Sharer:
     def events(self):
         self.at += 1
         i = self.at % len(self.ips)
-        return [{"node": self.nodes[i % len(self.nodes)], "user": self.user, "ip": self.ips[i]}]
+        return [{"node": self.nodes[i % len(self.nodes)], "user": self.user, "ip": self.ips[i],
+                 **self.extra}]
 
 
 class Traffic:
