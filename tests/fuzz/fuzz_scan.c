@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-/* An access line: nothing is read outside it, and what counts has a user and a public address. */
+/*
+ * An access line: nothing is read outside it, what counts has a user and a public address, and nothing is
+ * ever taken from the destination, whatever stands there.
+ */
 #include <stdint.h>
 #include <stdlib.h>
 
@@ -30,6 +33,32 @@ static void check_counted(const struct record *r, struct slice line)
         abort();
 }
 
+/* The whole input as a destination: source, user and tags of the line around it stay what they are. */
+static void check_destination(const struct scan_rules *rules, struct slice dest)
+{
+    static const char head[] = "from 5.6.7.8:1 accepted tcp:",
+                      tail[] = " [IN -> OUT] email: 12.alice";
+    size_t n = sizeof(head) - 1 + dest.n, detour = sizeof(" [IN -> OUT]") - 1;
+    char *line = malloc(n + sizeof(tail) - 1);
+    struct record r;
+
+    if (!line)
+        exit(0);
+    memcpy(line, head, sizeof(head) - 1);
+    if (dest.n)
+        memcpy(line + sizeof(head) - 1, dest.p, dest.n);
+    memcpy(line + n, tail, sizeof(tail) - 1);
+    if (scan_line(rules, (struct slice){line, n + sizeof(tail) - 1}, &r) != SCAN_COUNTED ||
+        r.id != 12 || !slice_eq(r.name, SLICE("alice")) || r.ip.hi != 0 ||
+        r.ip.lo != (UINT64_C(0xffff) << 32 | 0x05060708) || !slice_eq(r.inbound, SLICE("IN")) ||
+        !slice_eq(r.outbound, SLICE("OUT")))
+        abort();
+    /* A line of nobody stays nobody's. */
+    if (scan_line(rules, (struct slice){line, n + detour}, &r) == SCAN_COUNTED)
+        abort();
+    free(line);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct slice line = {(const char *)data, size};
@@ -48,6 +77,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         abort();
     if (reason == SCAN_COUNTED)
         check_counted(&record, line);
+    check_destination(&rules, line);
     scan_rules_release(&rules);
     return 0;
 }
