@@ -4,7 +4,7 @@ BUILD ?= build
 PREFIX ?= /usr/local
 FUZZ_SECONDS ?= 600
 
-.PHONY: all clean install bench fuzz lint format
+.PHONY: all clean install bench fuzz lint format report
 all: $(BUILD)/build.ninja
 	@ninja -C $(BUILD)
 
@@ -19,6 +19,10 @@ bench: all
 
 fuzz:
 	@tests/fuzz/run $(FUZZ_SECONDS)
+
+# docs/verdicts.md from 1000 seeds of each labelled trace; builds into build/report.
+report:
+	@tools/verdict_report
 
 lint:
 	@tools/lint

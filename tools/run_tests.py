@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """Runs every test runner of the project and counts everything into one last line.
 
-    tools/run_tests.py [RUNNER…]      build unit lint fuzz checks e2e (default: all)
+    tools/run_tests.py [RUNNER…]      build unit lint checks replay fuzz e2e (default: all)
 
 A runner that crashes, hangs or runs no test counts as a failure. Each runner's whole output stands
 in build/logs/RUNNER.log; what failed is printed. Called by scripts/test, which sets the machine up.
@@ -284,7 +284,7 @@ def run_fuzz() -> Result:
     return result
 
 
-def run_pytest(name: str, folder: str, timeout: int) -> Result:
+def run_pytest(name: str, folder: str, timeout: int, env=None) -> Result:
     """A folder of pytest tests, counted from its JUnit report."""
     result = Result()
     report = LOGS / f"{name}.xml"
@@ -295,6 +295,7 @@ def run_pytest(name: str, folder: str, timeout: int) -> Result:
          "--durations=5", f"--junit-xml={report}", folder],
         timeout,
         live=True,
+        env=env,
     )  # fmt: skip
     if report.exists():
         for suite in ET.parse(report).getroot().iter("testsuite"):
@@ -311,11 +312,21 @@ def run_pytest(name: str, folder: str, timeout: int) -> Result:
     return result
 
 
+def run_replay() -> Result:
+    """Logs with time stamps in, decisions out, by the sanitized program."""
+    env = environment() | {
+        "PG_LIMITER": str(BUILD / "pg-limiter"),
+        "PG_STUDY": str(BUILD / "tests" / "replay" / "study"),
+    }
+    return run_pytest("replay", "tests/replay", 600, env)
+
+
 RUNNERS = {
     "build": run_build,
     "unit": run_unit,
     "lint": run_lint,
     "checks": lambda: run_pytest("checks", "tests/lint", 300),
+    "replay": run_replay,
     "fuzz": run_fuzz,
     "e2e": lambda: run_pytest("e2e", "tests/e2e", 1500),
 }

@@ -405,6 +405,7 @@ int main(int argc, char **argv)
         else if (!rest.p || setting_find(key, &id, &err) ||
                  settings_set(&settings, id, ORIGIN_DB, rest, &err)) {
             fprintf(stderr, "study: %s: %s\n", argv[i], err.text[0] ? err.text : "unknown argument");
+            settings_release(&settings);
             return 2;
         }
     }
