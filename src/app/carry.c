@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "app/daemon.h"
 #include "base/log.h"
@@ -543,16 +544,28 @@ static int know_punished(void *arg, const struct enforce_view *row)
     return 0;
 }
 
+/* A time as the log's own lines show theirs: in TZ, to the second. */
+static const char *local_time(int64_t us, char *out, size_t n)
+{
+    time_t t = (time_t)(us / STAMP_SECOND);
+    struct tm tm;
+
+    localtime_r(&t, &tm);
+    strftime(out, n, "%Y-%m-%d %H:%M:%S", &tm);
+    return out;
+}
+
 void carry_event(void *daemon, const struct enforce_event *ev)
 {
     struct daemon *d = daemon;
-    char due[STAMP_TEXT];
+    char due[32];
 
     switch (ev->kind) {
     case ENFORCE_APPLIED:
         log_warning("enforce", "%.*s: disabled%s; no new connections until %s", LOG_SLICE(ev->name),
                     ev->by_group ? " by group" : "",
-                    ev->due_us == STAMP_NONE ? "enabled by hand" : stamp_iso(ev->due_us, due));
+                    ev->due_us == STAMP_NONE ? "enabled by hand"
+                                             : local_time(ev->due_us, due, sizeof(due)));
         if (engine_set_punished(d->engine, ev->user_id, ev->due_us == STAMP_NONE ? 0 : ev->due_us,
                                 daemon_now(d)))
             log_error("enforce", "out of memory");

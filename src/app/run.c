@@ -253,8 +253,11 @@ static void on_stop(void *arg)
 {
     struct daemon *d = arg;
 
-    log_info("run", "stopping; %zu users stay disabled until their time, which the next start keeps",
-             enforce_count(d->enforce));
+    if (enforce_count(d->enforce))
+        log_info("run", "stopping; %zu users stay disabled until their time, which the next start keeps",
+                 enforce_count(d->enforce));
+    else
+        log_info("run", "stopping");
     loop_stop(d->loop);
 }
 

@@ -86,7 +86,7 @@ void engine_set_policy(struct engine *e, const struct policy *policy, int64_t no
         struct user *u = engine_slot(e, i);
 
         if (u->id && !(u->state == USER_PUNISHED && u->really))
-            judge_clear(u);
+            judge_clear(e, u);
     }
 }
 

@@ -142,7 +142,8 @@ struct engine_stats {
     uint32_t users;      /* tracked */
     uint32_t active;     /* with a device in active_window, as of the last check */
     uint32_t seen_hour;  /* seen in the last hour, as of the last check */
-    uint32_t monitoring, punished, queued, shared;
+    uint32_t monitoring, punished; /* now; punished in shadow, too */
+    uint32_t queued, shared;
     uint64_t lines, counted, evicted;
     uint64_t foreign;    /* counted lines of users the panel does not own */
     int64_t last_check_us;

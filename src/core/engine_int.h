@@ -96,7 +96,7 @@ void judge_due(struct engine *e, int64_t now_us);
 /* Ends the user's term if it is over at at_us. */
 void judge_end_term(struct engine *e, int64_t id, int64_t at_us);
 /* Back to CLEAR without evidence. */
-void judge_clear(struct user *u);
+void judge_clear(struct engine *e, struct user *u);
 /* Empties the queue of waiting punishments; returns how many were dropped. */
 int judge_drop_waiting(struct engine *e);
 /* When the next waiting punishment may go, INT64_MAX without one. */

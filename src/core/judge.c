@@ -18,9 +18,18 @@ enum {
     MOST_AT_ONCE = 4,   /* decisions that one judgement may bring */
 };
 
-void judge_clear(struct user *u)
+static void set_state(struct engine *e, struct user *u, enum user_state state)
 {
-    u->state = USER_CLEAR;
+    e->stats.monitoring += state == USER_MONITORING;
+    e->stats.monitoring -= u->state == USER_MONITORING;
+    e->stats.punished += state == USER_PUNISHED;
+    e->stats.punished -= u->state == USER_PUNISHED;
+    u->state = (uint8_t)state & 3;
+}
+
+void judge_clear(struct engine *e, struct user *u)
+{
+    set_state(e, u, USER_CLEAR);
     u->since_us = 0;
     u->until_us = 0;
     u->verify_us = 0;
@@ -119,7 +128,7 @@ int judge_drop_waiting(struct engine *e)
         e->wait_head = (e->wait_head + 1) % LIMIT_QUEUE;
         e->n_waiting--;
         if (u && u->queued) {
-            judge_clear(u);
+            judge_clear(e, u);
             dropped++;
         }
     }
@@ -168,7 +177,7 @@ static enum decision_applied apply(struct engine *e, struct user *u, int64_t now
     }
     u->since_us = now_us;
     u->until_us = now_us + e->policy.punish_us;
-    u->state = USER_PUNISHED;
+    set_state(e, u, USER_PUNISHED);
     u->verify_us = 0;
     u->told_seen = false;
     user_drop_lanes(u);
@@ -269,7 +278,7 @@ static void start_monitoring(struct engine *e, struct user *u, const struct find
 {
     struct decision *d;
 
-    u->state = USER_MONITORING;
+    set_state(e, u, USER_MONITORING);
     u->since_us = now_us;
     u->until_us = 0;
     u->mon_checks = 0;
@@ -327,7 +336,7 @@ static void maybe_acquit(struct engine *e, struct user *u, const struct finding 
         d = emit(e, DECISION_UNKNOWN, u, f, now_us);
         explain(d, "a node he was last seen on has been silent for %d minutes",
                 (int)((now_us - blind_us) / (60 * STAMP_SECOND)));
-        judge_clear(u);
+        judge_clear(e, u);
         return;
     }
     if (blind || now_us - within_us < e->policy.monitoring_period_us)
@@ -335,7 +344,7 @@ static void maybe_acquit(struct engine *e, struct user *u, const struct finding 
     d = emit(e, DECISION_ACQUIT, u, f, now_us);
     explain(d, "within the limit of %d for %d s", u->limit,
             (int)(e->policy.monitoring_period_us / STAMP_SECOND));
-    judge_clear(u);
+    judge_clear(e, u);
 }
 
 static void judge_monitored(struct engine *e, struct user *u, const struct finding *f,
@@ -382,7 +391,7 @@ void judge_user(struct engine *e, struct user *u, int64_t now_us, bool at_check)
     if (limit == 0) {
         find(e, u, now_us, &f);
         explain(emit(e, DECISION_ACQUIT, u, &f, now_us), "not limited any more");
-        judge_clear(u);
+        judge_clear(e, u);
         return;
     }
     find(e, u, now_us, &f);
@@ -414,7 +423,7 @@ void judge_end_term(struct engine *e, int64_t id, int64_t at_us)
     if (u->really)
         u->until_us = 0;
     else
-        judge_clear(u);
+        judge_clear(e, u);
 }
 
 int64_t judge_next_turn(const struct engine *e, int64_t now_us)
@@ -433,7 +442,7 @@ static void take_turn(struct engine *e, int64_t now_us)
     if (!u || !u->queued)
         return;
     if (engine_limit_of(e, u) == 0 || u->limit > u->convicted || !engine_reserve(e, 1)) {
-        judge_clear(u);
+        judge_clear(e, u);
         return;
     }
     u->queued = false;
@@ -466,10 +475,10 @@ int engine_set_punished(struct engine *e, int64_t id, int64_t due_us, int64_t no
     if (!u)
         return ERR_NOMEM;
     if (u->state != USER_PUNISHED) {
-        judge_clear(u);
+        judge_clear(e, u);
         u->since_us = now_us;
     }
-    u->state = USER_PUNISHED;
+    set_state(e, u, USER_PUNISHED);
     u->really = true;
     u->queued = false;
     u->until_us = due_us;
@@ -481,7 +490,7 @@ void engine_clear_user(struct engine *e, int64_t id)
     struct user *u = engine_user(e, id);
 
     if (u)
-        judge_clear(u);
+        judge_clear(e, u);
 }
 
 int engine_pardon(struct engine *e, int64_t id, int64_t until_us)
@@ -490,7 +499,7 @@ int engine_pardon(struct engine *e, int64_t id, int64_t until_us)
 
     if (!u)
         return ERR_NOMEM;
-    judge_clear(u);
+    judge_clear(e, u);
     u->until_us = until_us;
     return ERR_OK;
 }

@@ -121,10 +121,12 @@ static void start_tick(struct engine *e, struct user *u, int index, int64_t at_u
 
 static int add_device(struct engine *e, struct user *u, const struct observation *o, struct addr addr)
 {
+    const struct policy *p = &e->policy;
     struct device *d;
     int index;
 
-    if (user_add_device(u, max_devices(engine_limit_of(e, u)), o->at_us - e->policy.pair_idle_us, &index)) {
+    if (user_add_device(u, max_devices(engine_limit_of(e, u)), o->at_us - p->pair_idle_us,
+                        o->at_us - p->active_window_us, &index)) {
         u->overflow++;
         return -1;
     }

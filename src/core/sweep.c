@@ -82,11 +82,9 @@ static bool look_at(struct engine *e, struct user *u, int64_t now_us)
     e->stats.active += active > 0;
     e->stats.seen_hour += u->last_us > now_us - hour_us;
     if (u->state == USER_MONITORING) {
-        e->stats.monitoring++;
         u->mon_checks = (uint16_t)(u->mon_checks + (u->mon_checks < UINT16_MAX));
         return true;
     }
-    e->stats.punished += u->state == USER_PUNISHED && u->really;
     /* The end of a term has a timer, unless there was no memory for one. */
     if (u->state == USER_PUNISHED && u->until_us && u->until_us <= now_us)
         return true;
@@ -197,7 +195,7 @@ static void reset(struct engine *e, int64_t now_us)
     uint32_t i;
 
     e->stats.last_check_us = now_us;
-    e->stats.active = e->stats.seen_hour = e->stats.monitoring = e->stats.punished = 0;
+    e->stats.active = e->stats.seen_hour = 0;
     e->n_suspects = 0;
     for (i = 0; i < e->n_nodes; i++)
         e->nodes[i].users = 0;

@@ -67,10 +67,24 @@ static void shrink(struct user *u)
     u->cap = USER_FEW;
 }
 
-int user_add_device(struct user *u, uint32_t max, int64_t idle_us, int *ret_index)
+static void drop_oldest(struct user *u, int64_t active_us)
+{
+    int oldest = -1, i;
+
+    for (i = 0; i < u->n; i++)
+        if (u->devices[i].lane == LANE_NONE && u->devices[i].last_us <= active_us &&
+            (oldest < 0 || u->devices[i].last_us < u->devices[oldest].last_us))
+            oldest = i;
+    if (oldest >= 0)
+        user_drop_device(u, oldest);
+}
+
+int user_add_device(struct user *u, uint32_t max, int64_t idle_us, int64_t active_us, int *ret_index)
 {
     if (u->n >= max)
         user_drop_idle(u, idle_us);
+    if (u->n >= max)
+        drop_oldest(u, active_us);
     if (u->n >= max)
         return ERR_TOO_BIG;
     if (u->n == u->cap && grow(u))

@@ -81,10 +81,13 @@ void user_release(struct user *u);
 int user_find(struct user *u, struct addr addr, uint16_t inbound, bool by_inbound);
 
 /*
- * Makes room for one more device and returns its index, zeroed but for lane; at most max devices:
- * ERR_TOO_BIG. A device not seen since idle_us gives way first. ERR_NOMEM.
+ * Makes room for one more device and returns its index, zeroed but for lane; at most max devices. When
+ * they are all there, those not seen since idle_us give way, and else the one seen longest ago of those
+ * not active since active_us that hold no evidence (no lane): a spray of addresses can neither push
+ * evidence out nor hide behind its own traces. ERR_TOO_BIG: none may go. ERR_NOMEM.
  */
-int user_add_device(struct user *u, uint32_t max, int64_t idle_us, int *ret_index) MUST_CHECK;
+int user_add_device(struct user *u, uint32_t max, int64_t idle_us, int64_t active_us,
+                    int *ret_index) MUST_CHECK;
 /* Removes a device and its pairs; the last device takes its index. */
 void user_drop_device(struct user *u, int index);
 /* Removes all devices not seen since idle_us. */

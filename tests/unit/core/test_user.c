@@ -85,7 +85,7 @@ static void add(struct user *u, int64_t now)
 {
     int index = -1, n = u->n, rc;
 
-    rc = user_add_device(u, MAX_DEVICES, 0, &index);
+    rc = user_add_device(u, MAX_DEVICES, 0, 0, &index);
     if (n == MAX_DEVICES) {
         assert_int_equal(rc, ERR_TOO_BIG);
         return;
@@ -203,7 +203,7 @@ static void finds_by_address_and_inbound(void **state)
 
     (void)state;
     for (i = 0; i < 40; i++) {
-        assert_int_equal(user_add_device(&u, MAX_DEVICES, 0, &index), ERR_OK);
+        assert_int_equal(user_add_device(&u, MAX_DEVICES, 0, 0, &index), ERR_OK);
         u.devices[index].addr = (struct addr){(uint64_t)i / 8, (uint64_t)i % 8};
         u.devices[index].inbound = (uint16_t)(i % 3);
     }
@@ -221,6 +221,29 @@ static void finds_by_address_and_inbound(void **state)
     user_release(&u);
 }
 
+/* A spray: what is active, or holds evidence, stays; the oldest of the rest makes room. */
+static void traces_give_way_and_evidence_stays(void **state)
+{
+    struct user u = {.id = 1};
+    int i, index;
+
+    (void)state;
+    for (i = 0; i < 4; i++) {
+        assert_int_equal(user_add_device(&u, 4, 0, 0, &index), ERR_OK);
+        u.devices[index].last_us = 10 + i;
+        u.devices[index].addr.lo = (uint64_t)i;
+    }
+    assert_int_equal(user_take_lane(&u, 0), ERR_OK);
+    assert_int_equal(user_add_device(&u, 4, 0, 10, &index), ERR_TOO_BIG);
+    assert_int_equal(user_add_device(&u, 4, 0, 12, &index), ERR_OK);
+    assert_int_equal(u.n, 4);
+    u.devices[index].addr.lo = 9;
+    assert_true(user_find(&u, (struct addr){0, 0}, 0, false) >= 0);
+    assert_int_equal(user_find(&u, (struct addr){0, 1}, 0, false), -1);
+    assert_true(user_find(&u, (struct addr){0, 2}, 0, false) >= 0);
+    user_release(&u);
+}
+
 static void idle_devices_give_way(void **state)
 {
     struct user u = {.id = 1};
@@ -228,12 +251,12 @@ static void idle_devices_give_way(void **state)
 
     (void)state;
     for (i = 0; i < 4; i++) {
-        assert_int_equal(user_add_device(&u, 4, 0, &index), ERR_OK);
+        assert_int_equal(user_add_device(&u, 4, 0, 0, &index), ERR_OK);
         u.devices[index].last_us = 10 + i;
         u.devices[index].addr.lo = (uint64_t)i;
     }
-    assert_int_equal(user_add_device(&u, 4, 10, &index), ERR_TOO_BIG);
-    assert_int_equal(user_add_device(&u, 4, 12, &index), ERR_OK);
+    assert_int_equal(user_add_device(&u, 4, 10, 0, &index), ERR_TOO_BIG);
+    assert_int_equal(user_add_device(&u, 4, 12, 0, &index), ERR_OK);
     assert_int_equal(u.n, 3);
     u.devices[index].last_us = 14;
     for (i = 0; i < u.n; i++)
@@ -250,6 +273,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(lanes_agree_with_a_map),
         cmocka_unit_test(finds_by_address_and_inbound),
+        cmocka_unit_test(traces_give_way_and_evidence_stays),
         cmocka_unit_test(idle_devices_give_way),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -30,7 +30,7 @@ static void make(struct user *u, uint64_t *seed, int n, int density)
     for (i = 0; i < n; i++) {
         struct device *d;
 
-        if (user_add_device(u, LIMIT_DEVICES_MAX, 0, &index))
+        if (user_add_device(u, LIMIT_DEVICES_MAX, 0, 0, &index))
             fail();
         d = &u->devices[index];
         if (rnd_below(seed, 3))
@@ -272,7 +272,7 @@ static void active_at_every_check(void **state)
 
     (void)state;
     for (i = 0; i < 40; i++) {
-        assert_int_equal(user_add_device(&u, 64, 0, &index), ERR_OK);
+        assert_int_equal(user_add_device(&u, 64, 0, 0, &index), ERR_OK);
         u.devices[index].addr = (struct addr){i < 25 ? 0 : UINT64_C(0x2a01) << 48 | (unsigned)i,
                                               UINT64_C(0xffff) << 32 | (unsigned)i << 16};
         if (i >= 25)
