@@ -15,16 +15,17 @@
 #include "base/banned.h"
 
 enum { FILES_MAX = 256, EXIT_FAILED = 1, EXIT_USAGE = 2 };
-static const int64_t longest_tail_us = 400 * 86400 * STAMP_SECOND; /* a term may last 7 days, and be queued */
+static const int64_t longest_tail_us =
+    400 * 86400 * STAMP_SECOND; /* a term may last 7 days, and be queued */
 
 /* One file, with its next line read ahead. */
 struct source {
     const char *path;
     struct linein in;
-    struct buf line;   /* a copy: the reader's buffer moves */
-    int64_t at_us;     /* when it is due */
+    struct buf line; /* a copy: the reader's buffer moves */
+    int64_t at_us;   /* when it is due */
     uint16_t node;
-    bool recording;    /* lines carry their arrival */
+    bool recording; /* lines carry their arrival */
     bool ended;
 };
 
@@ -136,17 +137,22 @@ static void print_json(const struct replay *r, const struct decision *d, struct 
     struct buf b;
 
     buf_init(&b, 8192);
-    buf_addf(&b, "{\"time\":\"%s\",\"id\":%lld,\"name\":", stamp_iso(d->at_us, when), (long long)d->id);
+    buf_addf(&b, "{\"time\":\"%s\",\"id\":%lld,\"name\":", stamp_iso(d->at_us, when),
+             (long long)d->id);
     if (name.n)
         buf_add_json(&b, name);
     else
         buf_add_str(&b, "null");
-    buf_addf(&b, ",\"decision\":\"%s\",\"applied\":\"%s\",\"limit\":%d,\"devices\":%d,\"concurrent\":%d",
-             decision_name(d->kind),
-             punish || restore ? decision_applied_name(d->applied) : shadow ? "shadow" : "now", d->limit,
-             d->devices, d->concurrent);
+    buf_addf(
+        &b, ",\"decision\":\"%s\",\"applied\":\"%s\",\"limit\":%d,\"devices\":%d,\"concurrent\":%d",
+        decision_name(d->kind),
+        punish || restore ? decision_applied_name(d->applied)
+        : shadow          ? "shadow"
+                          : "now",
+        d->limit, d->devices, d->concurrent);
     if (punish)
-        buf_addf(&b, ",\"action\":\"disable\",\"for_s\":%lld", (long long)(d->for_us / STAMP_SECOND));
+        buf_addf(&b, ",\"action\":\"disable\",\"for_s\":%lld",
+                 (long long)(d->for_us / STAMP_SECOND));
     else
         buf_addf(&b, ",\"action\":%s,\"for_s\":null", restore ? "\"enable\"" : "null");
     buf_add_str(&b, ",\"why\":");
@@ -187,7 +193,8 @@ static void count(struct tally_of *t, const struct decision *d)
 {
     t->kinds[d->kind]++;
     t->watched += d->kind == DECISION_MONITOR;
-    t->watched -= d->kind == DECISION_ACQUIT || d->kind == DECISION_UNKNOWN || d->kind == DECISION_PUNISH;
+    t->watched -=
+        d->kind == DECISION_ACQUIT || d->kind == DECISION_UNKNOWN || d->kind == DECISION_PUNISH;
     t->punished += d->kind == DECISION_PUNISH;
     t->punished -= d->kind == DECISION_RESTORE;
     if (d->kind == DECISION_BREAKER) {
@@ -240,18 +247,24 @@ static void print_summary(const struct replay *r)
     if (!r->json) {
         printf("\n%llu lines, %llu counted, %s - %s\n", (unsigned long long)lines,
                (unsigned long long)counted, from, to);
-        printf("watched %llu, warned %llu, punished %llu, acquitted %llu, unknown %llu, restored %llu\n",
-               (unsigned long long)t->kinds[DECISION_MONITOR], (unsigned long long)t->kinds[DECISION_WARN],
-               (unsigned long long)t->kinds[DECISION_PUNISH], (unsigned long long)t->kinds[DECISION_ACQUIT],
-               (unsigned long long)t->kinds[DECISION_UNKNOWN],
-               (unsigned long long)t->kinds[DECISION_RESTORE]);
+        printf(
+            "watched %llu, warned %llu, punished %llu, acquitted %llu, unknown %llu, restored %llu\n",
+            (unsigned long long)t->kinds[DECISION_MONITOR],
+            (unsigned long long)t->kinds[DECISION_WARN],
+            (unsigned long long)t->kinds[DECISION_PUNISH],
+            (unsigned long long)t->kinds[DECISION_ACQUIT],
+            (unsigned long long)t->kinds[DECISION_UNKNOWN],
+            (unsigned long long)t->kinds[DECISION_RESTORE]);
         for (k = 1; k < SCAN_REASONS; k++)
             if (ignored[k])
-                printf("  not counted, %-12s %llu\n", scan_reason_name(k), (unsigned long long)ignored[k]);
+                printf("  not counted, %-12s %llu\n", scan_reason_name(k),
+                       (unsigned long long)ignored[k]);
         return;
     }
-    printf("{\"summary\":{\"from\":\"%s\",\"to\":\"%s\",\"lines\":%llu,\"counted\":%llu,\"foreign\":%llu", from,
-           to, (unsigned long long)lines, (unsigned long long)counted, (unsigned long long)stats.foreign);
+    printf(
+        "{\"summary\":{\"from\":\"%s\",\"to\":\"%s\",\"lines\":%llu,\"counted\":%llu,\"foreign\":%llu",
+        from, to, (unsigned long long)lines, (unsigned long long)counted,
+        (unsigned long long)stats.foreign);
     for (k = 0; k < DECISION_KINDS; k++)
         if (is_printed(k))
             printf(",\"%s\":%llu", decision_name(k), (unsigned long long)t->kinds[k]);
@@ -366,7 +379,8 @@ static int add_rule(struct replay *r, const char *arg, bool special, struct err 
     if (special) {
         who = slice_cut(&value, '=');
         if (!value.p || num_int(value, 0, 10000, &limit))
-            return err_set(err, ERR_INVALID, "--special needs USER=N with N 0-10000, not \"%s\"", arg);
+            return err_set(err, ERR_INVALID, "--special needs USER=N with N 0-10000, not \"%s\"",
+                           arg);
     }
     rc = user_of(who, &id, &name, err);
     if (rc)
@@ -379,13 +393,14 @@ static int usage(const char *problem)
 {
     if (problem)
         fprintf(stderr, "pg-limiter replay: %s\n", problem);
-    fprintf(problem ? stderr : stdout,
-            "usage: pg-limiter replay [--json] [--set KEY=VALUE]... [--except USER]... "
-            "[--special USER=N]... FILE...\n\n"
-            "Runs recorded logs through the limiter with a virtual clock and prints every decision.\n"
-            "One file is one node; \"-\" is standard input. A log's own time stamps are read as UTC;\n"
-            "a recording made by `run --record` carries its own times. No .env is read: built-in\n"
-            "defaults and --set hold. USER is a name, or id:12.\n");
+    fprintf(
+        problem ? stderr : stdout,
+        "usage: pg-limiter replay [--json] [--set KEY=VALUE]... [--except USER]... "
+        "[--special USER=N]... FILE...\n\n"
+        "Runs recorded logs through the limiter with a virtual clock and prints every decision.\n"
+        "One file is one node; \"-\" is standard input. A log's own time stamps are read as UTC;\n"
+        "a recording made by `run --record` carries its own times. No .env is read: built-in\n"
+        "defaults and --set hold. USER is a name, or id:12.\n");
     return problem ? EXIT_USAGE : 0;
 }
 
@@ -455,7 +470,8 @@ static int make_engine(struct replay *r, struct err *err)
     r->engine = engine_new(&policy, key);
     if (!r->engine)
         return err_set(err, ERR_NOMEM, "out of memory");
-    return settings_scan_rules(&r->settings, (struct slice){"", 0}, engine_scan_rules(r->engine), err);
+    return settings_scan_rules(&r->settings, (struct slice){"", 0}, engine_scan_rules(r->engine),
+                               err);
 }
 
 int replay_main(int argc, char **argv)
@@ -465,7 +481,8 @@ int replay_main(int argc, char **argv)
     int i, rc;
 
     for (i = 0; i < argc; i++)
-        if (slice_eq(slice_of(argv[i]), SLICE("--help")) || slice_eq(slice_of(argv[i]), SLICE("-h"))) {
+        if (slice_eq(slice_of(argv[i]), SLICE("--help")) ||
+            slice_eq(slice_of(argv[i]), SLICE("-h"))) {
             free(r);
             return usage(NULL);
         }

@@ -192,14 +192,38 @@ static void wifi_assist(struct trace *t)
 
 enum { V6 = 1000, NAT = 2000 }; /* addresses from here on: IPv6; one /16 */
 
-static void k_handover(struct trace *t) { flapping(t, 0, 1, between(t, 300, 1500), 1501, 15, 1); }
-static void k_handovers(struct trace *t) { flapping(t, 0, 1, 200, 700, 5, 4); }
-static void k_moving(struct trace *t) { moving(t); }
-static void k_flap120(struct trace *t) { flapping(t, 0, 1, 30, 120, 4, 200); }
-static void k_flap90(struct trace *t) { flapping(t, 0, 1, 20, 90, 4, 200); }
-static void k_flap40(struct trace *t) { flapping(t, 0, 1, 10, 40, 3, 200); }
-static void k_flap20(struct trace *t) { flapping(t, 0, 1, 8, 20, 2, 400); }
-static void k_assist(struct trace *t) { wifi_assist(t); }
+static void k_handover(struct trace *t)
+{
+    flapping(t, 0, 1, between(t, 300, 1500), 1501, 15, 1);
+}
+static void k_handovers(struct trace *t)
+{
+    flapping(t, 0, 1, 200, 700, 5, 4);
+}
+static void k_moving(struct trace *t)
+{
+    moving(t);
+}
+static void k_flap120(struct trace *t)
+{
+    flapping(t, 0, 1, 30, 120, 4, 200);
+}
+static void k_flap90(struct trace *t)
+{
+    flapping(t, 0, 1, 20, 90, 4, 200);
+}
+static void k_flap40(struct trace *t)
+{
+    flapping(t, 0, 1, 10, 40, 3, 200);
+}
+static void k_flap20(struct trace *t)
+{
+    flapping(t, 0, 1, 8, 20, 2, 400);
+}
+static void k_assist(struct trace *t)
+{
+    wifi_assist(t);
+}
 static void k_dual(struct trace *t)
 {
     int i;
@@ -208,9 +232,20 @@ static void k_dual(struct trace *t)
     for (i = 0; i < t->n; i++)
         t->ev[i].addr = t->ev[i].addr ? V6 : 0;
 }
-static void k_nat4(struct trace *t) { spread(t, NAT, 4, true); }
-static void k_nat2(struct trace *t) { spread(t, NAT, 2, true); }
-static void k_family3(struct trace *t) { int i; for (i = 0; i < 3; i++) fixed_device(t, &ordinary, i); }
+static void k_nat4(struct trace *t)
+{
+    spread(t, NAT, 4, true);
+}
+static void k_nat2(struct trace *t)
+{
+    spread(t, NAT, 2, true);
+}
+static void k_family3(struct trace *t)
+{
+    int i;
+    for (i = 0; i < 3; i++)
+        fixed_device(t, &ordinary, i);
+}
 static void k_two_handover(struct trace *t)
 {
     fixed_device(t, &ordinary, 5);
@@ -228,22 +263,55 @@ static void sharers(struct trace *t, int n, const struct habit *h)
     for (i = 0; i < n; i++)
         fixed_device(t, h, i);
 }
-static void k_share2(struct trace *t) { sharers(t, 2, &ordinary); }
-static void k_share2_light(struct trace *t) { sharers(t, 2, &light); }
-static void k_share2_heavy(struct trace *t) { sharers(t, 2, &heavy); }
-static void k_share2_alt(struct trace *t) { sharers(t, 2, &alternating); }
-static void k_share3(struct trace *t) { sharers(t, 3, &ordinary); }
-static void k_share4(struct trace *t) { sharers(t, 4, &ordinary); }
-static void k_share5(struct trace *t) { sharers(t, 5, &ordinary); }
-static void k_busy1(struct trace *t) { fixed_device(t, &busy1, 0); fixed_device(t, &ordinary, 1); }
-static void k_busy2_light(struct trace *t) { fixed_device(t, &busy2, 0); fixed_device(t, &light, 1); }
+static void k_share2(struct trace *t)
+{
+    sharers(t, 2, &ordinary);
+}
+static void k_share2_light(struct trace *t)
+{
+    sharers(t, 2, &light);
+}
+static void k_share2_heavy(struct trace *t)
+{
+    sharers(t, 2, &heavy);
+}
+static void k_share2_alt(struct trace *t)
+{
+    sharers(t, 2, &alternating);
+}
+static void k_share3(struct trace *t)
+{
+    sharers(t, 3, &ordinary);
+}
+static void k_share4(struct trace *t)
+{
+    sharers(t, 4, &ordinary);
+}
+static void k_share5(struct trace *t)
+{
+    sharers(t, 5, &ordinary);
+}
+static void k_busy1(struct trace *t)
+{
+    fixed_device(t, &busy1, 0);
+    fixed_device(t, &ordinary, 1);
+}
+static void k_busy2_light(struct trace *t)
+{
+    fixed_device(t, &busy2, 0);
+    fixed_device(t, &light, 1);
+}
 static void k_busy1x2(struct trace *t)
 {
     fixed_device(t, &busy1, 0);
     fixed_device(t, &busy1, 1);
     fixed_device(t, &ordinary, 2);
 }
-static void k_share5_busy(struct trace *t) { sharers(t, 4, &ordinary); fixed_device(t, &busy1, 4); }
+static void k_share5_busy(struct trace *t)
+{
+    sharers(t, 4, &ordinary);
+    fixed_device(t, &busy1, 4);
+}
 
 static const struct kind {
     const char *name;
@@ -296,7 +364,8 @@ static void add_addr(struct buf *line, int addr)
 }
 
 /* Runs one trace; returns the second of the first punishment, or -1. */
-static double run(struct trace *t, const struct kind *kind, const struct policy *base, bool *ret_warned)
+static double run(struct trace *t, const struct kind *kind, const struct policy *base,
+                  bool *ret_warned)
 {
     static const struct hash_key key = {1, 2};
     struct policy policy = *base;
@@ -371,10 +440,11 @@ static void report(const struct kind *kind, int seeds, const struct policy *poli
     }
     qsort(at, (size_t)n, sizeof(*at), by_value);
     if (json)
-        printf("{\"kind\":\"%s\",\"limit\":%d,\"honest\":%s,\"seeds\":%d,\"convicted\":%d,\"warned\":%d,"
-               "\"median_s\":%.0f}\n",
-               kind->name, kind->limit, kind->honest ? "true" : "false", seeds, n, warned,
-               n ? at[n / 2] : -1.0);
+        printf(
+            "{\"kind\":\"%s\",\"limit\":%d,\"honest\":%s,\"seeds\":%d,\"convicted\":%d,\"warned\":%d,"
+            "\"median_s\":%.0f}\n",
+            kind->name, kind->limit, kind->honest ? "true" : "false", seeds, n, warned,
+            n ? at[n / 2] : -1.0);
     else
         printf("%-40s %5d  %-6s %5.1f %% %6.1f %%  %5.0f s\n", kind->name, kind->limit,
                kind->honest ? "honest" : "shared", 100.0 * n / seeds, 100.0 * warned / seeds,
@@ -400,18 +470,21 @@ int main(int argc, char **argv)
 
         if (slice_eq(key, SLICE("--json")))
             json = true;
-        else if (slice_eq(key, SLICE("--seeds")) && i + 1 < argc && !num_uint(slice_of(argv[i + 1]), 100000, &seeds))
+        else if (slice_eq(key, SLICE("--seeds")) && i + 1 < argc &&
+                 !num_uint(slice_of(argv[i + 1]), 100000, &seeds))
             i++;
         else if (!rest.p || setting_find(key, &id, &err) ||
                  settings_set(&settings, id, ORIGIN_DB, rest, &err)) {
-            fprintf(stderr, "study: %s: %s\n", argv[i], err.text[0] ? err.text : "unknown argument");
+            fprintf(stderr, "study: %s: %s\n", argv[i],
+                    err.text[0] ? err.text : "unknown argument");
             settings_release(&settings);
             return 2;
         }
     }
     settings_policy(&settings, &policy);
     if (!json)
-        printf("%-40s %5s  %-6s %7s %8s  %7s\n", "kind", "limit", "is", "cut off", "warned", "median");
+        printf("%-40s %5s  %-6s %7s %8s  %7s\n", "kind", "limit", "is", "cut off", "warned",
+               "median");
     for (k = 0; k < ARRAY_LEN(kinds); k++)
         report(&kinds[k], (int)seeds, &policy, json);
     settings_release(&settings);
