@@ -224,16 +224,16 @@ static void take_apart(struct daemon *d)
     server_free(d->server);
     if (served)
         control_remove(settings_text(&d->settings, SET_DATA_DIR));
-    janitor_free(d->janitor);
     panel_free(d->panel); /* closes the streams: feed is still there */
     if (d->history)
         history_flush(d->history);
     enforce_free(d->enforce);
     carry_free(d->carry);
-    if (d->owner) {
+    if (d->owner)
         owner_free(d->owner);
+    janitor_free(d->janitor); /* its jobs have ended with the owner, its timers end before the last turn */
+    if (d->owner)
         loop_turn(d->loop, 0); /* takes in what the owner's thread had posted last */
-    }
     people_free(d->people);
     gone_free(d->gone);
     feed_free(d->feed);
