@@ -149,7 +149,7 @@ static void tell_warnings(struct slice text)
     }
 }
 
-static void take(struct daemon *d, struct snapshot *s)
+static void take(struct daemon *d, struct snapshot *s, bool at_start)
 {
     settings_release(&d->settings);
     d->settings = s->settings;
@@ -159,7 +159,7 @@ static void take(struct daemon *d, struct snapshot *s)
     rules_apply(d);
     if (s->switched_us > d->switched_us) {
         /* Setting `enforcement` is how an operator says: go on, I have looked. */
-        if (d->switched_us)
+        if (!at_start)
             carry_resume(d->carry);
         d->switched_us = s->switched_us;
     }
@@ -170,7 +170,7 @@ static void snapshot_done(void *arg, int rc, const struct err *err)
     struct snapshot *s = arg;
 
     if (rc == 0 && !s->d->stopping)
-        take(s->d, s);
+        take(s->d, s, false);
     else if (rc && rc != ERR_CANCELLED)
         log_error("store", "changes cannot be read, the old values stay in force: %s", err->text);
     snapshot_free(s);
@@ -287,7 +287,7 @@ int rules_load(struct daemon *d, struct db *db, struct err *err)
         return err_set(err, ERR_NOMEM, "out of memory");
     rc = read_snapshot(db, s, err);
     if (!rc)
-        take(d, s);
+        take(d, s, true);
     snapshot_free(s);
     if (!rc)
         rc = db_shared_each(db, daemon_now(d), each_shared, d, err);
