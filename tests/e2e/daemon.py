@@ -363,10 +363,11 @@ class Traffic:
             self.error = error
 
 
-def warm_up(sim, nodes=(1,), seconds=2.3):
+def warm_up(sim, nodes=(1,), seconds=2.3, shift=None):
     """A node's first lines may be a backlog: two that are in step with the clock say it is not."""
     def one():
-        sim.traffic(*[{"node": n, "user": "nobody", "ip": "1.2.3.4"} for n in nodes])
+        age = -shift() if shift else 0
+        sim.traffic(*[{"node": n, "user": "nobody", "ip": "1.2.3.4", "age": age} for n in nodes])
     one()
     time.sleep(seconds)
     one()

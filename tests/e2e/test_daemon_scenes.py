@@ -1,7 +1,10 @@
 """Every scene of the daemon, side by side; see scenes.py."""
 
 import scenes_login  # noqa: F401
+import scenes_policy  # noqa: F401
 import scenes_punish  # noqa: F401
+import scenes_settings  # noqa: F401
+import scenes_store  # noqa: F401
 import scenes_streams  # noqa: F401
 from scenes import SCENES
 
