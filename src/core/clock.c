@@ -40,8 +40,8 @@ static void take_low(int64_t *low, int64_t diff_us)
         *low = diff_us;
 }
 
-/* Puts a difference into the minute it belongs to, dropping minutes that have gone out of the window. */
-static void note(struct clock *c, int64_t diff_us, int64_t now_us)
+/* Drops the minutes that have gone out of the window. */
+static void age(struct clock *c, int64_t now_us)
 {
     int64_t minute = now_us / minute_us, m;
 
@@ -52,7 +52,12 @@ static void note(struct clock *c, int64_t diff_us, int64_t now_us)
             c->low_us[m % CLOCK_MINUTES] = STAMP_NONE;
     if (minute > c->minute)
         c->minute = minute;
-    take_low(&c->low_us[minute % CLOCK_MINUTES], diff_us);
+}
+
+/* Puts a difference into the minute it belongs to. */
+static void note(struct clock *c, int64_t diff_us, int64_t now_us)
+{
+    take_low(&c->low_us[now_us / minute_us % CLOCK_MINUTES], diff_us);
 }
 
 static int64_t lowest(const struct clock *c)
@@ -68,10 +73,12 @@ static int64_t lowest(const struct clock *c)
 
 /*
  * A difference far above the offset is kept out of the window: it is a late line, or the first of a
- * clock that was set. Only when nothing else has come for change_us is it believed.
+ * clock that was set. Only when nothing else has come for change_us is it believed. And after a pause,
+ * or a restart, the offset known from before stands in the window: the first line may be a late one.
  */
 static void learn(struct clock *c, int64_t diff_us, int64_t now_us)
 {
+    age(c, now_us);
     if (c->offset_us != STAMP_NONE && diff_us > c->offset_us + far_us) {
         if (c->above_since_us == 0) {
             c->above_since_us = now_us;
@@ -82,6 +89,8 @@ static void learn(struct clock *c, int64_t diff_us, int64_t now_us)
             return;
         forget(c);
         diff_us = c->above_low_us;
+    } else if (c->offset_us != STAMP_NONE && lowest(c) == STAMP_NONE) {
+        note(c, c->offset_us, now_us);
     }
     c->above_since_us = 0;
     note(c, diff_us, now_us);

@@ -9,6 +9,7 @@
  * When a line happened: its own stamp plus the node's clock offset (engine.md 3). The offset is the
  * smallest (arrival − stamp) of the last 10 minutes of lines that came at least 2 s after their
  * stream opened, so that a backlog lands in the past, where it belongs. It covers zone and wrong clock.
+ * After a pause or restart the offset known before counts as one of these differences.
  *
  * Lines of the very first stream are evidence once its backlog is over: after 30 s, or as soon as a line
  * comes 2 s or more after the one before it and its stamp is as much later. A backlog that stalls, or

@@ -199,6 +199,30 @@ static void kept_offset(void **state)
             start_us - 1200 * S);
 }
 
+/* The first line after a restart, or after an hour's silence, comes 20 s late: it is no measure of now. */
+static void first_line_after_a_pause(void **state)
+{
+    struct clock c;
+    int64_t now = start_us;
+    int i;
+
+    (void)state;
+    clock_init(&c, -3600 * S + 10 * MS);
+    clock_opened(&c, now);
+    for (i = 0; i < 3; i++) {
+        now += 3600 * S;
+        between(event(&c, now - 20 * S, 3600 * S, now), now - 20 * S, now - 19 * S);
+        now += S;
+        between(event(&c, now - 10 * MS, 3600 * S, now), now - 10 * MS, now);
+    }
+    /* A clock that went back by 20 s meanwhile is believed when the old offset has left the window. */
+    for (i = 0; i < 605; i++) {
+        now += S;
+        event(&c, now - 10 * MS, 3580 * S, now);
+    }
+    between(event(&c, now - 10 * MS, 3580 * S, now), now - 10 * MS, now);
+}
+
 static void lines_without_a_stamp(void **state)
 {
     struct clock c;
@@ -262,6 +286,7 @@ int main(void)
         cmocka_unit_test(jump_back),
         cmocka_unit_test(one_wild_stamp),
         cmocka_unit_test(kept_offset),
+        cmocka_unit_test(first_line_after_a_pause),
         cmocka_unit_test(lines_without_a_stamp),
         cmocka_unit_test(late_lines_never_look_current),
     };

@@ -109,6 +109,9 @@ static void punished_is_not_judged(void **state)
     rig_share(&r, 7, 3, 800);
     assert_int_equal(rig_count(&r, DECISION_STILL_SEEN, 7), 1);
     assert_int_equal(r.n, 4);
+    /* Lines of the first 10 s were on their way. */
+    d = rig_find(&r, DECISION_STILL_SEEN, 7, 0);
+    assert_true(d->at_us >= due_us - 900 * S + 10 * S && d->at_us <= due_us - 900 * S + 13 * S);
     rig_wait(&r, 200);
     d = rig_find(&r, DECISION_RESTORE, 7, 0);
     assert_non_null(d);

@@ -155,17 +155,30 @@ static void tags_are_bounded(void **state)
 static void out_of_order_lines(void **state)
 {
     struct rig r;
+    int64_t first_us[3] = {INT64_MAX, INT64_MAX, INT64_MAX}, last_us[3] = {0};
     char ip[64];
-    int i;
+    int i, k;
 
     (void)state;
     rig_init(&r, 3);
     for (i = 0; i < 3000; i++) {
-        int64_t late = rnd_below(&r.seed, 20000) * (S / 1000), newest;
+        int64_t late_us = rnd_below(&r.seed, 20000) * (S / 1000), at_us;
+        struct user_view v;
 
-        rig_late(&r, i % 2, 7, rig_ip(7, i % 3, ip), late);
-        newest = rig_view(&r, 7).evidence.devices[0].last_us;
-        assert_true(newest <= r.now_us);
+        rig_late(&r, i % 2, 7, rig_ip(7, i % 3, ip), late_us);
+        at_us = r.now_us - late_us + engine_clock_offset(r.e, r.node[i % 2]);
+        assert_true(at_us <= r.now_us);
+        first_us[i % 3] = at_us < first_us[i % 3] ? at_us : first_us[i % 3];
+        last_us[i % 3] = at_us > last_us[i % 3] ? at_us : last_us[i % 3];
+        v = rig_view(&r, 7);
+        for (k = 0; k < v.evidence.n_devices; k++) {
+            const struct device_view *d = &v.evidence.devices[k];
+            int n = (int)(d->addr.lo >> 24 & 255) - 60;
+
+            /* Its first and last line, in whatever order they came. */
+            assert_true(d->last_us == last_us[n]);
+            assert_true(d->first_us == first_us[n] / S * S);
+        }
         rig_wait(&r, 0.3);
     }
     assert_int_equal(r.n, 0);

@@ -208,13 +208,17 @@ static void nat_takes_turns_in_bursts(void **state)
         tick(&p, i * 20 + 1, 1, i * 20, 1, 1);
     }
     assert_true(pair_is_nat(&p));
+    /* One side alone for ten ticks, yet no minute: still. */
+    for (i = 1; i <= 10; i++)
+        tick(&p, 61 + i * 5, 1, 60, 1, 1);
+    assert_true(pair_is_nat(&p));
+    tick(&p, 120, 0, 111, 1, 1);
     /* One side alone for over a minute, yet fewer than 6 ticks: still. */
-    for (i = 0; i < 4; i++)
-        tick(&p, 80 + i * 25, 1, 61, 1, 1);
+    for (i = 1; i <= 5; i++)
+        tick(&p, 120 + i * 25, 1, 120, 1, 1);
     assert_true(pair_is_nat(&p));
     /* The sixth makes two devices of them. */
-    for (i = 4; i < 12; i++)
-        tick(&p, 80 + i * 25, 1, 61, 1, 1);
+    tick(&p, 270, 1, 120, 1, 1);
     assert_true(p.alone);
     assert_false(pair_is_nat(&p));
 }

@@ -351,6 +351,7 @@ static void reasons(void **state)
     one("from 5.6.7.8:1 accepted tcp:a:1 [I -> blackhole] email: 1", SCAN_BLOCKED);
     one("from 5.6.7.8:1 accepted tcp:a:1 [I ==> block] email: 1", SCAN_BLOCKED);
     one("from 5.6.7.8:1 accepted tcp:a:1 [block] email: 1", SCAN_BLOCKED);
+    one("from 5.6.7.8:1 accepted tcp:a:1 [I -> block] some reason email: 1", SCAN_BLOCKED);
     one("from 5.6.7.8:1 accepted tcp:a:1 [I -> Block] email: 1", SCAN_COUNTED);
     one("from 5.6.7.8:1 accepted tcp:x [I -> block] [I -> O] email: 1", SCAN_COUNTED);
     one("from 10.0.0.1:1 accepted tcp:a:1 [I -> O] email: 1", SCAN_NOT_PUBLIC);
