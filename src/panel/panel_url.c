@@ -32,7 +32,7 @@ static int check_host(struct slice authority, struct err *err)
         if (!end)
             return err_set(err, ERR_INVALID, "PANEL_DOMAIN: an IPv6 address needs its closing ]");
         for (i = 1; authority.p + i < end; i++)
-            if (!strchr("0123456789abcdefABCDEF:.", authority.p[i]))
+            if (!memchr("0123456789abcdefABCDEF:.", authority.p[i], 24))
                 return err_set(err, ERR_INVALID,
                                "PANEL_DOMAIN: between [ and ] goes an IPv6 address");
         rest = slice_skip(authority, (size_t)(end + 1 - authority.p));
@@ -56,6 +56,13 @@ static int check_host(struct slice authority, struct err *err)
     return rest.p ? check_port(rest, err) : ERR_OK;
 }
 
+static struct slice trim_slashes(struct slice path)
+{
+    while (path.n && path.p[path.n - 1] == '/')
+        path.n--;
+    return path;
+}
+
 /* What people paste is the address of the page they see. */
 static struct slice cut_page(struct slice path)
 {
@@ -66,10 +73,9 @@ static struct slice cut_page(struct slice path)
         if (memcmp(path.p + i, page.p, page.n) == 0 &&
             (i + page.n == path.n || path.p[i + page.n] == '/'))
             path.n = i;
-    while (path.n && path.p[path.n - 1] == '/')
-        path.n--;
-    if (slice_ends(path, SLICE("/api")))
-        path.n -= 4;
+    path = trim_slashes(path);
+    while (slice_ends(path, SLICE("/api")))
+        path = trim_slashes((struct slice){path.p, path.n - 4});
     return path;
 }
 
@@ -91,6 +97,11 @@ int panel_url_parse(struct slice domain, struct panel_url *ret_url, struct err *
         rest = s;
         url.assumed = true;
     }
+    /* Also behind a slash or #, which a password may hold: the address is shown, and logged. */
+    if (rest.n && memchr(rest.p, '@', rest.n))
+        return err_set(err, ERR_INVALID,
+                       "PANEL_DOMAIN holds no user or password: use PANEL_USERNAME "
+                       "and PANEL_PASSWORD");
     for (i = 0; i < rest.n; i++)
         if (rest.p[i] == '#' || rest.p[i] == '?')
             rest.n = i;
@@ -102,10 +113,6 @@ int panel_url_parse(struct slice domain, struct panel_url *ret_url, struct err *
         }
     }
     rest = cut_page(slice_skip(rest, authority.n));
-    if (memchr(authority.n ? authority.p : "", '@', authority.n))
-        return err_set(err, ERR_INVALID,
-                       "PANEL_DOMAIN holds no user or password: use PANEL_USERNAME "
-                       "and PANEL_PASSWORD");
     rc = check_host(authority, err);
     if (rc)
         return rc;

@@ -35,6 +35,7 @@ static void urls(void **state)
         {"https://example.com/pg/dashboard/login", "https://example.com/pg", false},
         {"https://example.com/api/", "https://example.com", false},
         {"example.com/sub", "https://example.com/sub", true},
+        {"example.com/pg//api/", "https://example.com/pg", true},
     };
     static const char *const bad[] = {
         "",
@@ -54,6 +55,8 @@ static void urls(void **state)
         "example.com/a b",
         "exam\"ple.com",
         "bücher.example",
+        "https://ad/min:secret@panel.example",
+        "https://admin:1#secret@panel.example",
     };
     struct panel_url url;
     struct err err;
