@@ -10,6 +10,8 @@
 #include "base/limits.h"
 #include "base/banned.h"
 
+enum { STOP_BUSY_MS = 200 };
+
 struct job {
     struct job *next;
     enum owner_kind kind;
@@ -210,6 +212,7 @@ static void *thread_main(void *arg)
 {
     struct owner *o = arg;
     struct jobs batch;
+    bool hurry = false;
 
     pthread_mutex_lock(&o->lock);
     for (;;) {
@@ -218,6 +221,11 @@ static void *thread_main(void *arg)
         if (o->todo.n == 0)
             break;
         take_batch(o, &batch);
+        if (o->stop && !hurry) {
+            /* What is left waits for nobody's lock any more: the next start finds it out. */
+            hurry = true;
+            db_set_busy_ms(o->db, STOP_BUSY_MS);
+        }
         pthread_mutex_unlock(&o->lock);
         run_batch(o, &batch);
         pthread_mutex_lock(&o->lock);
