@@ -101,4 +101,4 @@ class Scenes:
         return test_scene
 
 
-SCENES = Scenes(at_once=6)
+SCENES = Scenes(at_once=10)

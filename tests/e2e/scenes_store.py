@@ -156,3 +156,61 @@ def a_file_that_is_no_database(s):
     assert "pg-limiter.db" in d.log[-1].raw
     assert d.db_file.read_bytes() == b"this is no database " * 500
     s.say(d.log[-1].text)
+
+
+@SCENES.scene
+def stopped_while_the_database_is_locked(s):
+    """SIGTERM does not wait for a lock that nobody lets go: nothing is lost that matters."""
+    sim = s.lab("--nodes", 1)
+    sim.add_user("sharer")
+    d = s.daemon(sim)
+    sim.wait(sim.streams, 10)
+    warm_up(sim)
+    with Traffic(sim, Sharer("sharer")):
+        d.wait_state("sharer", "applied", 25)
+        with contextlib.closing(sqlite3.connect(d.db_file, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            sim.post("/nodes", {"name": "two"})
+            # A dozen jobs wait behind the lock; the one under way may wait its 5 s, no other does.
+            d.wait(lambda: d.status()["store_waiting"] > 0, 20)
+            for i in range(12):
+                sim.call("PATCH", "/node/1", {"name": f"node one {i}"})
+                time.sleep(0.5)
+            took = d.stop(within=7)
+            other.execute("ROLLBACK")
+    s.say(f"stopped in {took:.1f} s")
+    d.start()
+    d.wait_state("sharer", "restored", 20)
+
+
+@SCENES.scene
+def another_panel_in_its_place(s):
+    """The same ids, other people: nobody is touched until an operator says that it is right."""
+    sim = s.lab("--nodes", 1, "--users", 20)
+    sim.add_user("sharer")
+    d = s.daemon(sim, TIME_TO_ACTIVE_USERS=12)
+    sim.wait(sim.streams, 10)
+    d.wait_log("users known")
+    warm_up(sim)
+    with Traffic(sim, Sharer("sharer")):
+        d.wait_state("sharer", "applied", 25)
+    d.stop()
+    other = s.lab("--nodes", 1, "--users", 20)
+    other.add_user("somebody", status="disabled")
+    d.write_env(PANEL_DOMAIN=other.url, PANEL_TLS_PIN=other.pin)
+    d.start()
+    line = d.wait_log("ERROR +enforce .*rebuilt", 10)
+    assert "config set enforcement" in line.text
+    time.sleep(14)  # over the time at which the row is due
+    assert not other.journal(method="PUT") and other.user("somebody")["status"] == "disabled"
+    assert d.status()["paused"]
+    d.kill()
+    d.start()
+    time.sleep(3)
+    assert d.status()["paused"], "forgotten over a restart"
+    assert not other.journal(method="PUT")
+    d.cli("config", "set", "enforcement", "on")
+    d.wait_state("sharer", "superseded", 10)
+    assert d.rows("sharer")[0]["why"] == "the id belongs to another user now"
+    assert other.user("somebody")["status"] == "disabled" and not other.journal(method="PUT")
+    s.say(line.text)

@@ -235,3 +235,26 @@ def a_panel_that_hangs(s):
     d.wait(lambda: d.status()["panel"]["up"], 20)
     s.say(f"/status answered within {worst * 1000:.0f} ms all the while")
     assert worst < 1
+
+
+@SCENES.scene
+def stopped_while_the_panel_hangs(s):
+    """SIGTERM in the middle of a login that is never answered, and of streams that are."""
+    sim = s.lab("--nodes", 3)
+    sim.fault("hang", "/api/admin/token", count=-1)
+    d = s.daemon(sim)
+    sim.wait(lambda: sim.journal(path="/api/admin/token"), 10)
+    took = [d.stop()]
+    sim.clear_faults()
+    d.start()
+    sim.wait(lambda: len(sim.streams()) == 3, 10)
+    for node in (1, 2, 3):
+        sim.node(node, "stream", how="freeze")
+    sim.fault("hang", "/api/*", count=-1)
+    time.sleep(1)
+    took.append(d.stop())
+    sim.post("/half_open", {"seconds": 30})
+    d.start()
+    time.sleep(1)
+    took.append(d.stop())
+    s.say(f"stopped in {', '.join(f'{t * 1000:.0f} ms' for t in took)}")
