@@ -73,6 +73,20 @@ def test_backlog_after_a_reconnect_is_the_past(replay):
     assert replay(log, *ONE, recorded=True).rows() == []
 
 
+def test_a_late_backlog_is_no_evidence(replay):
+    """HOME all the time on one node; another was away from 101 to 400 and then tells that OTHER was
+    there meanwhile, in turns with HOME. The pair has long gone on: what comes late weighs nothing.
+    Watched as soon as a line tells of OTHER within the last 60 s (stamp 345); last heard at 395, so
+    acquitted at the first check after 395 + 60 + 180."""
+    log = Log().stream(0, "#open").stream(0, "#open", 1).stream(101, "#close", 1)
+    log.stream(400, "#open", 1).every(10, 7, HOME, 3, 900)
+    log.every(5, 9, "51.1.1.1", 0.5, 100, node=1).every(5, 9, "51.1.1.1", 402, 900, node=1)
+    for k in range(30):
+        log.add(round(400.05 + 0.01 * k, 2), 7, OTHER, node=1, stamp=105 + 10 * k)
+    run = replay(log, *ONE, recorded=True)
+    assert run.rows() == [monitor(400.29, 7, devices=2), acquit(660, 7)]
+
+
 def test_backlog_within_the_active_window_counts_at_its_own_time(replay):
     """The stream breaks for 30 s only, and the backlog shows that OTHER was there 20 s ago: that is
     two active devices, and evidence of one change."""
