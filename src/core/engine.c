@@ -85,7 +85,10 @@ void engine_set_policy(struct engine *e, const struct policy *policy, int64_t no
     for (i = 0; i < e->n_slots; i++) {
         struct user *u = engine_slot(e, i);
 
-        if (u->id && !(u->state == USER_PUNISHED && u->really))
+        /* Who is CLEAR keeps his pardon. */
+        if (u->id && u->state == USER_CLEAR)
+            user_drop_lanes(u);
+        else if (u->id && !(u->state == USER_PUNISHED && u->really))
             judge_clear(e, u);
     }
 }

@@ -76,7 +76,8 @@ struct online_seen {
     struct addr addr;
     int64_t last_us;
 };
-/* The online list of a user as read now. Entries are observations at their last_us. */
+/* The online list of a user as read now. Entries are observations at their last_us; those over 5 s ahead
+ * of now tell nothing: that clock is wrong. */
 void engine_online(struct engine *e, int64_t id, const struct online_seen *entries, size_t n, int64_t now_us);
 /* Whether the online list can be read at all; verify_online=auto asks it only then. False at first. */
 void engine_online_available(struct engine *e, bool available);

@@ -129,6 +129,7 @@ int judge_drop_waiting(struct engine *e)
         e->n_waiting--;
         if (u && u->queued) {
             judge_clear(e, u);
+            u->verdict_s = 0;
             dropped++;
         }
     }
@@ -171,10 +172,8 @@ static void ask_breaker(struct engine *e, const struct user *u, int64_t now_us)
 /* What becomes of the verdict, and until when the user is not judged again. */
 static enum decision_applied apply(struct engine *e, struct user *u, int64_t now_us)
 {
-    if (e->policy.mode == MODE_ON) {
+    if (e->policy.mode == MODE_ON)
         ask_breaker(e, u, now_us);
-        u->verdict_s = (uint32_t)(now_us / STAMP_SECOND);
-    }
     u->since_us = now_us;
     u->until_us = now_us + e->policy.punish_us;
     set_state(e, u, USER_PUNISHED);
@@ -186,6 +185,8 @@ static enum decision_applied apply(struct engine *e, struct user *u, int64_t now
         return e->policy.mode != MODE_ON ? APPLIED_SHADOW : APPLIED_PAUSED;
     }
     u->really = true;
+    /* One whom the breaker spares stays new to it: resumed too early, it must see him again. */
+    u->verdict_s = (uint32_t)(now_us / STAMP_SECOND);
     if (e->n_waiting == 0 && pace_next(&e->pace, e->policy.punish_rate, now_us) <= now_us) {
         pace_take(&e->pace, now_us);
         return APPLIED_NOW;
@@ -197,6 +198,7 @@ static enum decision_applied apply(struct engine *e, struct user *u, int64_t now
         return APPLIED_QUEUED;
     }
     u->really = false;
+    u->verdict_s = 0;
     return APPLIED_PAUSED;
 }
 
@@ -442,6 +444,8 @@ static void take_turn(struct engine *e, int64_t now_us)
     if (!u || !u->queued)
         return;
     if (engine_limit_of(e, u) == 0 || u->limit > u->convicted || !engine_reserve(e, 1)) {
+        d = engine_emit(e, DECISION_ACQUIT, u, now_us);
+        explain(d, "his limit was changed before his turn came");
         judge_clear(e, u);
         return;
     }

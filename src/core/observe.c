@@ -8,6 +8,8 @@
 
 /* From a line, or an entry of the online list, to a device and the evidence of its pairs. */
 
+static const int64_t online_ahead_us = 5 * STAMP_SECOND;
+
 struct observation {
     int64_t at_us; /* event time */
     struct addr addr;
@@ -248,6 +250,9 @@ void engine_online(struct engine *e, int64_t id, const struct online_seen *entri
 
         if (class == ADDR_NEVER || (class == ADDR_PRIVATE && !e->rules.count_private) ||
             addrset_has(&e->rules.ignored, o.addr))
+            continue;
+        /* By a clock so far ahead, an address left long ago would look used at every reading. */
+        if (o.at_us > now_us + online_ahead_us)
             continue;
         if (o.at_us > now_us)
             o.at_us = now_us;

@@ -408,7 +408,7 @@ static void online_entries_are_observations(void **state)
     assert_int_equal(addr_parse(SLICE("10.7.7.8"), &seen[2].addr), ERR_OK);
     for (i = 0; i < 3; i++) {
         seen[i].node = r.node[1];
-        seen[i].last_us = r.now_us + 100 * S; /* a panel whose clock is ahead */
+        seen[i].last_us = r.now_us + 2 * S; /* a node whose clock is a little ahead */
     }
     engine_online(r.e, 7, seen, 3, r.now_us);
     v = rig_view(&r, 7);
