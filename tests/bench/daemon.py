@@ -93,7 +93,7 @@ def measure(args, sim, folder):
         took = time.monotonic() - at
         lines = status(control)["lines"]["total"] - before
         used = cpu_s(daemon.pid) - cpu
-        return {"bench": "daemon", "nodes": args.nodes, "all_open": opened, "start_to_open_s": round(open_s, 3),
+        return {"bench": args.name, "nodes": args.nodes, "all_open": opened, "start_to_open_s": round(open_s, 3),
                 "rss_idle_mb": round(idle_mb, 1), "rss_busy_mb": round(rss_mb(daemon.pid), 1),
                 "lines_per_s": round(lines / took), "cpu_percent_of_a_core": round(100 * used / took, 1)}
     finally:
@@ -104,6 +104,7 @@ def measure(args, sim, folder):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--binary", default=str(ROOT / "build" / "pg-limiter"))
+    parser.add_argument("--name", default="daemon", help="how the line of JSON calls it")
     parser.add_argument("--nodes", type=int, default=50)
     parser.add_argument("--users", type=int, default=2000)
     parser.add_argument("--rate", type=int, default=10000)
