@@ -15,7 +15,7 @@
 
 /* ---- floods ---- */
 
-/* One user from ten thousand addresses, again and again: what is kept of him stays small, and so does time. */
+/* One user from ten thousand addresses, again and again: what is kept stays small, and so does time. */
 static void address_spray(void **state)
 {
     struct rig r;
