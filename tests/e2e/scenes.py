@@ -15,6 +15,7 @@ Every scene is one test, `test_scene[wrong_password]`; what it told with `s.say`
 """
 
 import contextlib
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -59,13 +60,20 @@ class Scenes:
     def __init__(self, at_once):
         self.at_once = at_once
         self.all = {}
+        self.long = set()
 
     def scene(self, function):
         self.all[function.__name__] = function
         return function
 
+    def long_scene(self, function):
+        """One that takes longest, and so begins first."""
+        self.long.add(function.__name__)
+        return self.scene(function)
+
     def play(self, name):
         scene = Scene(name)
+        began = time.monotonic()
         try:
             try:
                 self.all[name](scene)
@@ -75,6 +83,7 @@ class Scenes:
             pass
         except BaseException as error:  # raised by the test of this scene
             scene.error = error
+        scene.took = time.monotonic() - began
         return scene
 
     def fixture(self):
@@ -84,6 +93,7 @@ class Scenes:
             here = request.node.nodeid
             chosen = [i.callspec.params["name"] for i in request.session.items
                       if i.nodeid.startswith(here) and "name" in i.callspec.params]
+            chosen.sort(key=lambda name: name not in self.long)
             with ThreadPoolExecutor(self.at_once) as pool:
                 return {s.name: s for s in pool.map(self.play, chosen)}
         return outcomes
@@ -92,8 +102,8 @@ class Scenes:
         @pytest.mark.parametrize("name", list(self.all))
         def test_scene(name, outcomes):
             scene = outcomes[name]
-            if scene.said:
-                print("\n" + "\n".join(f"{name}: {text}" for text in scene.said))
+            print("\n" + "\n".join(f"{name}: {text}" for text in scene.said)
+                  + f"\n{name}: {scene.took:.1f} s")
             if scene.skipped:
                 pytest.skip(scene.skipped)
             if scene.error:
@@ -101,4 +111,4 @@ class Scenes:
         return test_scene
 
 
-SCENES = Scenes(at_once=10)
+SCENES = Scenes(at_once=14)

@@ -24,7 +24,7 @@ def begin(sim, d, nodes=(1,)):
     warm_up(sim, nodes)
 
 
-@SCENES.scene
+@SCENES.long_scene
 def shadow_off_and_on(s):
     sim, d = ready(s, ENFORCEMENT="shadow")
     user = sim.add_user("sharer")
@@ -83,7 +83,7 @@ def punishments_wait_for_their_turn(s):
     assert all(59 <= g <= 60 + scale for g in gaps)
 
 
-@SCENES.scene
+@SCENES.long_scene
 def the_breaker(s):
     """A wrong limit makes forty families guilty at once."""
     sim, d = ready(s, BREAKER="on", PUNISH_RATE=10, TIME_TO_ACTIVE_USERS=600)

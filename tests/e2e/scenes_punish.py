@@ -11,7 +11,7 @@ def puts(sim, user, text=""):
     return [e for e in sim.journal(method="PUT", path=rf"by-id/{user}(/|$)") if text in e["body"]]
 
 
-@SCENES.scene
+@SCENES.long_scene
 def calls_that_go_wrong(s):
     """One sharer for each trouble with the disabling call; each is disabled once and enabled once."""
     sim = s.lab("--nodes", 2)
@@ -43,7 +43,7 @@ def calls_that_go_wrong(s):
             assert -0.01 <= late <= 2, (name, late)
 
 
-@SCENES.scene
+@SCENES.long_scene
 def other_hands_at_work(s):
     """While we hold a user disabled, an admin enables, disables, changes or deletes him."""
     sim = s.lab("--nodes", 1)
@@ -144,7 +144,7 @@ def a_group_that_is_not_there(s):
     s.say(line.text)
 
 
-@SCENES.scene
+@SCENES.long_scene
 def away_when_someone_is_due(s):
     """The panel is gone when a user is due: enabled as soon as it is back, without a storm."""
     sim = s.lab("--nodes", 1)

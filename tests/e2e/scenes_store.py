@@ -41,7 +41,7 @@ def fill(path):
                 f.write(b"\0" * 512)
 
 
-@SCENES.scene
+@SCENES.long_scene
 def a_full_disk(s):
     """Nobody is disabled while the journal cannot be written; who was disabled before is let back in."""
     disk = s.enter(small_disk("6m"))
@@ -158,7 +158,7 @@ def a_file_that_is_no_database(s):
     s.say(d.log[-1].text)
 
 
-@SCENES.scene
+@SCENES.long_scene
 def stopped_while_the_database_is_locked(s):
     """SIGTERM does not wait for a lock that nobody lets go: nothing is lost that matters."""
     sim = s.lab("--nodes", 1)
@@ -183,7 +183,7 @@ def stopped_while_the_database_is_locked(s):
     d.wait_state("sharer", "restored", 20)
 
 
-@SCENES.scene
+@SCENES.long_scene
 def another_panel_in_its_place(s):
     """The same ids, other people: nobody is touched until an operator says that it is right."""
     sim = s.lab("--nodes", 1, "--users", 20)

@@ -59,7 +59,7 @@ def the_panel_restarts(s):
     s.say(f"panel away for 5 s: noticed as away for {away:.1f} s, 6 streams open again, no new login")
 
 
-@SCENES.scene
+@SCENES.long_scene
 def nodes_come_and_go(s):
     """Added, removed, disabled, enabled, down and back: followed within the poll of 5 s."""
     sim, d = started(s, 2)
@@ -197,7 +197,7 @@ def hostile_lines(s):
     s.say(f"counted by reason: {found}")
 
 
-@SCENES.scene
+@SCENES.long_scene
 def bodies_that_are_none(s):
     """Broken answers to the polls change nothing and pass by; said once each."""
     sim, d = started(s, 2)
@@ -214,7 +214,7 @@ def bodies_that_are_none(s):
     s.say(f"{len(d.logged('ERROR|WARNING'))} warnings for 6 kinds of broken answers")
 
 
-@SCENES.scene
+@SCENES.long_scene
 def a_panel_that_hangs(s):
     """Half-open, hanging, slow: the daemon itself answers at once, lines go on, and it recovers."""
     sim, d = started(s, 2)

@@ -1,11 +1,11 @@
-"""Every scene of the daemon, side by side; see scenes.py."""
+"""Every scene of the daemon, side by side; see scenes.py. The longest come first."""
 
-import scenes_login  # noqa: F401
-import scenes_policy  # noqa: F401
-import scenes_punish  # noqa: F401
-import scenes_settings  # noqa: F401
+import scenes_punish  # noqa: F401, I001
 import scenes_store  # noqa: F401
+import scenes_policy  # noqa: F401
 import scenes_streams  # noqa: F401
+import scenes_settings  # noqa: F401
+import scenes_login  # noqa: F401
 from scenes import SCENES
 
 outcomes = SCENES.fixture()
