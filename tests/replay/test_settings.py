@@ -226,6 +226,21 @@ def test_shared_source_on_a_small_node(replay):
         assert run.summary["shared"] == (not found) and run.convicted() == found
 
 
+def test_users_one_after_another_are_no_shared_source(replay):
+    """Of 60 users 40 are on one address for 20 s each, begun every 12 s, on their way from one of their
+    own and back: seven of them are active there at a check, never ten."""
+    log = Log()
+    for user in range(1, 61):
+        begin = 12 * user + user * 0.01 if user <= 40 else 900
+        log.every(5, user, f"40.0.{user}.1", 0, begin)
+        if user <= 40:
+            log.every(5, user, "99.9.9.9", begin, begin + 20)
+            log.every(5, user, f"40.0.{user}.1", begin + 20, 900)
+    run = replay(log, *ONE)
+    assert run.summary["shared"] == 0
+    assert {d["id"] for d in run.of("monitor")} == set(range(1, 41)) and run.of("warn") == []
+
+
 def test_a_shared_source_alone_is_one_device(replay):
     """All that is seen of 20 users is two shared addresses: one device each."""
     log = Log()

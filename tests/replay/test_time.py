@@ -87,6 +87,20 @@ def test_a_late_backlog_is_no_evidence(replay):
     assert run.rows() == [monitor(400.29, 7, devices=2), acquit(660, 7)]
 
 
+def test_a_node_that_lags_is_weighed_when_its_lag_is_known(replay):
+    """From 100 on the lines of OTHER's node come 25 s late: too little for another clock. Ten minutes
+    long they are placed where they happened, before lines of HOME that are weighed already, and weigh
+    nothing. Then the smallest difference of the last ten minutes is 25 s, and they are in turns."""
+    log = Log().stream(0, "#open").stream(0, "#open", 1).every(10, 7, HOME, 3, 1200)
+    log.every(5, 9, "51.1.1.1", 0.5, 100, node=1)
+    for k in range(107):
+        log.add(128 + 10 * k, 7, OTHER, node=1, stamp=103 + 10 * k)
+    run = replay(log, *ONE, recorded=True)
+    assert run.kinds(7)[:2] == ["monitor", "warn"]
+    assert run.of("monitor")[0]["t"] == 128
+    assert 640 <= run.of("warn")[0]["t"] <= 760 and run.of("punish")[0]["t"] <= 800
+
+
 def test_backlog_within_the_active_window_counts_at_its_own_time(replay):
     """The stream breaks for 30 s only, and the backlog shows that OTHER was there 20 s ago: that is
     two active devices, and evidence of one change."""
