@@ -91,7 +91,7 @@ int panel_url_parse(struct slice domain, struct panel_url *ret_url, struct err *
     } else if (slice_starts(s, SLICE("http://"))) {
         rest = slice_skip(s, 7);
         url.https = false;
-    } else if (s.n && memmem(s.p, s.n, "://", 3)) {
+    } else if (s.p && s.n && memmem(s.p, s.n, "://", 3)) {
         return err_set(err, ERR_INVALID, "PANEL_DOMAIN: only https:// and http:// are spoken");
     } else {
         rest = s;
