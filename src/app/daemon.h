@@ -70,11 +70,16 @@ struct carry *carry_new(struct daemon *d);
 void carry_free(struct carry *c);
 /* Takes every decision off the engine's queue and does what it asks for. After each feeding. */
 void carry_decisions(struct carry *c);
-/* The enforcement's news (enforce_opts.event and .approve, ctx = struct daemon). */
-void carry_event(void *daemon, const struct enforce_event *ev);
-int carry_approve(void *daemon, const struct enforce_case *c, const struct panel_user *user, struct err *why);
 /* An operator has set `enforcement` anew: what was paused or held goes on. */
 void carry_resume(struct carry *c);
+
+/* ---- news.c ---- */
+/* enforce_opts.event and .approve; daemon is the struct daemon. */
+void news_event(void *daemon, const struct enforce_event *ev);
+int news_approve(void *daemon, const struct enforce_case *c, const struct panel_user *user,
+                 struct err *why);
+/* The engine is told of a user of ours (a row of enforce_each, arg the struct daemon); always 0. */
+int news_known(void *arg, const struct enforce_view *row);
 
 /* ---- rules.c ---- */
 /* Reads settings, limits, exceptions from the database and puts them in force; done by a job. */

@@ -171,8 +171,8 @@ static int build_enforce(struct daemon *d, struct err *err)
                               .store = d->owner,
                               .ctx = d,
                               .now = enforce_now,
-                              .event = carry_event,
-                              .approve = carry_approve,
+                              .event = news_event,
+                              .approve = news_approve,
                               .group_gone = gone_group,
                               .seed = loop_random(d->loop)};
 

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include <time.h>
+
+#include "app/daemon.h"
+#include "base/log.h"
+#include "base/stamp.h"
+#include "base/banned.h"
+
+/* What the enforcement asks and tells: a last word before a disable, and what became of each. */
+
+int news_approve(void *daemon, const struct enforce_case *ec, const struct panel_user *user, struct err *why)
+{
+    struct daemon *d = daemon;
+    enum limit_source from;
+    int limit = limits_of(engine_limits(d->engine), user->id, d->policy.general_limit, &from);
+
+    if (d->policy.mode != MODE_ON)
+        return err_set(why, ERR_REFUSED, "enforcement is not on any more");
+    if (engine_paused(d->engine))
+        return err_set(why, ERR_REFUSED, "the breaker has paused enforcement");
+    if (from == LIMIT_FROM_EXCEPTION)
+        return err_set(why, ERR_REFUSED, "excepted meanwhile");
+    if (limit == 0 || ec->devices <= limit)
+        return err_set(why, ERR_REFUSED, "the limit is %d now", limit);
+    return ERR_OK;
+}
+
+static void on_restored(struct daemon *d, const struct enforce_event *ev)
+{
+    int64_t until_us = daemon_now(d) + d->policy.pardon_us;
+
+    log_info("enforce", "%.*s: enabled again%s: %s", LOG_SLICE(ev->name),
+             ev->why == ENFORCE_WHY_BY_HAND ? " by hand" : "", ev->text);
+    if (ev->why != ENFORCE_WHY_BY_HAND || engine_pardon(d->engine, ev->user_id, until_us))
+        engine_clear_user(d->engine, ev->user_id);
+}
+
+static void on_superseded(struct daemon *d, const struct enforce_event *ev)
+{
+    bool freed = ev->why == ENFORCE_WHY_ENABLED || ev->why == ENFORCE_WHY_GROUPS_CHANGED;
+
+    log_warning("enforce", "%.*s: left as he is: %s", LOG_SLICE(ev->name), ev->text);
+    if (!freed || engine_pardon(d->engine, ev->user_id, daemon_now(d) + d->policy.pardon_us))
+        engine_clear_user(d->engine, ev->user_id);
+}
+
+/* The engine is told of a user who is disabled by us, or about to be: he is not judged meanwhile. */
+int news_known(void *arg, const struct enforce_view *row)
+{
+    struct daemon *d = arg;
+
+    if (engine_set_punished(d->engine, row->user_id, row->due_us == STAMP_NONE ? 0 : row->due_us,
+                            daemon_now(d)))
+        log_error("enforce", "out of memory");
+    return 0;
+}
+
+/* A time as the log's own lines show theirs: in TZ, to the second. */
+static const char *local_time(int64_t us, char *out, size_t n)
+{
+    time_t t = (time_t)(us / STAMP_SECOND);
+    struct tm tm;
+
+    localtime_r(&t, &tm);
+    strftime(out, n, "%Y-%m-%d %H:%M:%S", &tm);
+    return out;
+}
+
+void news_event(void *daemon, const struct enforce_event *ev)
+{
+    struct daemon *d = daemon;
+    char due[32];
+
+    switch (ev->kind) {
+    case ENFORCE_APPLIED:
+        log_warning("enforce", "%.*s: disabled%s; no new connections until %s", LOG_SLICE(ev->name),
+                    ev->by_group ? " by group" : "",
+                    ev->due_us == STAMP_NONE ? "enabled by hand"
+                                             : local_time(ev->due_us, due, sizeof(due)));
+        if (engine_set_punished(d->engine, ev->user_id, ev->due_us == STAMP_NONE ? 0 : ev->due_us,
+                                daemon_now(d)))
+            log_error("enforce", "out of memory");
+        break;
+    case ENFORCE_REFUSED:
+        log_warning("enforce", "%.*s: not disabled: %s", LOG_SLICE(ev->name), ev->text);
+        engine_clear_user(d->engine, ev->user_id);
+        break;
+    case ENFORCE_RESTORED:
+        on_restored(d, ev);
+        break;
+    case ENFORCE_SUPERSEDED:
+        on_superseded(d, ev);
+        break;
+    case ENFORCE_RESTORE_FAILING:
+        log_error("enforce", "%.*s: cannot be enabled yet (attempt %d): %s; it is tried for ever",
+                  LOG_SLICE(ev->name), ev->attempts, ev->text);
+        break;
+    case ENFORCE_STORE_FAILING:
+        log_error("store", "the journal cannot be written, so nobody is disabled: %s", ev->text);
+        break;
+    case ENFORCE_STORE_BACK:
+        log_warning("store", "the journal can be written again");
+        break;
+    case ENFORCE_RECOVERED:
+        d->recovered = true;
+        (void)enforce_each(d->enforce, news_known, d);
+        if (ev->attempts)
+            log_info("enforce", "%d punishments from before compared with the panel", ev->attempts);
+        break;
+    }
+}
