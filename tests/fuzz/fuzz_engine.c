@@ -26,7 +26,7 @@ struct world {
     int64_t now_us, told_us;
     uint16_t node[NODES];
     int64_t watched_us[USERS + 1]; /* since when; 0: not */
-    bool warned[USERS + 1];
+    bool warned[USERS + 1], waiting[USERS + 1];
     bool paused;
     const uint8_t *p, *end;
 };
@@ -59,16 +59,20 @@ static void told(struct world *w, const struct decision *d)
         need(w->watched_us[d->id] != 0);
         w->warned[d->id] = true;
     } else if (d->kind == DECISION_ACQUIT || d->kind == DECISION_UNKNOWN) {
-        need(w->watched_us[d->id] != 0);
+        /* Or of one who waited for his turn, and whose limit was raised meanwhile. */
+        need(w->watched_us[d->id] != 0 || w->waiting[d->id]);
         w->watched_us[d->id] = 0;
+        w->waiting[d->id] = false;
     } else if (d->kind == DECISION_PUNISH) {
         need(w->watched_us[d->id] != 0 && d->at_us - w->watched_us[d->id] >= period_us);
         need(w->warned[d->id] && d->devices > d->limit && d->limit > 0);
         need(w->policy.mode != MODE_OFF &&
              (w->policy.mode == MODE_ON) == (d->applied != APPLIED_SHADOW));
         w->watched_us[d->id] = 0;
+        w->waiting[d->id] = d->applied == APPLIED_QUEUED;
     } else if (d->kind == DECISION_EXECUTE) {
-        need(w->policy.mode == MODE_ON && !w->paused);
+        need(w->policy.mode == MODE_ON && !w->paused && w->waiting[d->id]);
+        w->waiting[d->id] = false;
     } else if (d->kind == DECISION_BREAKER) {
         w->paused = true;
     }
@@ -165,7 +169,7 @@ static void share(struct world *w)
 static void forget_case(struct world *w, int64_t id)
 {
     w->watched_us[id] = 0;
-    w->warned[id] = false;
+    w->warned[id] = w->waiting[id] = false;
 }
 
 static void change_policy(struct world *w)
