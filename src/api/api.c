@@ -16,11 +16,12 @@ struct api {
     struct server *control;
 };
 
-int api_new(struct loop *loop, const char *data_dir, const struct op_port *port, struct api **ret_api,
-            struct err *err)
+int api_new(struct loop *loop, const char *data_dir, const struct op_port *port,
+            struct api **ret_api, struct err *err)
 {
-    struct server_opts opts = {
-        .who = "cli", .connections = CONTROL_CONNECTIONS, .deadline_us = 30 * STAMP_SECOND};
+    struct server_opts opts = {.who = "cli",
+                               .connections = CONTROL_CONNECTIONS,
+                               .deadline_us = 30 * STAMP_SECOND};
     struct api *api = calloc(1, sizeof(*api));
     int rc;
 

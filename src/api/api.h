@@ -14,8 +14,8 @@ struct api;
  * Listens on DATA_DIR/run/control.sock. port must outlive it. ERR_EXISTS: another daemon runs on this
  * DATA_DIR; call it before anything of the database or the panel is touched. ERR_TOO_BIG, ERR_IO, ERR_NOMEM.
  */
-int api_new(struct loop *loop, const char *data_dir, const struct op_port *port, struct api **ret_api,
-            struct err *err) MUST_CHECK;
+int api_new(struct loop *loop, const char *data_dir, const struct op_port *port,
+            struct api **ret_api, struct err *err) MUST_CHECK;
 /* Stops serving (see server_free) and removes the socket. NULL is allowed. */
 void api_free(struct api *api);
 

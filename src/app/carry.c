@@ -14,7 +14,9 @@
 
 /* Decisions into deeds: the panel through the journal, the database, the log. */
 
-enum { VERIFY_MS = 700 }; /* how long a verdict waits for the online list under verify_online=auto */
+enum {
+    VERIFY_MS = 700
+}; /* how long a verdict waits for the online list under verify_online=auto */
 
 /* A verdict whose turn has not come. */
 struct waiting {
@@ -114,7 +116,8 @@ static void free_done(void *arg, int rc, const struct err *err)
     free(arg);
 }
 
-static void event(struct daemon *d, const char *kind, int64_t user_id, struct slice name, const char *what)
+static void event(struct daemon *d, const char *kind, int64_t user_id, struct slice name,
+                  const char *what)
 {
     struct event_job *j = calloc(1, sizeof(*j));
 
@@ -283,7 +286,8 @@ static void on_punish(struct carry *c, struct decision *dec, struct slice name)
         execute(c, dec);
         return;
     case APPLIED_QUEUED:
-        log_warning("verdict", "%.*s: %s: %s, waits for its turn", LOG_SLICE(name), dec->why, action);
+        log_warning("verdict", "%.*s: %s: %s, waits for its turn", LOG_SLICE(name), dec->why,
+                    action);
         wait_turn(c, dec);
         return;
     case APPLIED_SHADOW:
@@ -374,7 +378,8 @@ static void on_shared(struct daemon *d, const struct decision *dec)
     addr_text(dec->shared, j->address);
     j->since_us = dec->at_us;
     j->until_us = dec->shared_until_us;
-    log_info("verdict", "%s is a shared source: many users come from it; it adds no device", j->address);
+    log_info("verdict", "%s is a shared source: many users come from it; it adds no device",
+             j->address);
     if (owner_submit(d->owner, OWNER_WRITE, write_shared, free_done, j))
         free(j);
 }
@@ -387,7 +392,8 @@ static int write_flag(struct db *db, void *arg, struct err *err)
 {
     const struct flag_job *j = arg;
 
-    return j->value ? db_meta_put(db, j->key, slice_of(j->value), err) : db_meta_delete(db, j->key, err);
+    return j->value ? db_meta_put(db, j->key, slice_of(j->value), err)
+                    : db_meta_delete(db, j->key, err);
 }
 
 static void flag(struct daemon *d, const char *key, const char *value)
@@ -403,9 +409,12 @@ static void flag(struct daemon *d, const char *key, const char *value)
 
 static void on_breaker(struct carry *c, const struct decision *dec)
 {
-    log_error("breaker", "%s; %d waiting dropped. Verdicts go on in shadow. Look at `pg-limiter status`; "
-              "`pg-limiter config set enforcement on` resumes, `pg-limiter disabled enable-all --since 5m "
-              "--forgive` undoes", dec->why, dec->dropped);
+    log_error(
+        "breaker",
+        "%s; %d waiting dropped. Verdicts go on in shadow. Look at `pg-limiter status`; "
+        "`pg-limiter config set enforcement on` resumes, `pg-limiter disabled enable-all --since 5m "
+        "--forgive` undoes",
+        dec->why, dec->dropped);
     event(c->d, "breaker", 0, (struct slice){NULL, 0}, dec->why);
     flag(c->d, "breaker_paused", "1");
     drop_waiting(c);
@@ -447,7 +456,8 @@ static void carry_one(struct carry *c, struct decision *dec)
     case DECISION_ACQUIT:
     case DECISION_UNKNOWN:
         log_info("verdict", "%.*s: %s: %s", LOG_SLICE(name),
-                 dec->kind == DECISION_ACQUIT ? "no longer watched" : "case closed as unknown", dec->why);
+                 dec->kind == DECISION_ACQUIT ? "no longer watched" : "case closed as unknown",
+                 dec->why);
         if (dec->warned || dec->kind == DECISION_UNKNOWN)
             event(d, decision_name(dec->kind), dec->id, name, dec->why);
         return;

@@ -51,7 +51,8 @@ static void tell_static(const struct settings *was, const struct settings *is)
     for (id = 0; id < SET_COUNT; id++)
         if (setting_def(id)->flags & SETTING_STATIC &&
             strcmp(settings_text(was, id), settings_text(is, id)) != 0)
-            log_warning("config", "%s has changed: it needs `pg-limiter restart`", setting_def(id)->env);
+            log_warning("config", "%s has changed: it needs `pg-limiter restart`",
+                        setting_def(id)->env);
 }
 
 void config_reload(struct daemon *d)
@@ -88,15 +89,18 @@ void config_tell(const struct daemon *d)
 
     log_info("config", "settings from %s, the environment and %s/data/pg-limiter.db",
              d->env_file[0] ? d->env_file : "no .env", settings_text(s, SET_DATA_DIR));
-    log_info("config", "limit %d%s, watched for %lld s, disabled for %lld s by %s, checks every %lld s",
+    log_info("config",
+             "limit %d%s, watched for %lld s, disabled for %lld s by %s, checks every %lld s",
              p->general_limit, p->general_limit ? "" : " (unlimited)", (long long)period_s,
              (long long)(p->punish_us / STAMP_SECOND), settings_text(s, SET_DISABLE_METHOD),
              (long long)(p->check_interval_us / STAMP_SECOND));
     if (p->mode == MODE_ON)
         log_info("config", "enforcement is on, verdict %s", settings_text(s, SET_VERDICT));
     else
-        log_warning("config", "enforcement is %s: nobody will be disabled", settings_text(s, SET_ENFORCEMENT));
+        log_warning("config", "enforcement is %s: nobody will be disabled",
+                    settings_text(s, SET_ENFORCEMENT));
     if (!settings_bool(s, SET_PANEL_TLS_VERIFY))
-        log_warning("config", "PANEL_TLS_VERIFY=false: whoever stands between here and the panel can read "
+        log_warning("config",
+                    "PANEL_TLS_VERIFY=false: whoever stands between here and the panel can read "
                     "and change everything");
 }

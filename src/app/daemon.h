@@ -21,11 +21,11 @@
 #include "service/settings.h"
 #include "store/owner.h"
 
-struct carry;  /* carry.c: decisions into deeds */
-struct people; /* people.c: who the panel's users are */
-struct watch;  /* watch.c: how well the nodes are seen */
-struct janitor;/* janitor.c: what has to be done now and then */
-struct gone;   /* gone.c: which groups of the panel are no more */
+struct carry;   /* carry.c: decisions into deeds */
+struct people;  /* people.c: who the panel's users are */
+struct watch;   /* watch.c: how well the nodes are seen */
+struct janitor; /* janitor.c: what has to be done now and then */
+struct gone;    /* gone.c: which groups of the panel are no more */
 
 struct daemon {
     const struct run_opts *opts;
@@ -52,9 +52,9 @@ struct daemon {
     struct op_port port;
 
     int64_t started_us;
-    int64_t switched_us;  /* when `enforcement` was last set by an operator */
-    bool recovered;       /* the journal has been compared with the panel */
-    bool hold;            /* the panel's ids mean other people: nobody is touched */
+    int64_t switched_us; /* when `enforcement` was last set by an operator */
+    bool recovered;      /* the journal has been compared with the panel */
+    bool hold;           /* the panel's ids mean other people: nobody is touched */
     bool stopping;
 };
 
@@ -138,7 +138,8 @@ void gone_look(struct gone *g);
  * Reads .env, secrets.env and the environment into s (initialised, otherwise fresh), telling warnings and
  * all mistakes. file: PATH_MAX bytes for the name of the .env read.
  */
-int config_read(const struct run_opts *opts, struct settings *s, char *file, struct err *err) MUST_CHECK;
+int config_read(const struct run_opts *opts, struct settings *s, char *file,
+                struct err *err) MUST_CHECK;
 /* SIGHUP: reads them again; what is wrong keeps the old values. */
 void config_reload(struct daemon *d);
 /* Tells in a few lines the settings that matter. */
@@ -152,7 +153,8 @@ void views_user(void *app, int64_t id, struct buf *out);
 
 /* ---- groups.c ---- */
 /* The op_port's check of settings about to come into force: is the group there? app: the struct daemon. */
-void groups_check(void *app, const struct settings *next, bool confirmed, op_check_fn fn, void *arg);
+void groups_check(void *app, const struct settings *next, bool confirmed, op_check_fn fn,
+                  void *arg);
 
 /* ---- ports.c ---- */
 /* Fills d->port. */

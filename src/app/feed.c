@@ -122,7 +122,8 @@ void feed_bytes(struct feed *f, uint64_t stream, struct slice bytes, int64_t now
     f->at = f->readers[i];
     f->now_us = now_us;
     if (sse_feed(&f->readers[i]->sse, bytes, take_line, f))
-        log_error("stream", "node %lld: out of memory, a line was dropped", (long long)f->at->node_id);
+        log_error("stream", "node %lld: out of memory, a line was dropped",
+                  (long long)f->at->node_id);
 }
 
 void feed_close(struct feed *f, uint64_t stream, int64_t now_us)

@@ -34,7 +34,8 @@ static int find_group(int64_t id, struct slice body, struct err *err)
 
         if (have == id)
             break;
-        buf_addf(&known, "%s%lld (%.*s)", known.n ? ", " : "", (long long)have, (int)name.n, name.p);
+        buf_addf(&known, "%s%lld (%.*s)", known.n ? ", " : "", (long long)have, (int)name.n,
+                 name.p);
     }
     if (i == jval_len(groups))
         rc = err_set(err, ERR_INVALID, "disabled_group_id: the panel has no group %lld; it has %s",

@@ -25,7 +25,8 @@ struct history {
     struct hash_key key;
     struct sighting *rows;
     uint32_t n, cap;
-    struct imap by_hash; /* 64-bit hash of what makes a row; two rows never share one but by 2^-64 chance */
+    struct imap
+        by_hash; /* 64-bit hash of what makes a row; two rows never share one but by 2^-64 chance */
     uint64_t left_out;
 };
 
@@ -114,7 +115,7 @@ struct batch {
 static int write_batch(struct db *db, void *arg, struct err *err)
 {
     const struct batch *b = arg;
-    char (*text)[ADDR_TEXT] = malloc((size_t)b->n * sizeof(*text));
+    char(*text)[ADDR_TEXT] = malloc((size_t)b->n * sizeof(*text));
     struct db_seen *seen = calloc(b->n, sizeof(*seen));
     uint32_t i;
     int rc = ERR_NOMEM;

@@ -208,10 +208,10 @@ static void retain(void *arg)
         return;
     r->j = j;
     r->now_us = daemon_now(j->d);
-    r->rules = (struct retention){
-        .evidence_us = settings_int(s, SET_EVIDENCE_DAYS) * 86400 * second_us,
-        .events_us = settings_int(s, SET_EVENTS_DAYS) * 86400 * second_us,
-        .history_us = settings_int(s, SET_IP_HISTORY_HOURS) * 3600 * second_us};
+    r->rules =
+        (struct retention){.evidence_us = settings_int(s, SET_EVIDENCE_DAYS) * 86400 * second_us,
+                           .events_us = settings_int(s, SET_EVENTS_DAYS) * 86400 * second_us,
+                           .history_us = settings_int(s, SET_IP_HISTORY_HOURS) * 3600 * second_us};
     j->retaining = owner_submit(j->d->owner, OWNER_WRITE, retain_slice, retain_done, r) == 0;
     if (!j->retaining)
         free(r);

@@ -8,7 +8,8 @@
 
 /* What the enforcement asks and tells: a last word before a disable, and what became of each. */
 
-int news_approve(void *daemon, const struct enforce_case *ec, const struct panel_user *user, struct err *why)
+int news_approve(void *daemon, const struct enforce_case *ec, const struct panel_user *user,
+                 struct err *why)
 {
     struct daemon *d = daemon;
     enum limit_source from;

@@ -88,7 +88,8 @@ static int write_page(struct db *db, void *arg, struct err *err)
     if (!rows)
         return err_set(err, ERR_NOMEM, "out of memory");
     for (i = 0; i < p->n; i++)
-        rows[i] = (struct db_user){p->users[i].id, slice_of(p->users[i].name), p->users[i].created_us};
+        rows[i] =
+            (struct db_user){p->users[i].id, slice_of(p->users[i].name), p->users[i].created_us};
     p->strangers = p->resolved = 0;
     rc = db_users_strangers(db, rows, p->n, &p->strangers, err);
     /* A rebuilt panel's users must not be written over those that our rows speak of. */
@@ -112,9 +113,11 @@ static void page_done(void *arg, int rc, const struct err *err)
     if (rc == 0 && p->strangers > STRANGERS_MAX && !d->hold && !d->stopping) {
         d->hold = true;
         enforce_hold(d->enforce, true);
-        log_error("enforce", "%zu known ids now belong to users created at another time: was the panel "
+        log_error("enforce",
+                  "%zu known ids now belong to users created at another time: was the panel "
                   "rebuilt? Nobody is disabled or enabled until you say that these are the users: "
-                  "`pg-limiter config set enforcement on` (or shadow)", p->strangers);
+                  "`pg-limiter config set enforcement on` (or shadow)",
+                  p->strangers);
     }
     if (rc == 0 && p->resolved && !d->stopping && rules_reload(d))
         log_error("rules", "out of memory");

@@ -92,7 +92,9 @@ static void port_find_user(void *app, int64_t id, struct slice name, panel_user_
     if (id) {
         rc = panel_lookup(d->panel, id, fn, arg);
         if (rc)
-            fn(arg, rc, (err_set(&err, rc, "the panel is not asked now: too many questions wait"), &err), NULL);
+            fn(arg, rc,
+               (err_set(&err, rc, "the panel is not asked now: too many questions wait"), &err),
+               NULL);
         return;
     }
     f = calloc(1, sizeof(*f));

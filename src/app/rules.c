@@ -192,10 +192,10 @@ int rules_reload(struct daemon *d)
 void rules_apply(struct daemon *d)
 {
     const struct settings *s = &d->settings;
-    struct enforce_policy how = {
-        .by_group = strcmp(settings_text(s, SET_DISABLE_METHOD), "group") == 0,
-        .disabled_group_id = settings_int(s, SET_DISABLED_GROUP_ID),
-        .fallback_group_id = settings_int(s, SET_FALLBACK_GROUP_ID)};
+    struct enforce_policy how = {.by_group =
+                                     strcmp(settings_text(s, SET_DISABLE_METHOD), "group") == 0,
+                                 .disabled_group_id = settings_int(s, SET_DISABLED_GROUP_ID),
+                                 .fallback_group_id = settings_int(s, SET_FALLBACK_GROUP_ID)};
     enum policy_mode before = d->policy.mode;
     enum log_level level;
     struct err err = {0};
@@ -211,7 +211,8 @@ void rules_apply(struct daemon *d)
     }
     if (d->panel)
         panel_set_timing(d->panel, (unsigned)settings_int(s, SET_NODES_POLL),
-                         (unsigned)settings_int(s, SET_STREAM_REFRESH), settings_real(s, SET_ONLINE_RATE));
+                         (unsigned)settings_int(s, SET_STREAM_REFRESH),
+                         settings_real(s, SET_ONLINE_RATE));
     engine_online_available(d->engine, settings_real(s, SET_ONLINE_RATE) > 0);
     if (!log_parse_level(slice_of(settings_text(s, SET_LOG_LEVEL)), &level))
         log_set_level(level);
@@ -272,7 +273,8 @@ static void load_flags(struct daemon *d, struct db *db)
 
     if (db_meta_get(db, "breaker_paused", text, sizeof(text), &ignored) == 0) {
         engine_pause(d->engine);
-        log_warning("breaker", "still paused from before: `pg-limiter config set enforcement on` resumes");
+        log_warning("breaker",
+                    "still paused from before: `pg-limiter config set enforcement on` resumes");
     }
     if (db_meta_get(db, "held", text, sizeof(text), &ignored) == 0)
         d->hold = true;

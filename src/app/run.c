@@ -31,7 +31,8 @@ static void on_open(void *arg, int64_t node_id, uint32_t stream_no, int64_t now_
     feed_open(d->feed, node_id, stream_no, now_us);
 }
 
-static void on_bytes(void *arg, int64_t node_id, uint32_t stream_no, int64_t arrival_us, struct slice bytes)
+static void on_bytes(void *arg, int64_t node_id, uint32_t stream_no, int64_t arrival_us,
+                     struct slice bytes)
 {
     struct daemon *d = arg;
 
@@ -47,7 +48,8 @@ static void on_unknown(void *arg, int64_t id)
     people_unknown(d->people, id);
 }
 
-static void on_close(void *arg, int64_t node_id, uint32_t stream_no, int64_t now_us, int rc, const char *why)
+static void on_close(void *arg, int64_t node_id, uint32_t stream_no, int64_t now_us, int rc,
+                     const char *why)
 {
     struct daemon *d = arg;
 
@@ -212,7 +214,8 @@ static int build_feed(struct daemon *d, struct err *err)
     if (!d->history || !d->feed || !d->people || !d->gone || !d->janitor)
         return err_set(err, ERR_NOMEM, "out of memory");
     if (d->recorder)
-        log_warning("record", "every line goes to %s, customers' addresses with it", d->opts->record_dir);
+        log_warning("record", "every line goes to %s, customers' addresses with it",
+                    d->opts->record_dir);
     return ERR_OK;
 }
 
@@ -231,7 +234,8 @@ static void take_apart(struct daemon *d)
     carry_free(d->carry);
     if (d->owner)
         owner_free(d->owner);
-    janitor_free(d->janitor); /* its jobs have ended with the owner, its timers end before the last turn */
+    janitor_free(
+        d->janitor); /* its jobs have ended with the owner, its timers end before the last turn */
     if (d->owner)
         loop_turn(d->loop, 0); /* takes in what the owner's thread had posted last */
     people_free(d->people);
@@ -254,7 +258,8 @@ static void on_stop(void *arg)
     struct daemon *d = arg;
 
     if (enforce_count(d->enforce))
-        log_info("run", "stopping; %zu users stay disabled until their time, which the next start keeps",
+        log_info("run",
+                 "stopping; %zu users stay disabled until their time, which the next start keeps",
                  enforce_count(d->enforce));
     else
         log_info("run", "stopping");

@@ -59,7 +59,8 @@ static const struct coverage *coverage_of(struct daemon *d, int64_t node_id)
 {
     uint16_t node;
 
-    return engine_node(d->engine, node_id, STAMP_NONE, &node) ? NULL : engine_coverage(d->engine, node);
+    return engine_node(d->engine, node_id, STAMP_NONE, &node) ? NULL
+                                                              : engine_coverage(d->engine, node);
 }
 
 static void sum_up(struct daemon *d, struct sums *s)
@@ -95,7 +96,8 @@ static void add_ignored(struct buf *out, const uint64_t *ignored)
     jout_close(out, '}');
 }
 
-static void add_lines(struct daemon *d, const struct sums *s, const struct engine_stats *e, struct buf *out)
+static void add_lines(struct daemon *d, const struct sums *s, const struct engine_stats *e,
+                      struct buf *out)
 {
     jout_open(out, "lines", '{');
     jout_real(out, "per_s", s->rate, 2);
@@ -140,10 +142,12 @@ static void add_problems(struct daemon *d, const struct sums *s, struct buf *out
     if (p.error[0]) /* down, or it refuses the login */
         jout_text(out, NULL, p.error);
     if (engine_paused(d->engine))
-        jout_text(out, NULL, "the breaker has paused enforcement: `config set enforcement on` resumes");
+        jout_text(out, NULL,
+                  "the breaker has paused enforcement: `config set enforcement on` resumes");
     if (d->hold)
-        jout_text(out, NULL, "the panel's user ids mean other people than before: "
-                             "`config set enforcement on` confirms them");
+        jout_text(out, NULL,
+                  "the panel's user ids mean other people than before: "
+                  "`config set enforcement on` confirms them");
     for (i = 0; i < n; i++) {
         const struct coverage *c = coverage_of(d, nodes[i].id);
 
@@ -159,7 +163,8 @@ static void add_problems(struct daemon *d, const struct sums *s, struct buf *out
             jout_str(out, NULL, buf_slice(&line));
     }
     if (s->lines > 100 && s->ignored[SCAN_COUNTED] == 0 && s->ignored[SCAN_MASKED])
-        jout_text(out, NULL, "addresses are masked in the log (maskAddress): nobody can be counted");
+        jout_text(out, NULL,
+                  "addresses are masked in the log (maskAddress): nobody can be counted");
     buf_release(&line);
     jout_close(out, ']');
 }
@@ -224,7 +229,8 @@ static void add_node(struct daemon *d, const struct panel_node *n, struct buf *o
     }
     if (!engine_node(d->engine, n->id, STAMP_NONE, &node) &&
         engine_clock_offset(d->engine, node) != STAMP_NONE)
-        jout_real(out, "clock_offset_s", (double)engine_clock_offset(d->engine, node) / STAMP_SECOND, 3);
+        jout_real(out, "clock_offset_s",
+                  (double)engine_clock_offset(d->engine, node) / STAMP_SECOND, 3);
     jout_close(out, '}');
 }
 

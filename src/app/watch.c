@@ -16,8 +16,9 @@
  * loses nothing, and when the online list shows traffic that no line tells of, the node is quiet.
  */
 
-static const int64_t traffic_us = 10 * STAMP_SECOND;   /* by so much newer than the last line */
-static const int64_t fresh_us = 120 * STAMP_SECOND;    /* an online entry older than that says nothing */
+static const int64_t traffic_us = 10 * STAMP_SECOND; /* by so much newer than the last line */
+static const int64_t fresh_us =
+    120 * STAMP_SECOND; /* an online entry older than that says nothing */
 static const int64_t resolve_us = 3600 * STAMP_SECOND; /* names of nodes are looked up again */
 enum { SAMPLE = 2, NODE_ADDRS = 1 << 20 };
 
@@ -87,7 +88,7 @@ const char *watch_name(struct watch *w, int64_t node_id)
 
 struct lookup {
     struct daemon *d;
-    struct buf hosts;  /* names and addresses, separated by commas */
+    struct buf hosts; /* names and addresses, separated by commas */
     struct buf result;
 };
 
@@ -330,8 +331,10 @@ static void set_quiet(struct watch *w, struct seen_node *n, bool quiet, int64_t 
         return;
     engine_node_quiet(w->d->engine, n->node, quiet, now_us);
     if (quiet)
-        log_warning("coverage", "%s is quiet: users are online there by the online list, but no line comes. "
-                    "Is its log level \"none\", or does another program read its log?", n->name);
+        log_warning("coverage",
+                    "%s is quiet: users are online there by the online list, but no line comes. "
+                    "Is its log level \"none\", or does another program read its log?",
+                    n->name);
     else
         log_info("coverage", "%s is heard again", n->name);
 }

@@ -10,25 +10,25 @@
  */
 enum err_code {
     ERR_OK = 0,
-    ERR_NOMEM = -1,      /* out of memory */
-    ERR_TOO_BIG = -2,    /* a stated maximum would be passed */
-    ERR_INVALID = -3,    /* not of the form or range it must have */
-    ERR_NOT_FOUND = -4,  /* no such user, key, file, row */
-    ERR_EXISTS = -5,     /* is there already */
-    ERR_IO = -6,         /* a file, disk or socket failed */
-    ERR_BUSY = -7,       /* locked by another; may work later */
-    ERR_UNREACHABLE = -8,/* no connection to the other side */
-    ERR_TIMEOUT = -9,    /* no answer in time */
-    ERR_AUTH = -10,      /* login or key refused */
-    ERR_FORBIDDEN = -11, /* a permission is missing */
-    ERR_REFUSED = -12,   /* the other side answered no */
-    ERR_PROTOCOL = -13,  /* the other side answered what it never should */
-    ERR_TLS = -14,       /* certificate or handshake */
-    ERR_CANCELLED = -15, /* dropped before it ended */
-    ERR_CORRUPT = -16,   /* stored data is damaged or foreign */
-    ERR_CONFIRM = -17,   /* would do harm: say yes first */
-    ERR_FULL = -18,      /* no room left on the disk */
-    ERR_READONLY = -19,  /* may be read, not written */
+    ERR_NOMEM = -1,       /* out of memory */
+    ERR_TOO_BIG = -2,     /* a stated maximum would be passed */
+    ERR_INVALID = -3,     /* not of the form or range it must have */
+    ERR_NOT_FOUND = -4,   /* no such user, key, file, row */
+    ERR_EXISTS = -5,      /* is there already */
+    ERR_IO = -6,          /* a file, disk or socket failed */
+    ERR_BUSY = -7,        /* locked by another; may work later */
+    ERR_UNREACHABLE = -8, /* no connection to the other side */
+    ERR_TIMEOUT = -9,     /* no answer in time */
+    ERR_AUTH = -10,       /* login or key refused */
+    ERR_FORBIDDEN = -11,  /* a permission is missing */
+    ERR_REFUSED = -12,    /* the other side answered no */
+    ERR_PROTOCOL = -13,   /* the other side answered what it never should */
+    ERR_TLS = -14,        /* certificate or handshake */
+    ERR_CANCELLED = -15,  /* dropped before it ended */
+    ERR_CORRUPT = -16,    /* stored data is damaged or foreign */
+    ERR_CONFIRM = -17,    /* would do harm: say yes first */
+    ERR_FULL = -18,       /* no room left on the disk */
+    ERR_READONLY = -19,   /* may be read, not written */
 };
 
 enum { ERR_TEXT_MAX = 512 };

@@ -5,41 +5,41 @@
 /* Every bound on what outsiders can grow, in one place. Bytes unless said otherwise. */
 
 enum {
-    LIMIT_LINE = 65536 * 2,          /* longest access-log line looked at; a longer one is too_long */
-    LIMIT_EMAIL = 256,               /* longest email text kept */
-    LIMIT_TAG = 128,                 /* longest inbound tag kept; a longer one is cut */
-    LIMIT_TAGS = 4096,               /* different inbound tags in one process */
-    LIMIT_NODES = 4096,              /* nodes followed */
-    LIMIT_USER_NAME = 128,           /* longest panel user name (panel 5: 3-128) */
-    LIMIT_DEVICES_MIN = 64,          /* devices kept of any user */
-    LIMIT_DEVICES_MAX = 1024,        /* devices kept of one user whatever his limit */
-    LIMIT_LANES = 16,                /* most recent devices whose pairs are weighed */
-    LIMIT_CIDRS = 65536,             /* entries of an address list */
-    LIMIT_SHARED = 65536,            /* addresses marked as shared sources */
-    LIMIT_QUEUE = 10000,             /* punishments waiting for their turn */
-    LIMIT_JSON_DEPTH = 64,           /* nesting of a JSON document from outside */
-    LIMIT_HTTP_BODY = 64 << 20,      /* largest answer read from the panel */
-    LIMIT_HTTP_HEAD = 64 << 10,      /* all header lines of one answer */
-    LIMIT_HTTP_HOSTS = 64,           /* different servers one HTTP client talks to */
-    LIMIT_HTTP_ERROR = 16 << 10,     /* body kept of a stream that did not open */
-    LIMIT_ONLINE = 65536,            /* addresses of one online list */
-    LIMIT_USERS = 4000000,           /* users of one list */
-    LIMIT_PANEL_QUEUE = 4096,        /* look-ups, or online readings, waiting for their turn */
-    LIMIT_SETTING_VALUE = 8192,      /* longest text of one setting */
-    LIMIT_ENV_FILE = 1 << 20,        /* largest .env file */
-    LIMIT_STORE_QUEUE = 16384,       /* jobs waiting for the thread that owns the database */
-    LIMIT_STORE_BATCH = 256,         /* jobs committed in one transaction */
-    LIMIT_HISTORY_DAY = 256,         /* address history rows of one user and day */
-    LIMIT_GROUPS = 64,               /* groups of one user kept in the journal */
-    LIMIT_EVIDENCE = 1 << 18,        /* evidence of one verdict (JSON) */
-    LIMIT_ANSWER = 1 << 16,          /* the panel's answer to a disable, kept in the journal */
-    LIMIT_EVENT_TEXT = 4096,         /* text of one event; a longer one is cut */
-    LIMIT_PAGE = 1000,               /* rows of one page of a list */
-    LIMIT_PANEL_CALLS = 4,           /* calls of the enforcement to the panel at the same time */
-    LIMIT_OP_ANSWER = 64 << 20,      /* JSON answer of one operation */
-    LIMIT_OP_BODY = 1 << 20,         /* JSON body of one request to us */
-    LIMIT_LOG_TEXT = 4096,           /* longest line our own log writes */
-    LIMIT_HISTORY_PENDING = 200000,  /* sightings gathered between two writes of ip_history */
+    LIMIT_LINE = 65536 * 2,      /* longest access-log line looked at; a longer one is too_long */
+    LIMIT_EMAIL = 256,           /* longest email text kept */
+    LIMIT_TAG = 128,             /* longest inbound tag kept; a longer one is cut */
+    LIMIT_TAGS = 4096,           /* different inbound tags in one process */
+    LIMIT_NODES = 4096,          /* nodes followed */
+    LIMIT_USER_NAME = 128,       /* longest panel user name (panel 5: 3-128) */
+    LIMIT_DEVICES_MIN = 64,      /* devices kept of any user */
+    LIMIT_DEVICES_MAX = 1024,    /* devices kept of one user whatever his limit */
+    LIMIT_LANES = 16,            /* most recent devices whose pairs are weighed */
+    LIMIT_CIDRS = 65536,         /* entries of an address list */
+    LIMIT_SHARED = 65536,        /* addresses marked as shared sources */
+    LIMIT_QUEUE = 10000,         /* punishments waiting for their turn */
+    LIMIT_JSON_DEPTH = 64,       /* nesting of a JSON document from outside */
+    LIMIT_HTTP_BODY = 64 << 20,  /* largest answer read from the panel */
+    LIMIT_HTTP_HEAD = 64 << 10,  /* all header lines of one answer */
+    LIMIT_HTTP_HOSTS = 64,       /* different servers one HTTP client talks to */
+    LIMIT_HTTP_ERROR = 16 << 10, /* body kept of a stream that did not open */
+    LIMIT_ONLINE = 65536,        /* addresses of one online list */
+    LIMIT_USERS = 4000000,       /* users of one list */
+    LIMIT_PANEL_QUEUE = 4096,    /* look-ups, or online readings, waiting for their turn */
+    LIMIT_SETTING_VALUE = 8192,  /* longest text of one setting */
+    LIMIT_ENV_FILE = 1 << 20,    /* largest .env file */
+    LIMIT_STORE_QUEUE = 16384,   /* jobs waiting for the thread that owns the database */
+    LIMIT_STORE_BATCH = 256,     /* jobs committed in one transaction */
+    LIMIT_HISTORY_DAY = 256,     /* address history rows of one user and day */
+    LIMIT_GROUPS = 64,           /* groups of one user kept in the journal */
+    LIMIT_EVIDENCE = 1 << 18,    /* evidence of one verdict (JSON) */
+    LIMIT_ANSWER = 1 << 16,      /* the panel's answer to a disable, kept in the journal */
+    LIMIT_EVENT_TEXT = 4096,     /* text of one event; a longer one is cut */
+    LIMIT_PAGE = 1000,           /* rows of one page of a list */
+    LIMIT_PANEL_CALLS = 4,       /* calls of the enforcement to the panel at the same time */
+    LIMIT_OP_ANSWER = 64 << 20,  /* JSON answer of one operation */
+    LIMIT_OP_BODY = 1 << 20,     /* JSON body of one request to us */
+    LIMIT_LOG_TEXT = 4096,       /* longest line our own log writes */
+    LIMIT_HISTORY_PENDING = 200000, /* sightings gathered between two writes of ip_history */
 };
 
 #endif

@@ -70,8 +70,8 @@ int log_parse_level(struct slice s, enum log_level *ret_level)
     static const struct {
         const char *name;
         enum log_level level;
-    } words[] = {{"DEBUG", LOG_DEBUG},     {"INFO", LOG_INFO},   {"WARNING", LOG_WARNING},
-                 {"WARN", LOG_WARNING},    {"ERROR", LOG_ERROR}, {"CRITICAL", LOG_ERROR}};
+    } words[] = {{"DEBUG", LOG_DEBUG},  {"INFO", LOG_INFO},   {"WARNING", LOG_WARNING},
+                 {"WARN", LOG_WARNING}, {"ERROR", LOG_ERROR}, {"CRITICAL", LOG_ERROR}};
     size_t i;
 
     for (i = 0; i < ARRAY_LEN(words); i++) {

@@ -4,7 +4,8 @@
 #include "base/err.h"
 #include "base/banned.h"
 
-#define V4(a, b, c, d) ((uint32_t)(a) << 24 | (uint32_t)(b) << 16 | (uint32_t)(c) << 8 | (uint32_t)(d))
+#define V4(a, b, c, d) \
+    ((uint32_t)(a) << 24 | (uint32_t)(b) << 16 | (uint32_t)(c) << 8 | (uint32_t)(d))
 #define MAPPED(v4) ((struct addr){0, UINT64_C(0xffff) << 32 | (v4)})
 #define NAT64_HI (UINT64_C(0x0064ff9b) << 32)
 
@@ -237,9 +238,9 @@ struct range4 {
 
 /* https://www.iana.org/assignments/iana-ipv4-special-registry, rows whose "globally reachable" is false. */
 static const struct range4 private4[] = {
-    {V4(0, 0, 0, 0), 8},      {V4(10, 0, 0, 0), 8},      {V4(127, 0, 0, 0), 8},
-    {V4(169, 254, 0, 0), 16}, {V4(172, 16, 0, 0), 12},   {V4(192, 0, 0, 0), 24},
-    {V4(192, 0, 2, 0), 24},   {V4(192, 168, 0, 0), 16},  {V4(198, 18, 0, 0), 15},
+    {V4(0, 0, 0, 0), 8},       {V4(10, 0, 0, 0), 8},     {V4(127, 0, 0, 0), 8},
+    {V4(169, 254, 0, 0), 16},  {V4(172, 16, 0, 0), 12},  {V4(192, 0, 0, 0), 24},
+    {V4(192, 0, 2, 0), 24},    {V4(192, 168, 0, 0), 16}, {V4(198, 18, 0, 0), 15},
     {V4(198, 51, 100, 0), 24}, {V4(203, 0, 113, 0), 24}, {V4(240, 0, 0, 0), 4},
 };
 

@@ -67,13 +67,15 @@ static int bound(int least, double percent, uint32_t users, int shown, bool rais
     return raised && 2 * shown > v ? 2 * shown : v;
 }
 
-bool breaker_note(struct breaker *b, const struct policy *policy, uint32_t seen_hour, int64_t now_us,
-                  struct breaker_trip *ret)
+bool breaker_note(struct breaker *b, const struct policy *policy, uint32_t seen_hour,
+                  int64_t now_us, struct breaker_trip *ret)
 {
     bool raised = now_us < b->raised_until_us, kept = push(b, now_us);
     int n5 = count_since(b, now_us - five_minutes_us), n60 = (int)b->n;
-    int b5 = bound(policy->breaker_5m_min, policy->breaker_5m_percent, seen_hour, b->shown_5m, raised);
-    int b60 = bound(policy->breaker_1h_min, policy->breaker_1h_percent, seen_hour, b->shown_1h, raised);
+    int b5 =
+        bound(policy->breaker_5m_min, policy->breaker_5m_percent, seen_hour, b->shown_5m, raised);
+    int b60 =
+        bound(policy->breaker_1h_min, policy->breaker_1h_percent, seen_hour, b->shown_1h, raised);
 
     if (!policy->breaker || b->paused || (kept && n5 <= b5 && n60 <= b60))
         return false;

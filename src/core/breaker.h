@@ -35,8 +35,8 @@ void breaker_release(struct breaker *b);
  * Counts one verdict; true when it passes a bound, ret telling which: the breaker is paused then.
  * seen_hour: users seen in the last hour. Out of memory counts as passing: rather too careful.
  */
-bool breaker_note(struct breaker *b, const struct policy *policy, uint32_t seen_hour, int64_t now_us,
-                  struct breaker_trip *ret);
+bool breaker_note(struct breaker *b, const struct policy *policy, uint32_t seen_hour,
+                  int64_t now_us, struct breaker_trip *ret);
 /* Resumes: counters cleared, both bounds at twice the number shown for 24 h. */
 void breaker_resume(struct breaker *b, int64_t now_us);
 

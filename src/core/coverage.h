@@ -11,17 +11,17 @@
 struct coverage {
     int64_t node_id;
     uint32_t open_streams;
-    bool quiet;              /* no lines though users are online there: told by the caller */
-    uint64_t lines;          /* all that came */
+    bool quiet;                     /* no lines though users are online there: told by the caller */
+    uint64_t lines;                 /* all that came */
     uint64_t ignored[SCAN_REASONS]; /* by reason; [SCAN_COUNTED] are the counted ones */
-    uint64_t stale;          /* counted lines older than active_window when they came */
-    uint64_t warming;        /* lines before the clock was known: seen, not evidence */
-    uint64_t reconnects;     /* streams opened after the first */
+    uint64_t stale;                 /* counted lines older than active_window when they came */
+    uint64_t warming;               /* lines before the clock was known: seen, not evidence */
+    uint64_t reconnects;            /* streams opened after the first */
     int64_t first_open_us, last_open_us;
-    int64_t down_since_us;   /* no open stream since; 0 = open, or never opened */
+    int64_t down_since_us; /* no open stream since; 0 = open, or never opened */
     int64_t quiet_since_us;
-    int64_t last_line_us;    /* arrival of the last access line counted; 0 = none */
-    double rate;             /* lines a second, decaying average over about 60 s */
+    int64_t last_line_us; /* arrival of the last access line counted; 0 = none */
+    double rate;          /* lines a second, decaying average over about 60 s */
     int64_t rate_at_us;
 };
 

@@ -7,10 +7,10 @@
 #include "base/banned.h"
 
 static const char *const kinds[DECISION_KINDS] = {
-    [DECISION_MONITOR] = "monitor",   [DECISION_WARN] = "warn",
-    [DECISION_ACQUIT] = "acquit",     [DECISION_UNKNOWN] = "unknown",
-    [DECISION_VERIFY] = "verify",     [DECISION_PUNISH] = "punish",
-    [DECISION_EXECUTE] = "execute",   [DECISION_RESTORE] = "restore",
+    [DECISION_MONITOR] = "monitor",       [DECISION_WARN] = "warn",
+    [DECISION_ACQUIT] = "acquit",         [DECISION_UNKNOWN] = "unknown",
+    [DECISION_VERIFY] = "verify",         [DECISION_PUNISH] = "punish",
+    [DECISION_EXECUTE] = "execute",       [DECISION_RESTORE] = "restore",
     [DECISION_STILL_SEEN] = "still_seen", [DECISION_SHARED] = "shared",
     [DECISION_BREAKER] = "breaker",
 };
@@ -23,8 +23,9 @@ static const char *const applied[] = {
 };
 
 static const char *const sources[] = {
-    [LIMIT_FROM_EXCEPTION] = "except", [LIMIT_FROM_SPECIAL] = "special", [LIMIT_FROM_PATTERN] = "pattern",
-    [LIMIT_FROM_HWID] = "hwid",        [LIMIT_FROM_GROUP] = "group",     [LIMIT_FROM_NAME] = "name",
+    [LIMIT_FROM_EXCEPTION] = "except", [LIMIT_FROM_SPECIAL] = "special",
+    [LIMIT_FROM_PATTERN] = "pattern",  [LIMIT_FROM_HWID] = "hwid",
+    [LIMIT_FROM_GROUP] = "group",      [LIMIT_FROM_NAME] = "name",
     [LIMIT_FROM_GENERAL] = "general",
 };
 

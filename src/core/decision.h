@@ -11,17 +11,17 @@
 /* What the engine decides, as values in a queue: replay prints them, the daemon carries them out. */
 
 enum decision_kind {
-    DECISION_MONITOR,   /* over the limit: watched from now on */
-    DECISION_WARN,      /* there is evidence of sharing */
-    DECISION_ACQUIT,    /* within the limit for a whole monitoring_period */
-    DECISION_UNKNOWN,   /* closed: a node he was last seen on has been silent too long */
-    DECISION_VERIFY,    /* convicted by the log: read the online list, then engine_verified() */
-    DECISION_PUNISH,    /* convicted; `applied` says what becomes of it */
-    DECISION_EXECUTE,   /* a queued punishment's turn has come */
-    DECISION_RESTORE,   /* the punishment's term is over */
-    DECISION_STILL_SEEN,/* lines still come from a punished user (told once) */
-    DECISION_SHARED,    /* an address was marked as a shared source: keep it in the database */
-    DECISION_BREAKER,   /* the breaker paused enforcement: alarm; `dropped` waiting ones are CLEAR */
+    DECISION_MONITOR,    /* over the limit: watched from now on */
+    DECISION_WARN,       /* there is evidence of sharing */
+    DECISION_ACQUIT,     /* within the limit for a whole monitoring_period */
+    DECISION_UNKNOWN,    /* closed: a node he was last seen on has been silent too long */
+    DECISION_VERIFY,     /* convicted by the log: read the online list, then engine_verified() */
+    DECISION_PUNISH,     /* convicted; `applied` says what becomes of it */
+    DECISION_EXECUTE,    /* a queued punishment's turn has come */
+    DECISION_RESTORE,    /* the punishment's term is over */
+    DECISION_STILL_SEEN, /* lines still come from a punished user (told once) */
+    DECISION_SHARED,     /* an address was marked as a shared source: keep it in the database */
+    DECISION_BREAKER, /* the breaker paused enforcement: alarm; `dropped` waiting ones are CLEAR */
     DECISION_KINDS
 };
 
@@ -41,19 +41,19 @@ enum limit_source {
 /* How a device entered the count. */
 enum device_role {
     DEVICE_COUNTED,
-    DEVICE_SHARED,  /* a shared source: adds nothing beside another device */
-    DEVICE_IDLE,    /* not seen within active_window */
+    DEVICE_SHARED, /* a shared source: adds nothing beside another device */
+    DEVICE_IDLE,   /* not seen within active_window */
 };
 
 /* One device in the evidence of a decision. */
 struct device_view {
-    struct addr addr;      /* cut to its prefix */
+    struct addr addr; /* cut to its prefix */
     int64_t first_us, last_us;
     int64_t node_id;
-    const char *inbound;   /* lives as long as the engine; NULL = none seen */
+    const char *inbound; /* lives as long as the engine; NULL = none seen */
     uint32_t lines;
     enum device_role role;
-    bool online;           /* the online list showed it, too */
+    bool online; /* the online list showed it, too */
 };
 
 /* One pair in the evidence; a and b index the devices. */
@@ -61,7 +61,7 @@ struct pair_view {
     uint16_t a, b;
     float fixed, adaptive; /* nats, at the time of the decision */
     uint16_t switches;
-    bool excused;          /* never a concurrent pair: families, or one carrier */
+    bool excused; /* never a concurrent pair: families, or one carrier */
 };
 
 /* Everything a person needs to explain a decision. Bounded; devices are the most recent ones. */
@@ -78,19 +78,19 @@ struct decision {
     enum decision_kind kind;
     enum decision_applied applied;
     int64_t at_us;
-    int64_t id;             /* user; 0 for SHARED and BREAKER */
-    bool warned;            /* he was warned in this case */
+    int64_t id;  /* user; 0 for SHARED and BREAKER */
+    bool warned; /* he was warned in this case */
     int limit;
-    int devices;            /* active and counted */
-    int concurrent;         /* largest set of pairwise concurrent devices */
-    int64_t for_us;         /* length of the punishment; 0 = until enabled by hand */
-    struct addr shared;     /* DECISION_SHARED */
+    int devices;        /* active and counted */
+    int concurrent;     /* largest set of pairwise concurrent devices */
+    int64_t for_us;     /* length of the punishment; 0 = until enabled by hand */
+    struct addr shared; /* DECISION_SHARED */
     int64_t shared_until_us;
-    int breaker_users;      /* DECISION_BREAKER: users counted, the bound they passed, its window */
+    int breaker_users; /* DECISION_BREAKER: users counted, the bound they passed, its window */
     int breaker_bound;
     int64_t breaker_window_us;
     int dropped;
-    char why[160];          /* one sentence for people */
+    char why[160];             /* one sentence for people */
     struct evidence *evidence; /* owned by the decision; NULL where there is none */
 };
 

@@ -55,7 +55,8 @@ static uint32_t name_slot(const struct directory *d, struct slice name)
 /* Builds both indexes anew over `slots` slots. */
 static int reindex(struct directory *d, uint32_t slots)
 {
-    uint32_t *by_id = calloc(slots, sizeof(*by_id)), *by_name = calloc(slots, sizeof(*by_name)), row;
+    uint32_t *by_id = calloc(slots, sizeof(*by_id)), *by_name = calloc(slots, sizeof(*by_name)),
+             row;
 
     if (!by_id || !by_name) {
         free(by_id);

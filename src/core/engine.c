@@ -391,7 +391,8 @@ bool engine_reserve(struct engine *e, uint32_t more)
     return true;
 }
 
-struct decision *engine_emit(struct engine *e, enum decision_kind kind, const struct user *u, int64_t now_us)
+struct decision *engine_emit(struct engine *e, enum decision_kind kind, const struct user *u,
+                             int64_t now_us)
 {
     struct decision *d;
 
@@ -432,7 +433,8 @@ void engine_resume(struct engine *e, int64_t now_us)
     breaker_resume(&e->breaker, now_us);
 }
 
-size_t engine_sample(const struct engine *e, uint16_t node, int64_t since_us, int64_t *ret_ids, size_t max)
+size_t engine_sample(const struct engine *e, uint16_t node, int64_t since_us, int64_t *ret_ids,
+                     size_t max)
 {
     size_t n = 0;
     uint32_t s;

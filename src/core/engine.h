@@ -78,7 +78,8 @@ struct online_seen {
 };
 /* The online list of a user as read now. Entries are observations at their last_us; those over 5 s ahead
  * of now tell nothing: that clock is wrong. */
-void engine_online(struct engine *e, int64_t id, const struct online_seen *entries, size_t n, int64_t now_us);
+void engine_online(struct engine *e, int64_t id, const struct online_seen *entries, size_t n,
+                   int64_t now_us);
 /* Whether the online list can be read at all; verify_online=auto asks it only then. False at first. */
 void engine_online_available(struct engine *e, bool available);
 /* The answer to DECISION_VERIFY, after engine_online() or without an answer. May decide PUNISH. */
@@ -128,7 +129,7 @@ struct user_view {
     enum user_state state;
     int limit;
     enum limit_source limit_from;
-    int devices;       /* active and counted */
+    int devices; /* active and counted */
     int concurrent;
     int64_t since_us;  /* of the state; 0 for CLEAR */
     int64_t due_us;    /* PUNISHED: end of the term, 0 = by hand */
@@ -140,21 +141,22 @@ struct user_view {
 int engine_view(struct engine *e, int64_t id, int64_t now_us, struct user_view *ret) MUST_CHECK;
 
 struct engine_stats {
-    uint32_t users;      /* tracked */
-    uint32_t active;     /* with a device in active_window, as of the last check */
-    uint32_t seen_hour;  /* seen in the last hour, as of the last check */
+    uint32_t users;                /* tracked */
+    uint32_t active;               /* with a device in active_window, as of the last check */
+    uint32_t seen_hour;            /* seen in the last hour, as of the last check */
     uint32_t monitoring, punished; /* now; punished in shadow, too */
     uint32_t queued, shared;
     uint64_t lines, counted, evicted;
-    uint64_t foreign;    /* counted lines of users the panel does not own */
+    uint64_t foreign; /* counted lines of users the panel does not own */
     int64_t last_check_us;
-    bool online;         /* the online list can be read: engine_online_available() */
+    bool online; /* the online list can be read: engine_online_available() */
 };
 /* Copies the figures as they stand. O(1). */
 void engine_stats(const struct engine *e, struct engine_stats *ret);
 
 /* Up to max users who have been seen on a node since since_us; returns how many. O(users). */
-size_t engine_sample(const struct engine *e, uint16_t node, int64_t since_us, int64_t *ret_ids, size_t max);
+size_t engine_sample(const struct engine *e, uint16_t node, int64_t since_us, int64_t *ret_ids,
+                     size_t max);
 
 /* Calls fn for every tracked user that is active, watched or punished. fn must not feed the engine. */
 void engine_each(struct engine *e, int64_t now_us, void (*fn)(void *arg, const struct user_view *v),

@@ -36,27 +36,27 @@ struct engine {
     uint32_t n_tags;
     struct smap tag_by_text; /* values: index + 1 */
 
-    struct user **chunks;   /* slots in blocks that never move */
+    struct user **chunks; /* slots in blocks that never move */
     uint32_t n_chunks, n_slots;
     uint32_t *free_slots;
     uint32_t n_free, cap_free;
     struct imap user_by_id;
 
-    struct shared marks;    /* addresses that are shared sources */
-    struct timers due;      /* ends of terms */
-    int64_t *waiting;       /* ids of queued punishments, a ring of LIMIT_QUEUE */
+    struct shared marks; /* addresses that are shared sources */
+    struct timers due;   /* ends of terms */
+    int64_t *waiting;    /* ids of queued punishments, a ring of LIMIT_QUEUE */
     uint32_t wait_head, n_waiting;
     struct pace pace;
     struct breaker breaker;
 
-    struct decision *out;   /* ring */
+    struct decision *out; /* ring */
     uint32_t out_head, n_out, cap_out;
 
-    uint32_t *suspects;     /* scratch of a check: slots to be judged */
+    uint32_t *suspects; /* scratch of a check: slots to be judged */
     uint32_t n_suspects, cap_suspects;
-    uint8_t *touched;       /* scratch of a check: address counters */
+    uint8_t *touched; /* scratch of a check: address counters */
 
-    int64_t now_us;         /* the latest time told: no decision is dated before it */
+    int64_t now_us; /* the latest time told: no decision is dated before it */
     int64_t next_check_us;
     struct engine_stats stats;
 };
@@ -84,7 +84,8 @@ bool engine_pinned(const struct user *u, int64_t now_us);
 /* Makes room for so many more decisions. Ask before a state changes: what is decided must be told. */
 bool engine_reserve(struct engine *e, uint32_t more);
 /* A new decision at the end of the queue, filled with kind, time and user; NULL when out of memory. */
-struct decision *engine_emit(struct engine *e, enum decision_kind kind, const struct user *u, int64_t now_us);
+struct decision *engine_emit(struct engine *e, enum decision_kind kind, const struct user *u,
+                             int64_t now_us);
 /* The user's limit, looked up again only after a change. */
 int engine_limit_of(struct engine *e, struct user *u);
 

@@ -121,7 +121,8 @@ static void start_tick(struct engine *e, struct user *u, int index, int64_t at_u
     d->tick_ago_us = 0;
 }
 
-static int add_device(struct engine *e, struct user *u, const struct observation *o, struct addr addr)
+static int add_device(struct engine *e, struct user *u, const struct observation *o,
+                      struct addr addr)
 {
     const struct policy *p = &e->policy;
     struct device *d;
@@ -234,7 +235,8 @@ enum scan_reason engine_line(struct engine *e, uint16_t node, int64_t now_us, st
     return SCAN_COUNTED;
 }
 
-void engine_online(struct engine *e, int64_t id, const struct online_seen *entries, size_t n, int64_t now_us)
+void engine_online(struct engine *e, int64_t id, const struct online_seen *entries, size_t n,
+                   int64_t now_us)
 {
     struct user *u = engine_make_user(e, id, now_us);
     size_t i;

@@ -7,8 +7,8 @@
 #include "base/banned.h"
 
 static const double least_gap_s = 0.2;
-static const double least_change = 0.01, most_change = 0.49;   /* bounds of p0 */
-static const double least_turn = 0.02, most_turn = 0.5;        /* bounds of the adaptive p1 */
+static const double least_change = 0.01, most_change = 0.49; /* bounds of p0 */
+static const double least_turn = 0.02, most_turn = 0.5;      /* bounds of the adaptive p1 */
 static const int64_t burst_us = 2 * STAMP_SECOND;
 static const int64_t alone_us = 60 * STAMP_SECOND;
 static const int alone_ticks = 6;
@@ -25,7 +25,8 @@ static double clamp(double v, double lo, double hi)
  * more than the cap, whatever came up and down inside it: mixed lines of a hand-over are worth little.
  * Losses that the floor took back are none, or they would make room for more gain.
  */
-static void add(float *sum, float *gain, double p0, double p1, bool changed, const struct policy *policy)
+static void add(float *sum, float *gain, double p0, double p1, bool changed,
+                const struct policy *policy)
 {
     double d, before = *sum;
 

@@ -13,26 +13,26 @@
  * probability switch_p, `adaptive` with the probability their own tick rates give. Sides are 0 and 1.
  */
 struct pair {
-    int64_t last_us;       /* the pair's previous tick; 0 = the pair is new */
-    int64_t run_us;        /* since when only the previous side has ticked */
-    int64_t burst_us;      /* last time both were seen within 2 s */
-    int64_t block;         /* which gain_block the gains below belong to */
-    float fixed, adaptive; /* the sums, nats, as of last_us */
+    int64_t last_us;                 /* the pair's previous tick; 0 = the pair is new */
+    int64_t run_us;                  /* since when only the previous side has ticked */
+    int64_t burst_us;                /* last time both were seen within 2 s */
+    int64_t block;                   /* which gain_block the gains below belong to */
+    float fixed, adaptive;           /* the sums, nats, as of last_us */
     float gain_fixed, gain_adaptive; /* what this block has added to each, losses taken off */
-    uint16_t switches;     /* ticks of the other side than before */
-    uint16_t ticks;        /* of either side, halved together with bursts when full */
-    uint16_t bursts;       /* times both were seen within 2 s */
-    uint8_t previous;      /* whose tick it was */
-    uint8_t run_ticks;     /* of the previous side since run_us, up to 255 */
-    bool alone;            /* one side went on alone for long */
+    uint16_t switches;               /* ticks of the other side than before */
+    uint16_t ticks;                  /* of either side, halved together with bursts when full */
+    uint16_t bursts;                 /* times both were seen within 2 s */
+    uint8_t previous;                /* whose tick it was */
+    uint8_t run_ticks;               /* of the previous side since run_us, up to 255 */
+    bool alone;                      /* one side went on alone for long */
 };
 
 /* One tick, as the pair needs it. */
 struct pair_tick {
-    int64_t at_us;          /* its time */
-    int side;               /* whose it is */
-    int64_t other_last_us;  /* when the other side was last seen */
-    double rate, other_rate;/* decayed tick counts of both sides at at_us, with this tick */
+    int64_t at_us;           /* its time */
+    int side;                /* whose it is */
+    int64_t other_last_us;   /* when the other side was last seen */
+    double rate, other_rate; /* decayed tick counts of both sides at at_us, with this tick */
 };
 
 /*

@@ -20,11 +20,11 @@ enum policy_group { GROUP_AUTO, GROUP_IP, GROUP_SUBNET, GROUP_ISP, GROUP_IP_INBO
 struct policy {
     enum policy_mode mode; /* enforcement */
 
-    int general_limit;           /* devices; 0 = unlimited */
+    int general_limit; /* devices; 0 = unlimited */
     int64_t check_interval_us;
     int64_t monitoring_period_us;
     int64_t active_window_us;
-    int64_t punish_us;           /* time_to_active_users */
+    int64_t punish_us; /* time_to_active_users */
 
     enum policy_verdict verdict;
     enum policy_warn warn_at;
@@ -46,12 +46,12 @@ struct policy {
     int64_t online_hold_us;
 
     enum policy_group group_by;
-    unsigned ipv6_prefix;        /* bits, 32-128 */
-    int shared_source_users;     /* 0 = off */
+    unsigned ipv6_prefix;    /* bits, 32-128 */
+    int shared_source_users; /* 0 = off */
     int64_t shared_memory_us;
 
     int64_t pardon_us;
-    int punish_rate;             /* punishments a minute */
+    int punish_rate; /* punishments a minute */
     bool breaker;
     int breaker_5m_min;
     double breaker_5m_percent;

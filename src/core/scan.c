@@ -141,7 +141,8 @@ static enum scan_reason odd_source(struct slice s)
         return SCAN_NO_SOURCE;
     if (slice_eq(s, SLICE("DNS")))
         return SCAN_DNS;
-    if (s.p[0] == '@' || s.p[0] == '/' || slice_starts(s, SLICE("unix:")) || slice_eq(s, SLICE("pipe")))
+    if (s.p[0] == '@' || s.p[0] == '/' || slice_starts(s, SLICE("unix:")) ||
+        slice_eq(s, SLICE("pipe")))
         return SCAN_UNIX;
     if (memchr(s.p, '*', s.n) || memchr(s.p, '/', s.n) || memmem(s.p, s.n, "Masked", 6))
         return SCAN_MASKED;

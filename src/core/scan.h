@@ -40,9 +40,9 @@ enum scan_reason {
 
 /* What the scanner needs of the settings. Built by scan_rules_set, read by any number of scans. */
 struct scan_rules {
-    bool count_private;       /* count_private_ips */
-    struct addrset ignored;   /* ignored_ips, ip_allowlist, the nodes' own addresses; sealed */
-    struct slice *blocked;    /* block_outbounds: tags, pointing into blocked_text */
+    bool count_private;     /* count_private_ips */
+    struct addrset ignored; /* ignored_ips, ip_allowlist, the nodes' own addresses; sealed */
+    struct slice *blocked;  /* block_outbounds: tags, pointing into blocked_text */
     size_t n_blocked;
     char *blocked_text;
 };

@@ -17,11 +17,11 @@
  * line that the connection cuts off is dropped. The result does not depend on how the bytes were cut.
  */
 struct sse {
-    struct buf part;  /* the line begun in earlier bytes */
-    bool skip_lf;     /* the last byte was a CR that ended a line */
-    bool overlong;    /* the line begun is past LIMIT_LINE: the rest of it is dropped */
-    bool lost;        /* the line begun found no memory: all of it is dropped */
-    uint64_t comments;/* pings seen: a sign of life of the connection, not of the log */
+    struct buf part;   /* the line begun in earlier bytes */
+    bool skip_lf;      /* the last byte was a CR that ended a line */
+    bool overlong;     /* the line begun is past LIMIT_LINE: the rest of it is dropped */
+    bool lost;         /* the line begun found no memory: all of it is dropped */
+    uint64_t comments; /* pings seen: a sign of life of the connection, not of the log */
 };
 
 /* One log line, without its line end; the slice is valid during the call. */

@@ -9,8 +9,8 @@
 
 static const int64_t hour_us = 3600 * STAMP_SECOND;
 enum {
-    TOUCHED = 1 << 18,  /* cells of the first, rough count of users per address */
-    FEWEST_SHARED = 4,  /* no address is shared below this many users, unless the setting is lower */
+    TOUCHED = 1 << 18, /* cells of the first, rough count of users per address */
+    FEWEST_SHARED = 4, /* no address is shared below this many users, unless the setting is lower */
 };
 
 static uint32_t cell(const struct engine *e, struct addr a)
@@ -235,8 +235,8 @@ void sweep_check(struct engine *e, int64_t now_us)
 
 int engine_set_shared(struct engine *e, struct addr addr, int64_t until_us)
 {
-    struct shared_slot *slot = until_us ? shared_put(&e->marks, addr, NODE_NONE)
-                                        : shared_find(&e->marks, addr, NODE_NONE);
+    struct shared_slot *slot =
+        until_us ? shared_put(&e->marks, addr, NODE_NONE) : shared_find(&e->marks, addr, NODE_NONE);
 
     if (!slot)
         return until_us ? ERR_NOMEM : ERR_OK;

@@ -16,7 +16,7 @@ struct timers {
     struct timers_item {
         int64_t at_us;
         int64_t id;
-    } *items;
+    } * items;
     uint32_t n, cap;
 };
 

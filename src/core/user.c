@@ -79,7 +79,8 @@ static void drop_oldest(struct user *u, int64_t active_us)
         user_drop_device(u, oldest);
 }
 
-int user_add_device(struct user *u, uint32_t max, int64_t idle_us, int64_t active_us, int *ret_index)
+int user_add_device(struct user *u, uint32_t max, int64_t idle_us, int64_t active_us,
+                    int *ret_index)
 {
     if (u->n >= max)
         user_drop_idle(u, idle_us);

@@ -24,13 +24,13 @@ struct device {
     uint32_t tick_ago_us; /* the last tick began so long before last_us (at most 71 minutes) */
     float rate;           /* ticks, decaying, as of the last tick */
     uint32_t lines;
-    uint16_t node;        /* where seen last */
-    uint16_t inbound;     /* interned tag, TAG_NONE = none */
-    uint8_t lane;         /* place among the pairs, LANE_NONE = none */
-    uint8_t checks;       /* checks at which it was active, up to 255 */
-    uint8_t checks_run;   /* the same without a break */
-    bool shared : 1;      /* its address is a shared source */
-    bool online : 1;      /* seen in an online list */
+    uint16_t node;      /* where seen last */
+    uint16_t inbound;   /* interned tag, TAG_NONE = none */
+    uint8_t lane;       /* place among the pairs, LANE_NONE = none */
+    uint8_t checks;     /* checks at which it was active, up to 255 */
+    uint8_t checks_run; /* the same without a break */
+    bool shared : 1;    /* its address is a shared source */
+    bool online : 1;    /* seen in an online list */
 };
 
 /* The pairs of up to LIMIT_LANES devices; pair of lanes i < j stands at j(j−1)/2 + i. */
@@ -54,20 +54,20 @@ struct user {
     uint16_t hot;           /* the device looked up last */
     uint16_t limit;
     uint8_t limit_from;
-    uint8_t state : 2;      /* enum user_state */
+    uint8_t state : 2; /* enum user_state */
     bool warned : 1;
-    bool really : 1;        /* PUNISHED in the panel, not only in shadow */
-    bool queued : 1;        /* PUNISHED, waiting for its turn */
-    bool told_seen : 1;     /* that he is still seen */
+    bool really : 1;    /* PUNISHED in the panel, not only in shadow */
+    bool queued : 1;    /* PUNISHED, waiting for its turn */
+    bool told_seen : 1; /* that he is still seen */
     union {
         uint16_t mon_checks; /* MONITORING: checks since it began */
         uint16_t convicted;  /* PUNISHED: the limit he was convicted under */
     };
-    int64_t since_us;       /* of MONITORING or PUNISHED */
-    int64_t until_us;       /* PUNISHED: due, 0 = by hand; CLEAR: pardoned until */
-    int64_t verify_us;      /* online list asked for at; 0 = not */
-    uint32_t verdict_s;     /* last verdict, unix seconds; 0 = none */
-    uint32_t overflow;      /* observations of addresses that found no room */
+    int64_t since_us;   /* of MONITORING or PUNISHED */
+    int64_t until_us;   /* PUNISHED: due, 0 = by hand; CLEAR: pardoned until */
+    int64_t verify_us;  /* online list asked for at; 0 = not */
+    uint32_t verdict_s; /* last verdict, unix seconds; 0 = none */
+    uint32_t overflow;  /* observations of addresses that found no room */
     struct device few[USER_FEW];
 };
 

@@ -6,7 +6,8 @@
 #include "base/stamp.h"
 #include "base/banned.h"
 
-void verdict_tally(const struct user *u, const struct policy *policy, int64_t now_us, struct tally *ret)
+void verdict_tally(const struct user *u, const struct policy *policy, int64_t now_us,
+                   struct tally *ret)
 {
     struct tally t = {0};
     int i;
@@ -44,7 +45,8 @@ int64_t verdict_over_until(const struct user *u, const struct policy *policy, in
     return seen[limit] + policy->active_window_us;
 }
 
-bool verdict_excused(const struct policy *policy, struct addr a, struct addr b, const struct pair *p)
+bool verdict_excused(const struct policy *policy, struct addr a, struct addr b,
+                     const struct pair *p)
 {
     if (policy->group_by != GROUP_AUTO)
         return false;
@@ -84,7 +86,8 @@ static void join(struct graph *g, int i, int j)
     g->edge[j] |= (uint16_t)(1u << i);
 }
 
-int verdict_concurrent(const struct user *u, const struct policy *policy, int64_t now_us, double threshold)
+int verdict_concurrent(const struct user *u, const struct policy *policy, int64_t now_us,
+                       double threshold)
 {
     struct graph g = {.n = 0};
     int lane_of[LIMIT_LANES], i, j, alone = 0;
@@ -118,7 +121,8 @@ int verdict_concurrent(const struct user *u, const struct policy *policy, int64_
  * How many of the chosen devices remain when of an excused pair only one may stay. Beyond 16 only the
  * families are told apart.
  */
-static int without_excused(const struct user *u, const struct policy *policy, const uint16_t *chosen, int n)
+static int without_excused(const struct user *u, const struct policy *policy,
+                           const uint16_t *chosen, int n)
 {
     struct graph g = {.n = n};
     int i, j, v4 = 0;
@@ -143,7 +147,8 @@ static int without_excused(const struct user *u, const struct policy *policy, co
     return largest_clique(&g);
 }
 
-int verdict_persistent(const struct user *u, const struct policy *policy, int64_t now_us, double share)
+int verdict_persistent(const struct user *u, const struct policy *policy, int64_t now_us,
+                       double share)
 {
     int64_t span_us = (int64_t)((double)policy->persistent_span_us * share);
     int checks = (int)((double)policy->persistent_checks * share + 0.5), n = 0, i;
@@ -162,7 +167,8 @@ int verdict_persistent(const struct user *u, const struct policy *policy, int64_
     return without_excused(u, policy, chosen, n);
 }
 
-int verdict_every_check(const struct user *u, const struct policy *policy, int64_t now_us, int checks)
+int verdict_every_check(const struct user *u, const struct policy *policy, int64_t now_us,
+                        int checks)
 {
     uint16_t chosen[LIMIT_DEVICES_MAX];
     int n = 0, i;

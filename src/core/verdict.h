@@ -21,7 +21,8 @@ struct tally {
 };
 
 /* Counts the devices active at now_us. O(devices). */
-void verdict_tally(const struct user *u, const struct policy *policy, int64_t now_us, struct tally *ret);
+void verdict_tally(const struct user *u, const struct policy *policy, int64_t now_us,
+                   struct tally *ret);
 
 /* Until when the user's plain devices outnumber limit, if nothing more comes: never is INT64_MIN. */
 int64_t verdict_over_until(const struct user *u, const struct policy *policy, int limit);
@@ -30,22 +31,27 @@ int64_t verdict_over_until(const struct user *u, const struct policy *policy, in
  * The size of the largest set of active devices that are pairwise concurrent, a pair being concurrent
  * when its evidence reaches threshold and it is not excused. Looks at the devices that have lanes.
  */
-int verdict_concurrent(const struct user *u, const struct policy *policy, int64_t now_us, double threshold);
+int verdict_concurrent(const struct user *u, const struct policy *policy, int64_t now_us,
+                       double threshold);
 
 /*
  * The rule of PG-Limiter: how many devices seen within persistent_window have spanned persistent_span
  * or were seen in persistent_checks checks. `share` (0…1) asks for that part of both.
  */
-int verdict_persistent(const struct user *u, const struct policy *policy, int64_t now_us, double share);
+int verdict_persistent(const struct user *u, const struct policy *policy, int64_t now_us,
+                       double share);
 
 /* How many devices were active at every one of the last `checks` checks: for limits over 15. */
-int verdict_every_check(const struct user *u, const struct policy *policy, int64_t now_us, int checks);
+int verdict_every_check(const struct user *u, const struct policy *policy, int64_t now_us,
+                        int checks);
 
 /* Whether two devices are never by themselves a concurrent pair (group_by auto). p may be NULL. */
-bool verdict_excused(const struct policy *policy, struct addr a, struct addr b, const struct pair *p);
+bool verdict_excused(const struct policy *policy, struct addr a, struct addr b,
+                     const struct pair *p);
 
 /* Whether the device has been seen within active_window before now_us. */
-static inline bool verdict_active(const struct device *d, const struct policy *policy, int64_t now_us)
+static inline bool verdict_active(const struct device *d, const struct policy *policy,
+                                  int64_t now_us)
 {
     return d->last_us > now_us - policy->active_window_us;
 }

@@ -7,7 +7,8 @@
 
 /* What people are shown: a user as he stands, the evidence of a decision, figures. */
 
-static struct device_view view_device(const struct engine *e, const struct device *d, int64_t now_us)
+static struct device_view view_device(const struct engine *e, const struct device *d,
+                                      int64_t now_us)
 {
     struct device_view v = {.addr = d->addr,
                             .first_us = (int64_t)d->first_s * STAMP_SECOND,
@@ -56,13 +57,13 @@ static void view_pairs(const struct engine *e, const struct user *u, const uint1
             p = lanes_pair(u->lanes, a->lane, b->lane);
             if (p->last_us == 0)
                 continue;
-            ret->pairs[ret->n_pairs++] = (struct pair_view){
-                .a = (uint16_t)i,
-                .b = (uint16_t)j,
-                .fixed = p->fixed,
-                .adaptive = p->adaptive,
-                .switches = p->switches,
-                .excused = verdict_excused(&e->policy, a->addr, b->addr, p)};
+            ret->pairs[ret->n_pairs++] =
+                (struct pair_view){.a = (uint16_t)i,
+                                   .b = (uint16_t)j,
+                                   .fixed = p->fixed,
+                                   .adaptive = p->adaptive,
+                                   .switches = p->switches,
+                                   .excused = verdict_excused(&e->policy, a->addr, b->addr, p)};
         }
     }
 }
@@ -127,7 +128,8 @@ void engine_each(struct engine *e, int64_t now_us, void (*fn)(void *arg, const s
     for (i = 0; v && i < e->n_slots; i++) {
         struct user *u = engine_slot(e, i);
 
-        if (u->id == 0 || (u->state == USER_CLEAR && u->last_us <= now_us - e->policy.active_window_us))
+        if (u->id == 0 ||
+            (u->state == USER_CLEAR && u->last_us <= now_us - e->policy.active_window_us))
             continue;
         view_user(e, u, now_us, v);
         fn(arg, v);

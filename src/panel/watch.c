@@ -39,8 +39,8 @@ static void tell_node(const struct panel_node *node, unsigned changes)
     else if (changes & NODE_REMOVED)
         log_info("panel", "node %lld \"%s\" is gone", id, node->name);
     else if (changes & NODE_STATUS)
-        log_write(node->connected ? LOG_INFO : LOG_WARNING, "panel", "node %lld \"%s\": %s%s%s",
-                  id, node->name, node->status, node->message[0] ? ": " : "", node->message);
+        log_write(node->connected ? LOG_INFO : LOG_WARNING, "panel", "node %lld \"%s\": %s%s%s", id,
+                  node->name, node->status, node->message[0] ? ": " : "", node->message);
     else if (changes & NODE_VERSION)
         log_info("panel", "node %lld \"%s\" runs node %s, Xray %s now", id, node->name,
                  node->node_version, node->xray_version);

@@ -32,24 +32,25 @@ struct panel_user {
     int64_t id;
     struct slice name;
     enum panel_status status;
-    struct slice status_text;      /* the panel's own word */
+    struct slice status_text;         /* the panel's own word */
     int64_t groups[PANEL_GROUPS_MAX]; /* in the panel's order */
     size_t n_groups;
-    bool groups_cut;               /* more groups than fit: never written back, so no group method */
-    int64_t admin_id;              /* owner; 0 = none told */
-    struct slice admin_name;       /* empty = none told */
-    int64_t hwid_limit;            /* -1 = none (panel 4 sends 0, panel 5 null) */
-    int64_t edit_at_us;            /* STAMP_NONE when null */
-    int64_t created_at_us;         /* STAMP_NONE when null */
-    int64_t online_at_us;          /* STAMP_NONE when null */
+    bool groups_cut;         /* more groups than fit: never written back, so no group method */
+    int64_t admin_id;        /* owner; 0 = none told */
+    struct slice admin_name; /* empty = none told */
+    int64_t hwid_limit;      /* -1 = none (panel 4 sends 0, panel 5 null) */
+    int64_t edit_at_us;      /* STAMP_NONE when null */
+    int64_t created_at_us;   /* STAMP_NONE when null */
+    int64_t online_at_us;    /* STAMP_NONE when null */
     struct slice note;
-    int64_t expire_us;             /* STAMP_NONE = never */
-    int64_t data_limit;            /* bytes; 0 = none */
-    struct slice raw;              /* the JSON object whole, as the panel sent it */
+    int64_t expire_us;  /* STAMP_NONE = never */
+    int64_t data_limit; /* bytes; 0 = none */
+    struct slice raw;   /* the JSON object whole, as the panel sent it */
 };
 
 /* The answer to a read or a change: rc 0 and the user as it is now, or a code, detail and NULL. */
-typedef void (*panel_user_fn)(void *arg, int rc, const struct err *err, const struct panel_user *user);
+typedef void (*panel_user_fn)(void *arg, int rc, const struct err *err,
+                              const struct panel_user *user);
 
 struct panel_port {
     void *ctx;
@@ -64,7 +65,8 @@ struct panel_port {
      * Sets the groups (n >= 1: an empty list is refused with ERR_INVALID, since it removes all in 5.2).
      * A 404 naming a group is ERR_REFUSED, never ERR_NOT_FOUND.
      */
-    void (*set_groups)(void *ctx, int64_t id, const int64_t *groups, size_t n, panel_user_fn fn, void *arg);
+    void (*set_groups)(void *ctx, int64_t id, const int64_t *groups, size_t n, panel_user_fn fn,
+                       void *arg);
     /* Whether the panel answers at the moment, as far as is known. */
     bool (*is_up)(void *ctx);
 };

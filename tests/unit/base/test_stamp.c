@@ -42,7 +42,10 @@ static void reads_log_stamps(void **state)
     assert_int_equal(stamp_parse_log(SLICE("2026/11/02 10:00:00 from"), &us, &used), ERR_OK);
     assert_int_equal(used, 19);
     assert_int_equal(stamp_parse_log(SLICE("2026/13/02 10:00:00"), &us, &used), ERR_INVALID);
-    assert_int_equal(stamp_parse_log(SLICE("\x8c""026/11/02 10:00:00"), &us, &used), ERR_INVALID);
+    assert_int_equal(stamp_parse_log(SLICE("\x8c"
+                                           "026/11/02 10:00:00"),
+                                     &us, &used),
+                     ERR_INVALID);
     assert_int_equal(stamp_parse_log(SLICE("2026/11/02 10:00:0"), &us, &used), ERR_INVALID);
 }
 
