@@ -199,7 +199,8 @@ def run_unit() -> Result:
     testlog = BUILD / "meson-logs" / "testlog.json"
     testlog.unlink(missing_ok=True)
     code, out = run(
-        "unit", ["meson", "test", "-C", BUILD, "--no-rebuild", "--num-processes", CORES], 900
+        "unit", ["meson", "test", "-C", BUILD, "--no-rebuild", "--num-processes", CORES,
+                 "--timeout-multiplier", "5"], 900
     )
     if not testlog.exists():
         show(out)

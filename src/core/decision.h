@@ -13,7 +13,7 @@
 enum decision_kind {
     DECISION_MONITOR,    /* over the limit: watched from now on */
     DECISION_WARN,       /* there is evidence of sharing */
-    DECISION_ACQUIT,     /* within the limit for a whole monitoring_period */
+    DECISION_ACQUIT,     /* within the limit for a whole monitoring_period, or not limited any more */
     DECISION_UNKNOWN,    /* closed: a node he was last seen on has been silent too long */
     DECISION_VERIFY,     /* convicted by the log: read the online list, then engine_verified() */
     DECISION_PUNISH,     /* convicted; `applied` says what becomes of it */
