@@ -233,8 +233,34 @@ static void execute(struct carry *c, const struct decision *dec)
     buf_release(&evidence);
 }
 
+static size_t waiting_at(const struct carry *c, int64_t id)
+{
+    size_t i;
+
+    for (i = 0; i < c->n && c->waiting[i].id != id; i++)
+        ;
+    return i;
+}
+
+static void drop_at(struct carry *c, size_t i)
+{
+    decision_release(&c->waiting[i].decision);
+    memmove(&c->waiting[i], &c->waiting[i + 1], (c->n - i - 1) * sizeof(*c->waiting));
+    c->n--;
+}
+
+/* A user has one case at a time: whatever begins or ends one ends what an older one left here. */
+static void forget(struct carry *c, int64_t id)
+{
+    size_t i = waiting_at(c, id);
+
+    if (i < c->n)
+        drop_at(c, i);
+}
+
 static void wait_turn(struct carry *c, struct decision *dec)
 {
+    forget(c, dec->id);
     if (c->n == c->cap) {
         size_t cap = c->cap ? c->cap * 2 : 16;
         struct waiting *p = realloc(c->waiting, cap * sizeof(*p));
@@ -252,26 +278,45 @@ static void wait_turn(struct carry *c, struct decision *dec)
 
 static void take_turn(struct carry *c, int64_t id)
 {
-    size_t i;
+    size_t i = waiting_at(c, id);
 
-    for (i = 0; i < c->n && c->waiting[i].id != id; i++)
-        ;
     if (i == c->n)
         return;
     execute(c, &c->waiting[i].decision);
-    decision_release(&c->waiting[i].decision);
-    memmove(&c->waiting[i], &c->waiting[i + 1], (c->n - i - 1) * sizeof(*c->waiting));
-    c->n--;
+    drop_at(c, i);
 }
 
-static void drop_waiting(struct carry *c)
+void carry_drop_waiting(struct carry *c)
+{
+    while (c->n)
+        drop_at(c, c->n - 1);
+    if (c->d->enforce)
+        enforce_drop_waiting(c->d->enforce);
+}
+
+void carry_excuse(struct carry *c, int64_t id)
+{
+    struct daemon *d = c->d;
+    struct user_view *v = malloc(sizeof(*v));
+    struct enforce_view row;
+
+    if (v && enforce_find(d->enforce, id, &row) && !engine_view(d->engine, id, daemon_now(d), v) &&
+        v->state == USER_PUNISHED) {
+        if (engine_pardon(d->engine, id, daemon_now(d) + d->policy.pardon_us))
+            log_error("enforce", "out of memory");
+        forget(c, id);
+    }
+    free(v);
+}
+
+void carry_excuse_all(struct carry *c, int64_t since_us)
 {
     size_t i;
 
-    for (i = 0; i < c->n; i++)
-        decision_release(&c->waiting[i].decision);
-    c->n = 0;
-    enforce_drop_waiting(c->d->enforce);
+    for (i = c->n; i > 0; i--) {
+        if (i <= c->n && c->waiting[i - 1].decision.at_us >= since_us)
+            carry_excuse(c, c->waiting[i - 1].id);
+    }
 }
 
 static void on_punish(struct carry *c, struct decision *dec, struct slice name)
@@ -309,7 +354,6 @@ static void check_end(struct check *k, bool answered)
     k->ended = true;
     engine_verified(d->engine, k->id, answered, daemon_now(d));
     carry_decisions(k->carry);
-    janitor_engine_due(d->janitor);
 }
 
 static void check_answer(void *arg, int rc, const struct err *err, struct online_list *list)
@@ -323,6 +367,8 @@ static void check_answer(void *arg, int rc, const struct err *err, struct online
         log_debug("online", "id %lld: %s", (long long)k->id, err->text);
     if (!k->ended && rc != ERR_CANCELLED)
         check_end(k, rc == 0);
+    else if (rc == 0)
+        carry_decisions(k->carry);
     check_free(k);
 }
 
@@ -417,7 +463,7 @@ static void on_breaker(struct carry *c, const struct decision *dec)
         dec->why, dec->dropped);
     event(c->d, "breaker", 0, (struct slice){NULL, 0}, dec->why);
     flag(c->d, "breaker_paused", "1");
-    drop_waiting(c);
+    carry_drop_waiting(c);
 }
 
 void carry_resume(struct carry *c)
@@ -446,6 +492,7 @@ static void carry_one(struct carry *c, struct decision *dec)
 
     switch (dec->kind) {
     case DECISION_MONITOR:
+        forget(c, dec->id);
         log_info("verdict", "%.*s: %s: watched for %lld s", LOG_SLICE(name), dec->why,
                  (long long)(d->policy.monitoring_period_us / STAMP_SECOND));
         return;
@@ -455,6 +502,7 @@ static void carry_one(struct carry *c, struct decision *dec)
         return;
     case DECISION_ACQUIT:
     case DECISION_UNKNOWN:
+        forget(c, dec->id);
         log_info("verdict", "%.*s: %s: %s", LOG_SLICE(name),
                  dec->kind == DECISION_ACQUIT ? "no longer watched" : "case closed as unknown",
                  dec->why);
@@ -495,9 +543,14 @@ static void carry_one(struct carry *c, struct decision *dec)
 void carry_decisions(struct carry *c)
 {
     struct decision dec;
+    bool any = false;
 
     while (engine_take(c->d->engine, &dec)) {
         carry_one(c, &dec);
         decision_release(&dec);
+        any = true;
     }
+    /* A decision may have brought a turn or the end of a term nearer than the timer knows of. */
+    if (any)
+        janitor_engine_due(c->d->janitor);
 }

@@ -70,6 +70,15 @@ struct carry *carry_new(struct daemon *d);
 void carry_free(struct carry *c);
 /* Takes every decision off the engine's queue and does what it asks for. After each feeding. */
 void carry_decisions(struct carry *c);
+/*
+ * Enabled by hand: who is convicted but waits for his turn, or is punished in shadow only, has no row to
+ * enable, and is pardoned. One who is not punished at all is not: a mistake must not excuse him.
+ */
+void carry_excuse(struct carry *c, int64_t id);
+/* The same for everyone who waits for his turn since a verdict at or after since_us. */
+void carry_excuse_all(struct carry *c, int64_t since_us);
+/* Drops every punishment that has no row yet. */
+void carry_drop_waiting(struct carry *c);
 /* An operator has set `enforcement` anew: what was paused or held goes on. */
 void carry_resume(struct carry *c);
 

@@ -162,22 +162,6 @@ static void told(void *arg, const struct enforce_told *t)
     jout_close(&e->out, '}');
 }
 
-/*
- * Who is convicted but waits for his turn, or is punished in shadow only, has no row to enable: he is
- * pardoned here. One who is not punished at all is not: enabling him by mistake must not excuse him.
- */
-static void excuse_waiting(struct daemon *d, int64_t id)
-{
-    struct user_view *v = malloc(sizeof(*v));
-    struct enforce_view row;
-
-    if (v && enforce_find(d->enforce, id, &row) && !engine_view(d->engine, id, daemon_now(d), v) &&
-        v->state == USER_PUNISHED &&
-        engine_pardon(d->engine, id, daemon_now(d) + d->policy.pardon_us))
-        log_error("enforce", "out of memory");
-    free(v);
-}
-
 static void port_enable(void *app, const struct op_enable *what, op_enable_fn fn, void *arg)
 {
     struct daemon *d = app;
@@ -193,7 +177,9 @@ static void port_enable(void *app, const struct op_enable *what, op_enable_fn fn
     int rc = ERR_NOMEM;
 
     for (i = 0; i < what->n; i++)
-        excuse_waiting(d, what->ids[i]);
+        carry_excuse(d->carry, what->ids[i]);
+    if (what->all)
+        carry_excuse_all(d->carry, what->since_us);
     if (e) {
         e->d = d;
         e->fn = fn;

@@ -204,11 +204,10 @@ void rules_apply(struct daemon *d)
     engine_set_policy(d->engine, &d->policy, daemon_now(d));
     if (watch_scan_rules(d->watch, &err))
         log_error("config", "addresses: %s; the old ones stay in force", err.text);
-    if (d->enforce) {
+    if (d->enforce)
         enforce_set_policy(d->enforce, &how);
-        if (before == MODE_ON && d->policy.mode != MODE_ON)
-            enforce_drop_waiting(d->enforce);
-    }
+    if (before == MODE_ON && d->policy.mode != MODE_ON)
+        carry_drop_waiting(d->carry);
     if (d->panel)
         panel_set_timing(d->panel, (unsigned)settings_int(s, SET_NODES_POLL),
                          (unsigned)settings_int(s, SET_STREAM_REFRESH),
