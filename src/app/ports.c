@@ -9,7 +9,10 @@
 #include "service/jout.h"
 #include "base/banned.h"
 
-/* What the operations are given of the daemon. */
+/*
+ * What the operations are given of the daemon. At its end the last answers of the database come when panel
+ * and enforcement are gone already: nothing here touches them then.
+ */
 
 static const struct settings *port_settings(void *app)
 {
@@ -26,10 +29,17 @@ static const char *port_env_file(void *app)
     return ((struct daemon *)app)->env_file;
 }
 
+static int stopping(struct err *err)
+{
+    return err_set(err, ERR_CANCELLED, "the daemon is stopping");
+}
+
 static void port_changed(void *app, unsigned what)
 {
     struct daemon *d = app;
 
+    if (d->stopping) /* The next start reads it. */
+        return;
     if (what & (OP_CHANGED_LIMITS | OP_CHANGED_SETTINGS) && rules_reload(d))
         log_error("rules", "the change is kept but not in force: the database is busy");
 }
@@ -89,6 +99,10 @@ static void port_find_user(void *app, int64_t id, struct slice name, panel_user_
     struct buf path;
     int rc;
 
+    if (d->stopping) {
+        fn(arg, stopping(&err), &err, NULL);
+        return;
+    }
     if (id) {
         rc = panel_lookup(d->panel, id, fn, arg);
         if (rc)
@@ -176,6 +190,11 @@ static void port_enable(void *app, const struct op_enable *what, op_enable_fn fn
     size_t i;
     int rc = ERR_NOMEM;
 
+    if (d->stopping) {
+        free(e);
+        fn(arg, stopping(&err), &err, (struct slice){NULL, 0});
+        return;
+    }
     for (i = 0; i < what->n; i++)
         carry_excuse(d->carry, what->ids[i]);
     if (what->all)
@@ -197,6 +216,44 @@ static void port_enable(void *app, const struct op_enable *what, op_enable_fn fn
     fn(arg, rc, &err, (struct slice){NULL, 0});
 }
 
+/* ---- views and checks ---- */
+
+static void port_check(void *app, const struct settings *next, bool confirmed, op_check_fn fn,
+                       void *arg)
+{
+    struct daemon *d = app;
+    struct err err = {0};
+
+    if (d->stopping)
+        fn(arg, stopping(&err), &err);
+    else
+        groups_check(d, next, confirmed, fn, arg);
+}
+
+static void port_status(void *app, struct buf *out)
+{
+    if (((struct daemon *)app)->stopping)
+        buf_add_str(out, "{}");
+    else
+        views_status(app, out);
+}
+
+static void port_nodes(void *app, struct buf *out)
+{
+    if (((struct daemon *)app)->stopping)
+        buf_add_str(out, "{}");
+    else
+        views_nodes(app, out);
+}
+
+static void port_user(void *app, int64_t id, struct buf *out)
+{
+    if (((struct daemon *)app)->stopping)
+        buf_add_str(out, "{}");
+    else
+        views_user(app, id, out);
+}
+
 void ports_init(struct daemon *d)
 {
     d->port = (struct op_port){.app = d,
@@ -207,9 +264,9 @@ void ports_init(struct daemon *d)
                                .env_file = port_env_file,
                                .find_user = port_find_user,
                                .enable = port_enable,
-                               .check_settings = groups_check,
+                               .check_settings = port_check,
                                .changed = port_changed,
-                               .status_json = views_status,
-                               .nodes_json = views_nodes,
-                               .live_json = views_user};
+                               .status_json = port_status,
+                               .nodes_json = port_nodes,
+                               .live_json = port_user};
 }
