@@ -476,12 +476,8 @@ void carry_resume(struct carry *c)
         log_warning("breaker", "resumed by an operator");
         event(d, "breaker", 0, (struct slice){NULL, 0}, "resumed by an operator");
     }
-    if (d->hold) {
-        d->hold = false;
-        enforce_hold(d->enforce, false);
-        flag(d, "held", NULL);
-        log_warning("enforce", "the operator confirms the panel's users: enforcement goes on");
-    }
+    if (d->hold)
+        people_confirm(d->people);
 }
 
 static void carry_one(struct carry *c, struct decision *dec)

@@ -109,6 +109,11 @@ struct people *people_new(struct daemon *d);
 void people_free(struct people *p);
 /* Lists all users of the panel now, unless a listing runs. */
 void people_sync(struct people *p);
+/*
+ * The operator confirms the panel's users: enforcement goes on as soon as the database has forgotten who
+ * they were before, or the next listing would hold it again.
+ */
+void people_confirm(struct people *p);
 /* A line came for an id whose name is not known: asked one by one, at a bounded rate. */
 void people_unknown(struct people *p, int64_t id);
 /* When the last complete listing ended, 0 = never; how many users it had. */

@@ -205,6 +205,41 @@ void people_sync(struct people *p)
         loop_timer_set(p->timer, list_again_us);
 }
 
+/* ---- a rebuilt panel ---- */
+
+static int write_confirm(struct db *db, void *arg, struct err *err)
+{
+    int rc = db_users_confirm(db, err);
+
+    (void)arg;
+    return rc ? rc : db_meta_delete(db, "held", err);
+}
+
+static void confirmed(void *arg, int rc, const struct err *err)
+{
+    struct daemon *d = arg;
+
+    if (rc == ERR_CANCELLED || d->stopping)
+        return;
+    if (rc) {
+        log_error("store", "the panel's users are not confirmed, set enforcement again: %s",
+                  err->text);
+        return;
+    }
+    d->hold = false;
+    enforce_hold(d->enforce, false);
+    log_warning("enforce", "the operator confirms the panel's users: enforcement goes on");
+    people_sync(d->people);
+}
+
+void people_confirm(struct people *p)
+{
+    if (owner_submit(p->d->owner, OWNER_WRITE, write_confirm, confirmed, p->d))
+        log_error("store",
+                  "the panel's users are not confirmed, set enforcement again: the database is "
+                  "busy");
+}
+
 /* ---- single ids ---- */
 
 static void on_user(void *arg, int rc, const struct err *err, const struct panel_user *user)

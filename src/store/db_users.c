@@ -59,6 +59,11 @@ int db_users_strangers(struct db *db, const struct db_user *users, size_t n, siz
     return ERR_OK;
 }
 
+int db_users_confirm(struct db *db, struct err *err)
+{
+    return sql_run(db, err, "UPDATE users SET created_at=NULL WHERE created_at IS NOT NULL", "");
+}
+
 static int take_one(struct sql *q, struct db_user_found *ret_user, struct err *err)
 {
     struct slice name;

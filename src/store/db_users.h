@@ -43,6 +43,8 @@ int db_users_put(struct db *db, const struct db_user *users, size_t n, int64_t s
  */
 int db_users_strangers(struct db *db, const struct db_user *users, size_t n, size_t *ret_n,
                        struct err *err) MUST_CHECK;
+/* An operator says that the panel's users of now are the right ones: nobody is a stranger to this table. */
+int db_users_confirm(struct db *db, struct err *err) MUST_CHECK;
 /* The user of an id. ERR_NOT_FOUND. */
 int db_users_by_id(struct db *db, int64_t id, struct db_user_found *ret_user,
                    struct err *err) MUST_CHECK;

@@ -213,4 +213,9 @@ def another_panel_in_its_place(s):
     d.wait_state("sharer", "superseded", 10)
     assert d.rows("sharer")[0]["why"] == "the id belongs to another user now"
     assert other.user("somebody")["status"] == "disabled" and not other.journal(method="PUT")
+    d.kill()
+    d.start()
+    d.wait_log("users known")
+    time.sleep(2)
+    assert not d.status()["paused"], "asked again what was confirmed"
     s.say(line.text)

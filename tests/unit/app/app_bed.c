@@ -132,7 +132,8 @@ int bed_setup(void **state)
     assert_int_equal(settings_init(&b->d.settings), ERR_OK);
     assert_int_equal(settings_set(&b->d.settings, SET_LOG_LEVEL, ORIGIN_FILE, SLICE("ERROR"), NULL),
                      ERR_OK);
-    assert_int_equal(settings_set(&b->d.settings, SET_VERIFY_ONLINE, ORIGIN_FILE, SLICE("off"), NULL),
+    assert_int_equal(settings_set(&b->d.settings, SET_VERIFY_ONLINE, ORIGIN_FILE, SLICE("off"),
+                                  NULL),
                      ERR_OK);
     build_core(b);
     build_panel(b);
@@ -263,7 +264,7 @@ int64_t bed_number(struct app_bed *b, const char *sql)
 {
     struct number n = {sql, -1};
 
-    assert_int_equal(owner_submit(b->d.owner, OWNER_READ, read_number, NULL, &n), ERR_OK);
+    assert_int_equal(owner_submit(b->d.owner, OWNER_WRITE, read_number, NULL, &n), ERR_OK);
     owner_flush(b->d.owner);
     return n.n;
 }

@@ -126,6 +126,9 @@ static void users_by_id_and_name(void **state)
     assert_int_equal(db_users_by_id(db, 77, &u, &err), ERR_NOT_FOUND);
     assert_int_equal(db_users_strangers(db, rebuilt, 4, &n, &err), 0);
     assert_int_equal(n, 2); /* the first differs by less than a millisecond, the last was unknown */
+    assert_int_equal(db_users_confirm(db, &err), 0);
+    assert_int_equal(db_users_strangers(db, rebuilt, 4, &n, &err), 0);
+    assert_int_equal(n, 0);
     assert_int_equal(db_users_put(db, &bad, 1, T0, &err), ERR_INVALID);
     assert_int_equal(db_users_delete(db, 9, &err), 0);
     assert_int_equal(db_users_by_id(db, 9, &u, &err), ERR_NOT_FOUND);
