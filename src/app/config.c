@@ -78,6 +78,9 @@ void config_reload(struct daemon *d)
     d->settings = next;
     memcpy(d->env_file, file, sizeof(d->env_file));
     rules_apply(d);
+    /* A reading of the database that is under way began with the old ones, and would bring them back. */
+    if (rules_reload(d))
+        log_error("config", "out of memory");
     log_info("config", "read again from %s", d->env_file[0] ? d->env_file : "the environment");
 }
 

@@ -8,6 +8,7 @@
 #include "base/stamp.h"
 #include "service/settings_policy.h"
 #include "service/settings_store.h"
+#include "store/db_journal.h"
 #include "store/db_limits.h"
 #include "store/db_nodes.h"
 #include "store/db_settings.h"
@@ -226,9 +227,10 @@ static int each_shared(void *arg, const struct db_shared *row)
     struct daemon *d = arg;
     struct addr a;
 
-    if (addr_parse(row->address, &a))
-        return ERR_OK;
-    return engine_set_shared(d->engine, a, row->until_us);
+    /* What finds no room is learned again; it must not keep the program from starting. */
+    if (!addr_parse(row->address, &a))
+        (void)!engine_set_shared(d->engine, a, row->until_us);
+    return ERR_OK;
 }
 
 static int each_clock(void *arg, const struct db_clock *row)
@@ -236,7 +238,8 @@ static int each_clock(void *arg, const struct db_clock *row)
     struct daemon *d = arg;
     uint16_t node;
 
-    return engine_node(d->engine, row->node_id, row->offset_us, &node);
+    (void)!engine_node(d->engine, row->node_id, row->offset_us, &node);
+    return ERR_OK;
 }
 
 static int each_user(void *arg, const struct db_user *row)
@@ -247,13 +250,22 @@ static int each_user(void *arg, const struct db_user *row)
     return rc == ERR_NOMEM ? rc : ERR_OK;
 }
 
+struct verdicts {
+    struct daemon *d;
+    int64_t last_id;
+    int n;
+};
+
+/* A user of whom there is no room to know is new to the breaker: rather too careful. */
 static int each_violation(void *arg, const struct db_violation *row)
 {
-    struct daemon *d = arg;
+    struct verdicts *v = arg;
 
-    if (row->shadow || row->forgiven_us != STAMP_NONE)
-        return ERR_OK;
-    return engine_had_verdict(d->engine, row->user_id, row->at_us);
+    v->last_id = row->id;
+    v->n++;
+    if (!row->shadow && row->outcome != DB_OUTCOME_CANCELLED && row->forgiven_us == STAMP_NONE)
+        (void)!engine_had_verdict(v->d->engine, row->user_id, row->at_us);
+    return ERR_OK;
 }
 
 /* Every verdict of the last 7 days, a page at a time. */
@@ -261,8 +273,49 @@ static int load_verdicts(struct daemon *d, struct db *db, struct err *err)
 {
     struct db_violation_filter f = {.since_us = daemon_now(d) - 7 * 86400 * STAMP_SECOND,
                                     .limit = LIMIT_PAGE};
+    struct verdicts v = {.d = d};
+    int rc;
 
-    return db_violations_each(db, &f, each_violation, d, err);
+    do {
+        v.n = 0;
+        rc = db_violations_each(db, &f, each_violation, &v, err);
+        f.before_id = v.last_id;
+    } while (!rc && v.n == LIMIT_PAGE);
+    return rc;
+}
+
+/* Whether somebody has let the user go, so that he is pardoned. */
+static bool let_go(const struct db_row *row)
+{
+    static const enum enforce_why whys[] = {ENFORCE_WHY_BY_HAND, ENFORCE_WHY_ENABLED,
+                                            ENFORCE_WHY_GROUPS_CHANGED};
+    size_t i;
+
+    for (i = 0; i < ARRAY_LEN(whys); i++)
+        if (slice_eq(row->why, slice_of(enforce_why_text(whys[i]))))
+            return true;
+    return false;
+}
+
+static int each_end(void *arg, const struct db_row *row)
+{
+    struct daemon *d = arg;
+    int64_t until_us;
+
+    if (row->closed_us == STAMP_NONE || !let_go(row))
+        return ERR_OK;
+    until_us = row->closed_us + d->policy.pardon_us;
+    if (until_us > daemon_now(d) && engine_pardon(d->engine, row->user_id, until_us))
+        log_error("rules", "out of memory: the pardon of %.*s is forgotten", LOG_SLICE(row->name));
+    return ERR_OK;
+}
+
+/* Pardons outlive a restart: they follow from the ends of the latest punishments. */
+static int load_pardons(struct daemon *d, struct db *db, struct err *err)
+{
+    const struct db_row_filter f = {.limit = LIMIT_PAGE};
+
+    return db_journal_each(db, &f, each_end, d, err);
 }
 
 static void load_flags(struct daemon *d, struct db *db)
@@ -298,6 +351,8 @@ int rules_load(struct daemon *d, struct db *db, struct err *err)
         rc = db_users_each(db, each_user, d, err);
     if (!rc)
         rc = load_verdicts(d, db, err);
+    if (!rc)
+        rc = load_pardons(d, db, err);
     if (!rc)
         load_flags(d, db);
     return rc;

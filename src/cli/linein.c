@@ -18,7 +18,8 @@ int linein_open(struct linein *in, const char *path, struct err *err)
     if (strcmp(path, "-") != 0) {
         in->fd = open(path, O_RDONLY | O_CLOEXEC);
         if (in->fd < 0)
-            return err_set(err, errno == ENOENT ? ERR_NOT_FOUND : ERR_IO, "%s: %s", path, strerror(errno));
+            return err_set(err, errno == ENOENT ? ERR_NOT_FOUND : ERR_IO, "%s: %s", path,
+                           strerror(errno));
     }
     in->p = malloc(BUFFER);
     if (!in->p) {

@@ -11,14 +11,14 @@
 /* What the engine decides, as values in a queue: replay prints them, the daemon carries them out. */
 
 enum decision_kind {
-    DECISION_MONITOR,    /* over the limit: watched from now on */
-    DECISION_WARN,       /* there is evidence of sharing */
-    DECISION_ACQUIT,     /* within the limit for a whole monitoring_period, or not limited any more */
-    DECISION_UNKNOWN,    /* closed: a node he was last seen on has been silent too long */
-    DECISION_VERIFY,     /* convicted by the log: read the online list, then engine_verified() */
-    DECISION_PUNISH,     /* convicted; `applied` says what becomes of it */
-    DECISION_EXECUTE,    /* a queued punishment's turn has come */
-    DECISION_RESTORE,    /* the punishment's term is over */
+    DECISION_MONITOR, /* over the limit: watched from now on */
+    DECISION_WARN,    /* there is evidence of sharing */
+    DECISION_ACQUIT,  /* within the limit for a whole monitoring_period, or not limited any more */
+    DECISION_UNKNOWN, /* closed: a node he was last seen on has been silent too long */
+    DECISION_VERIFY,  /* convicted by the log: read the online list, then engine_verified() */
+    DECISION_PUNISH,  /* convicted; `applied` says what becomes of it */
+    DECISION_EXECUTE, /* a queued punishment's turn has come */
+    DECISION_RESTORE, /* the punishment's term is over */
     DECISION_STILL_SEEN, /* lines still come from a punished user (told once) */
     DECISION_SHARED,     /* an address was marked as a shared source: keep it in the database */
     DECISION_BREAKER, /* the breaker paused enforcement: alarm; `dropped` waiting ones are CLEAR */

@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -167,8 +168,13 @@ static void answers_come_whole(void **state)
 static void names_are_resolved_in_the_worker(void **state)
 {
     struct got g[5];
+    struct addrinfo *known;
 
     (void)state;
+    /* A root without /etc/hosts, as debootstrap leaves it, knows no localhost. */
+    if (getaddrinfo("localhost", NULL, NULL, &known))
+        skip();
+    freeaddrinfo(known);
     for (int i = 0; i < 4; i++)
         start_at(&g[i], "localhost", "/ok", 1000, 3000000);
     for (int i = 0; i < 4; i++)
