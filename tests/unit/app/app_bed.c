@@ -248,6 +248,11 @@ void bed_wait(struct app_bed *b, int seconds)
     }
 }
 
+const char *bed_path(const char *name)
+{
+    return scratch_path(name);
+}
+
 struct number {
     const char *sql;
     int64_t n;

@@ -42,6 +42,8 @@ void bed_settle(struct app_bed *b);
 void bed_share(struct app_bed *b, int64_t first, int users, int n, int seconds);
 /* Ends the daemon's panel and enforcement as at the end of the program; the rest still stands. */
 void bed_stop(struct app_bed *b);
+/* The path of a file in the bed's directory; the last eight are kept. */
+const char *bed_path(const char *name);
 /* One number of the database; -1 when the statement yields none. */
 int64_t bed_number(struct app_bed *b, const char *sql);
 

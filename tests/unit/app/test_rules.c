@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* What the daemon remembers from before: it is all there, and too much of it does no harm. */
+#include "app_bed.h"
+
+#include <stdlib.h>
+
+#include "base/stamp.h"
+
+/* Reads the database as a start does. */
+static void load_again(struct app_bed *b)
+{
+    struct db *db = NULL;
+    struct err err = {0};
+
+    assert_int_equal(db_open_file(bed_path("app.db"), &db, &err), ERR_OK);
+    if (rules_load(&b->d, db, &err))
+        fail_msg("the daemon would not start: %s", err.text);
+    db_close(db);
+}
+
+/* All verdicts of a week, also thousands; but none that was not carried out. */
+static void verdicts_of_a_week(void **state)
+{
+    struct app_bed *b = *state;
+    struct engine_stats stats;
+
+    assert_int_equal(
+        bed_number(b, "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i<2500)"
+                      " INSERT INTO violations(user_id, name, at, mode, outcome, step, action,"
+                      " max_devices, devices, evidence)"
+                      " SELECT i, 'u' || i, 1789990000000 + i, 'on',"
+                      " CASE WHEN i > 2000 THEN 'cancelled' ELSE 'applied' END, 0, 'disable 15m',"
+                      " 2, 3, '{}' FROM n RETURNING 1"),
+        1);
+    load_again(b);
+    engine_stats(b->d.engine, &stats);
+    assert_int_equal(stats.users, 2000);
+}
+
+/* More nodes and marks than there is room for, from years: the daemon starts all the same. */
+static void too_much_from_before(void **state)
+{
+    struct app_bed *b = *state;
+
+    assert_int_equal(
+        bed_number(b, "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i<5000)"
+                      " INSERT INTO node_clock(node_id, offset_us, saved_at)"
+                      " SELECT i, 0, 1 FROM n RETURNING 1"),
+        1);
+    load_again(b);
+}
+
+static void told(void *arg, const struct enforce_told *t)
+{
+    (void)arg;
+    (void)t;
+}
+
+/* Enabled by hand, then a restart: he is still not judged for the time that was promised. */
+static void a_pardon_outlives_a_restart(void **state)
+{
+    struct app_bed *b = *state;
+    const int64_t one = 1;
+    const struct enforce_release what = {.ids = &one, .n = 1, .who = SLICE("test")};
+    struct user_view *v = calloc(1, sizeof(*v));
+
+    assert_non_null(v);
+    bed_share(b, 1, 2, 3, 195);
+    assert_int_equal(b->panel.users[0].status, PANEL_STATUS_DISABLED);
+    assert_int_equal(enforce_release(b->d.enforce, &what, told, NULL), ERR_OK);
+    bed_settle(b);
+    assert_int_equal(b->panel.users[0].status, PANEL_STATUS_ACTIVE);
+    engine_clear_user(b->d.engine, 1);
+    assert_int_equal(engine_view(b->d.engine, 1, bed_clock_us, v), ERR_OK);
+    assert_int_equal(v->pardon_us, 0);
+    load_again(b);
+    assert_int_equal(engine_view(b->d.engine, 1, bed_clock_us, v), ERR_OK);
+    assert_in_range(v->pardon_us, bed_clock_us + 59 * 60 * STAMP_SECOND,
+                    bed_clock_us + 60 * 60 * STAMP_SECOND);
+    /* Who was enabled because his time was over is not pardoned. */
+    assert_int_equal(engine_view(b->d.engine, 2, bed_clock_us, v), ERR_OK);
+    assert_int_equal(v->pardon_us, 0);
+    free(v);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(verdicts_of_a_week, bed_setup, bed_teardown),
+        cmocka_unit_test_setup_teardown(too_much_from_before, bed_setup, bed_teardown),
+        cmocka_unit_test_setup_teardown(a_pardon_outlives_a_restart, bed_setup, bed_teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
