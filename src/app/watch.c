@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-#include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "app/daemon.h"
+#include "app/hosts.h"
 #include "base/log.h"
 #include "base/stamp.h"
 #include "service/settings_policy.h"
@@ -19,13 +19,11 @@
 static const int64_t traffic_us = 10 * STAMP_SECOND; /* by so much newer than the last line */
 static const int64_t fresh_us =
     120 * STAMP_SECOND; /* an online entry older than that says nothing */
-static const int64_t resolve_us = 3600 * STAMP_SECOND; /* names of nodes are looked up again */
-enum { SAMPLE = 2, NODE_ADDRS = 1 << 20 };
+enum { SAMPLE = 2 };
 
 struct seen_node {
     int64_t id;
     char name[sizeof(((struct panel_node *)0)->name)];
-    char address[sizeof(((struct panel_node *)0)->address)];
     uint16_t node;
     bool listed, connected;
     int64_t reopened_us;
@@ -39,10 +37,10 @@ struct watch {
     struct seen_node *nodes;
     size_t n, cap;
     char unknown[32];
-    struct buf addresses; /* the nodes' own, separated by commas */
-    bool resolving, again;
-    int64_t resolved_us;
+    struct hosts *hosts;
 };
+
+static void on_addresses(void *arg);
 
 struct watch *watch_new(struct daemon *d)
 {
@@ -51,7 +49,11 @@ struct watch *watch_new(struct daemon *d)
     if (!w)
         return NULL;
     w->d = d;
-    buf_init(&w->addresses, NODE_ADDRS);
+    w->hosts = hosts_new(d->loop, d->worker, on_addresses, w);
+    if (!w->hosts) {
+        free(w);
+        return NULL;
+    }
     return w;
 }
 
@@ -59,7 +61,7 @@ void watch_free(struct watch *w)
 {
     if (!w)
         return;
-    buf_release(&w->addresses);
+    hosts_free(w->hosts);
     free(w->nodes);
     free(w);
 }
@@ -86,102 +88,18 @@ const char *watch_name(struct watch *w, int64_t node_id)
 
 /* ---- the nodes' own addresses are nobody's devices ---- */
 
-struct lookup {
-    struct daemon *d;
-    struct buf hosts; /* names and addresses, separated by commas */
-    struct buf result;
-};
-
-static void resolve_host(struct slice host, struct buf *out)
+static void on_addresses(void *arg)
 {
-    struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *list = NULL, *ai;
-    char name[256], text[NI_MAXHOST];
-
-    snprintf(name, sizeof(name), "%.*s", (int)host.n, host.p);
-    if (getaddrinfo(name, NULL, &hints, &list))
-        return;
-    for (ai = list; ai; ai = ai->ai_next)
-        if (!getnameinfo(ai->ai_addr, ai->ai_addrlen, text, sizeof(text), NULL, 0, NI_NUMERICHOST))
-            buf_addf(out, "%s%s", out->n ? "," : "", text);
-    freeaddrinfo(list);
-}
-
-static void resolve_job(void *arg)
-{
-    struct lookup *l = arg;
-    struct slice rest = buf_slice(&l->hosts);
-
-    while (rest.p) {
-        struct slice host = slice_cut(&rest, ',');
-        struct addr a;
-
-        if (host.n == 0)
-            continue;
-        if (addr_parse(host, &a) == 0)
-            buf_addf(&l->result, "%s%.*s", l->result.n ? "," : "", (int)host.n, host.p);
-        else
-            resolve_host(host, &l->result);
-    }
-}
-
-static void resolve(struct watch *w);
-
-static void resolve_done(void *arg, int rc)
-{
-    struct lookup *l = arg;
-    struct daemon *d = l->d;
+    struct watch *w = arg;
     struct err err = {0};
 
-    if (rc == 0 && !d->stopping) {
-        struct watch *w = d->watch;
-        struct buf old = w->addresses;
-
-        w->resolving = false;
-        w->addresses = l->result;
-        if (watch_scan_rules(w, &err)) {
-            log_error("panel", "addresses of the nodes: %s", err.text);
-            w->addresses = old;
-        } else {
-            l->result = old;
-        }
-        if (w->again)
-            resolve(w);
-    }
-    buf_release(&l->hosts);
-    buf_release(&l->result);
-    free(l);
-}
-
-/* Looks up all nodes' addresses; a look-up that is under way is repeated afterwards. */
-static void resolve(struct watch *w)
-{
-    struct lookup *l;
-    size_t i;
-
-    w->again = w->resolving;
-    if (w->resolving)
-        return;
-    l = calloc(1, sizeof(*l));
-    if (!l)
-        return;
-    l->d = w->d;
-    buf_init(&l->hosts, NODE_ADDRS);
-    buf_init(&l->result, NODE_ADDRS);
-    for (i = 0; i < w->n; i++)
-        if (w->nodes[i].listed)
-            buf_addf(&l->hosts, "%s,", w->nodes[i].address);
-    w->resolving = worker_submit(w->d->worker, resolve_job, resolve_done, l) == 0;
-    w->resolved_us = daemon_now(w->d);
-    if (w->resolving)
-        return;
-    buf_release(&l->hosts);
-    buf_release(&l->result);
-    free(l);
+    if (watch_scan_rules(w, &err))
+        log_error("panel", "addresses of the nodes: %s", err.text);
 }
 
 int watch_scan_rules(struct watch *w, struct err *err)
 {
-    return settings_scan_rules(&w->d->settings, buf_slice(&w->addresses),
+    return settings_scan_rules(&w->d->settings, hosts_list(w->hosts),
                                engine_scan_rules(w->d->engine), err);
 }
 
@@ -243,7 +161,6 @@ static struct seen_node *add(struct watch *w, const struct panel_node *node)
 void watch_node(struct watch *w, const struct panel_node *node, unsigned changes)
 {
     struct seen_node *n = find(w, node->id);
-    bool moved;
 
     if (!n)
         n = add(w, node);
@@ -251,13 +168,13 @@ void watch_node(struct watch *w, const struct panel_node *node, unsigned changes
         log_error("panel", "no memory for node %lld", (long long)node->id);
         return;
     }
-    moved = strcmp(n->address, node->address) != 0 || changes & (NODE_ADDED | NODE_REMOVED);
     snprintf(n->name, sizeof(n->name), "%s", node->name);
-    snprintf(n->address, sizeof(n->address), "%s", node->address);
     n->listed = !(changes & NODE_REMOVED);
     n->connected = n->listed && node->connected;
-    if (moved)
-        resolve(w);
+    if (n->listed)
+        hosts_set(w->hosts, n->id, node->address);
+    else
+        hosts_remove(w->hosts, n->id);
     if (changes & (NODE_ADDED | NODE_NAME))
         keep(w, node);
 }
@@ -373,6 +290,5 @@ void watch_look(struct watch *w)
 
     for (i = 0; i < w->n; i++)
         look_at(w, &w->nodes[i], now_us);
-    if (w->n && now_us - w->resolved_us > resolve_us)
-        resolve(w);
+    hosts_look(w->hosts);
 }
