@@ -53,12 +53,12 @@ void history_free(struct history *h)
 
 static struct sighting *add_row(struct history *h, int64_t hash)
 {
+    if (h->n >= LIMIT_HISTORY_PENDING)
+        return NULL;
     if (h->n == h->cap) {
         uint32_t cap = h->cap ? h->cap * 2 : 256;
         struct sighting *p;
 
-        if (h->n >= LIMIT_HISTORY_PENDING)
-            return NULL;
         p = realloc(h->rows, cap * sizeof(*p));
         if (!p)
             return NULL;

@@ -53,7 +53,7 @@ static void tape_open(const struct recorder *r, struct tape *t)
     struct stat st;
 
     tape_path(r, t, 0, path);
-    t->fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    t->fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (t->fd < 0 || fstat(t->fd, &st)) {
         give_up(t, path);
         return;
