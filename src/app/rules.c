@@ -328,8 +328,12 @@ static void load_flags(struct daemon *d, struct db *db)
         log_warning("breaker",
                     "still paused from before: `pg-limiter config set enforcement on` resumes");
     }
-    if (db_meta_get(db, "held", text, sizeof(text), &ignored) == 0)
+    if (db_meta_get(db, "held", text, sizeof(text), &ignored) == 0) {
         d->hold = true;
+        log_error("enforce",
+                  "the panel's user ids meant other people before: nobody is disabled or "
+                  "enabled until `pg-limiter config set enforcement on` confirms them");
+    }
 }
 
 int rules_load(struct daemon *d, struct db *db, struct err *err)

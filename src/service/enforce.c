@@ -10,6 +10,7 @@ enum { UNREAD_TRIES = 5 };
 #define PROBE_US (2 * STAMP_SECOND)
 #define RETRY_MIN_US (1 * STAMP_SECOND)
 #define RETRY_MAX_US (300 * STAMP_SECOND)
+#define CLOCK_BACK_US (3600 * STAMP_SECOND) /* set back by more than that, a clock was wrong */
 
 _Static_assert((int)PANEL_GROUPS_MAX == (int)LIMIT_GROUPS,
                "the journal keeps every group we are told");
@@ -268,9 +269,22 @@ static bool may_punish(const struct enforce *e)
     return e->recovered && !e->held;
 }
 
+/*
+ * When a user is to be enabled. A clock that was years ahead when he was disabled, and has been set since,
+ * must not keep him disabled for years: his term is over then, rather too early than never.
+ */
+static int64_t held_until(const struct item *it, int64_t now)
+{
+    if (it->due_us == STAMP_NONE)
+        return INT64_MAX;
+    return it->applied_us != STAMP_NONE && it->applied_us > now + CLOCK_BACK_US ? now : it->due_us;
+}
+
 /* When the next step of it is due. */
 static int64_t ready_at(const struct enforce *e, const struct item *it)
 {
+    int64_t now = e->o.now(e->o.ctx);
+
     if (it->dead || it->op)
         return INT64_MAX;
     if (it->phase == PHASE_QUEUED) /* or grows stale */
@@ -278,8 +292,9 @@ static int64_t ready_at(const struct enforce *e, const struct item *it)
     if (e->held && !is_write(it))
         return INT64_MAX;
     if (it->phase == PHASE_HELD && !it->release)
-        return it->due_us == STAMP_NONE ? INT64_MAX : it->due_us;
-    return it->next_us;
+        return held_until(it, now);
+    /* No pause is that long: the clock was set back. */
+    return it->next_us > now + CLOCK_BACK_US ? now : it->next_us;
 }
 
 /* With the panel away, one user at a time finds out whether it is back, and the others just wait. */

@@ -24,6 +24,8 @@
  * For one row the panel is asked to disable at most once. When the answer is missing, the user is read
  * until it is certain what became of the call.
  *
+ * Terms go by the wall clock. One that is set back by more than an hour ends the terms begun before.
+ *
  * No threads and no timers: everything runs on the loop's thread, in enforce_run and in the answers of
  * the panel and the store, which come through the functions given in enforce_opts. Texts given to a
  * callback live until it returns. A callback may call anything here but enforce_free.

@@ -83,8 +83,14 @@ class Client:
             pass
         self.events.clear()
 
-    def logged(self, text):
-        return [line for line in self.log if text in line]
+    def logged(self, text, seconds=3.0):
+        """The log lines with text; the log comes by a pipe of its own, so the first is waited for."""
+        end = time.monotonic() + seconds
+        while True:
+            found = [line for line in self.log if text in line]
+            if found or time.monotonic() >= end:
+                return found
+            time.sleep(0.02)
 
 
 @contextlib.contextmanager

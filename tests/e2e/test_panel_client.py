@@ -1,6 +1,7 @@
 """The panel client against the simulated panel: logins, faults, streams, users, online lists."""
 
 import pathlib
+import socket
 import ssl
 import time
 
@@ -29,7 +30,7 @@ def test_password_login_and_streams(panel):
         sim.lines(2, "2026/11/23 15:44:42.883276 hello one", "2026/11/23 15:44:42.883277 two")
         lines = c.wait("line", 2, node=2)
         assert [e["text"][-3:] for e in lines] == ["one", "two"]
-        assert not c.logged("Bearer") and not c.logged("admin-password")
+        assert not c.logged("Bearer", 0) and not c.logged("admin-password", 0)
 
 
 def test_api_key_with_few_permissions(panel):
@@ -44,7 +45,7 @@ def test_api_key_with_few_permissions(panel):
         assert c.found("page")[0]["full"]
         assert c.ask("disable 2", "user")["status"] == "disabled"
         assert sim.user(2)["status"] == "disabled"
-        assert not c.logged(key)
+        assert not c.logged(key, 0)
 
 
 def test_wrong_password_is_tried_once(panel):
@@ -60,7 +61,7 @@ def test_wrong_password_is_tried_once(panel):
         assert logins(sim) == 1
         told = [line for line in c.logged("refuses the login of admin") if "DEBUG" not in line]
         assert len(told) == 1 and "ERROR" in told[0]
-        assert not c.logged("wrong")
+        assert not c.logged("wrong", 0)
         assert not c.found("open")
 
 
@@ -161,6 +162,10 @@ def test_ca_file_with_another_name(panel):
 
 
 def test_a_name_instead_of_an_address(panel):
+    try:
+        socket.getaddrinfo("localhost", None)
+    except OSError:
+        pytest.skip("this root has no /etc/hosts")
     sim = panel(nodes=1)
     with client(sim, PANEL_DOMAIN=f"localhost:{sim.port}") as c:
         c.wait("open")

@@ -412,6 +412,36 @@ static void calls_from_within_events(void **state)
 }
 
 #define T(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)
+#define T(a_clock_that_was_ahead, set_up, tear_down)
+
+/* Disabled while the clock was ten years ahead: enabled when it is set right, now or after a restart. */
+static void a_clock_that_was_ahead(void **state)
+{
+    const int64_t ahead_us = INT64_C(10) * 365 * 86400 * SEC;
+
+    (void)state;
+    b->panel.now_us += ahead_us;
+    disable(3, 900 * SEC);
+    disable(4, 900 * SEC);
+    assert_int_equal(b->applied, 2);
+    b->panel.now_us -= ahead_us;
+    bed_wait(b, 2 * SEC);
+    assert_int_equal(b->restored, 2);
+    assert_int_equal(user(3)->status, PANEL_STATUS_ACTIVE);
+    b->panel.now_us += ahead_us;
+    disable(5, 900 * SEC);
+    bed_kill(b);
+    b->panel.now_us -= ahead_us;
+    assert_int_equal(bed_start(b), ERR_OK);
+    bed_wait(b, 5 * SEC);
+    assert_int_equal(user(5)->status, PANEL_STATUS_ACTIVE);
+    assert_string_equal(state_of(5), "restored");
+    /* A correction of some minutes changes nothing but the length. */
+    disable(6, 900 * SEC);
+    b->panel.now_us -= 300 * SEC;
+    bed_wait(b, 60 * SEC);
+    assert_int_equal(user(6)->status, PANEL_STATUS_DISABLED);
+}
 
 int main(void)
 {
