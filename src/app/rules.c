@@ -274,7 +274,7 @@ static int load_verdicts(struct daemon *d, struct db *db, struct err *err)
     struct db_violation_filter f = {.since_us = daemon_now(d) - 7 * 86400 * STAMP_SECOND,
                                     .limit = LIMIT_PAGE};
     struct verdicts v = {.d = d};
-    int rc;
+    int rc = ERR_OK;
 
     do {
         v.n = 0;

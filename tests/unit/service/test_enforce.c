@@ -411,8 +411,6 @@ static void calls_from_within_events(void **state)
     assert_int_equal(enforce_count(b->e), 0);
 }
 
-#define T(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)
-#define T(a_clock_that_was_ahead, set_up, tear_down)
 
 /* Disabled while the clock was ten years ahead: enabled when it is set right, now or after a restart. */
 static void a_clock_that_was_ahead(void **state)
@@ -443,6 +441,8 @@ static void a_clock_that_was_ahead(void **state)
     assert_int_equal(user(6)->status, PANEL_STATUS_DISABLED);
 }
 
+#define T(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -458,6 +458,7 @@ int main(void)
         T(held_nothing_is_changed),
         T(the_timeline_tells_it),
         T(calls_from_within_events),
+        T(a_clock_that_was_ahead),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
