@@ -411,7 +411,6 @@ static void calls_from_within_events(void **state)
     assert_int_equal(enforce_count(b->e), 0);
 }
 
-
 /* Disabled while the clock was ten years ahead: enabled when it is set right, now or after a restart. */
 static void a_clock_that_was_ahead(void **state)
 {
