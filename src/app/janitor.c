@@ -13,22 +13,43 @@
 
 enum { TASKS = 6 };
 static const int64_t second_us = STAMP_SECOND;
+static const int64_t clock_back_us = 60 * STAMP_SECOND;
+static const int64_t clock_ahead_us = 3600 * STAMP_SECOND;
 
 struct janitor {
     struct daemon *d;
     struct loop_timer *engine_due;
     struct loop_timer *tasks[TASKS];
     int64_t data_version;
+    int64_t wall_us, mono_us; /* both clocks when last looked at */
     bool asking_version, retaining;
 };
 
 /* ---- the engine's own time ---- */
+
+/* Somebody has set the machine's clock, or it has slept. */
+static void look_at_clock(struct janitor *j)
+{
+    struct daemon *d = j->d;
+    int64_t wall_us = daemon_now(d), mono_us = loop_mono_us(d->loop);
+    int64_t step_us = wall_us - j->wall_us - (mono_us - j->mono_us);
+
+    j->wall_us = wall_us;
+    j->mono_us = mono_us;
+    if (step_us > -clock_back_us && step_us < clock_ahead_us)
+        return;
+    log_warning("run", "the clock of this machine was set %s by %lld s: everyone is looked at anew",
+                step_us < 0 ? "back" : "forward",
+                (long long)((step_us < 0 ? -step_us : step_us) / STAMP_SECOND));
+    engine_clock_stepped(d->engine, step_us, wall_us);
+}
 
 static void engine_time(void *arg)
 {
     struct janitor *j = arg;
     struct daemon *d = j->d;
 
+    look_at_clock(j);
     engine_advance(d->engine, daemon_now(d));
     carry_decisions(d->carry);
     janitor_engine_due(j);
@@ -53,6 +74,7 @@ static void each_second(void *arg)
 {
     struct janitor *j = arg;
 
+    look_at_clock(j);
     enforce_run(j->d->enforce);
     gone_look(j->d->gone);
     if (j->d->recorder)
@@ -235,6 +257,8 @@ struct janitor *janitor_new(struct daemon *d)
     if (!j)
         return NULL;
     j->d = d;
+    j->wall_us = daemon_now(d);
+    j->mono_us = loop_mono_us(d->loop);
     rc = loop_timer_new(d->loop, engine_time, j, &j->engine_due);
     for (i = 0; !rc && i < TASKS; i++) {
         rc = loop_timer_new(d->loop, tasks[i].fn, j, &j->tasks[i]);

@@ -93,6 +93,13 @@ void engine_advance(struct engine *e, int64_t now_us);
 /* When engine_advance() has something to do next. */
 int64_t engine_next_us(const struct engine *e);
 
+/*
+ * The wall clock was set by step_us (less than 0: back), now_us being the new time: everyone is looked at
+ * anew, who is punished stays so, the nodes' clock offsets move along. Without this call a clock set back
+ * would stop the checks, and one set forward cost a check for every interval that never was. O(users).
+ */
+void engine_clock_stepped(struct engine *e, int64_t step_us, int64_t now_us);
+
 /* ---- output ---- */
 
 /* Takes the oldest decision off the queue; false when there is none. Release it when done. */

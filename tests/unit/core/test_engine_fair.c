@@ -116,6 +116,51 @@ static void a_pardon_outlives_a_switch(void **state)
     rig_release(&r);
 }
 
+static void set_clock(struct rig *r, int64_t step_us)
+{
+    int i;
+
+    r->now_us += step_us;
+    engine_clock_stepped(r->e, step_us, r->now_us);
+    for (i = 0; i < RIG_NODES; i++) {
+        assert_true(engine_clock_offset(r->e, r->node[i]) == step_us);
+        /* The rig's lines are stamped by the clock that was set. */
+        engine_clock_trust(r->e, r->node[i]);
+    }
+    rig_wait(r, 0.1);
+}
+
+/* The machine's clock was years ahead and is set right, or years behind: the engine goes on as if new. */
+static void the_clock_is_set(void **state)
+{
+    static const int64_t steps[] = {INT64_C(-10) * 365 * 86400 * S, INT64_C(30) * 365 * 86400 * S,
+                                    -120 * S};
+    struct rig r;
+    size_t i;
+
+    (void)state;
+    for (i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+        rig_init(&r, 2);
+        rig_share(&r, 7, 3, 150);
+        assert_int_equal(engine_set_punished(r.e, 5, r.now_us + 900 * S, r.now_us), ERR_OK);
+        assert_int_equal(engine_pardon(r.e, 6, r.now_us + 60 * S), ERR_OK);
+        set_clock(&r, steps[i]);
+        assert_int_equal(rig_view(&r, 7).state, USER_CLEAR);
+        assert_int_equal(rig_view(&r, 7).devices, 0);
+        assert_int_equal(rig_view(&r, 5).state, USER_PUNISHED);
+        assert_true(rig_view(&r, 6).pardon_us <= r.now_us + r.policy.pardon_us);
+        assert_int_equal(rig_count(&r, DECISION_PUNISH, 0), 0);
+        /* The evidence of before is none, and that of now is enough. */
+        rig_share(&r, 7, 3, 170);
+        assert_int_equal(rig_count(&r, DECISION_PUNISH, 7), 0);
+        rig_share(&r, 7, 3, 30);
+        assert_int_equal(rig_count(&r, DECISION_PUNISH, 7), 1);
+        rig_wait(&r, 905);
+        assert_int_equal(rig_count(&r, DECISION_RESTORE, 7), 1);
+        rig_release(&r);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -123,6 +168,7 @@ int main(void)
         cmocka_unit_test(a_turn_that_lapses_is_told),
         cmocka_unit_test(the_breaker_sees_the_spared_again),
         cmocka_unit_test(a_pardon_outlives_a_switch),
+        cmocka_unit_test(the_clock_is_set),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
