@@ -32,6 +32,7 @@ struct daemon {
     struct settings settings;
     struct policy policy;
     char env_file[PATH_MAX];
+    char data_dir[PATH_MAX]; /* as at the start, whatever a signal has brought since */
 
     struct loop *loop;
     struct worker *worker;

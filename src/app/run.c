@@ -2,6 +2,7 @@
 #include "app/run.h"
 
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -193,7 +194,7 @@ static int build_control(struct daemon *d, struct err *err)
                              .deadline_us = control_deadline_us};
 
     ports_init(d);
-    return control_listen(settings_text(&d->settings, SET_DATA_DIR), &so.listen_fd, err)
+    return control_listen(d->data_dir, &so.listen_fd, err)
                ? err->code
                : server_new(d->loop, &so, &d->port, &d->server, err);
 }
@@ -226,7 +227,7 @@ static void take_apart(struct daemon *d)
     d->stopping = true;
     server_free(d->server);
     if (served)
-        control_remove(settings_text(&d->settings, SET_DATA_DIR));
+        control_remove(d->data_dir);
     panel_free(d->panel); /* closes the streams: feed is still there */
     if (d->history)
         history_flush(d->history);
@@ -280,6 +281,7 @@ static int build(struct daemon *d, struct err *err)
     if (rc)
         return err_set(err, rc, "the event loop cannot be set up: %s", err_name(rc));
     d->started_us = daemon_now(d);
+    snprintf(d->data_dir, sizeof(d->data_dir), "%s", settings_text(&d->settings, SET_DATA_DIR));
     rc = build_core(d, err);
     if (!rc)
         rc = build_panel(d, err);
