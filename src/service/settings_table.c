@@ -194,7 +194,7 @@ static const struct setting_def table[SET_COUNT] = {
     ROW(ONLINE_RATE, "online_rate", REAL, 0, ONLINE,
         "calls/s", 0, 50, "3", NULL, NULL,
         "Most readings of the online list a second."),
-    ROW(ONLINE_HOLD, "online_hold", INT, 0, ONLINE,
+    ROW(ONLINE_HOLD, "online_hold", INT, L, ONLINE,
         "s", 60, 86400, "1800", NULL, NULL,
         "How long an address must be listed without a break before an old last-seen time counts."),
     ROW(SOURCES, "sources", ENUM, 0, ONLINE,
