@@ -23,7 +23,8 @@ SKIP = re.compile(r"core|hwid_(sub|set|delete|list|unset|reset)|settings|usage|s
                   r"users_limit_h|online_(access|log|mask)|err_ratelimit|user_set_owner_back")
 KEYS = {"f20276f2": "key:inherit", "96182fdd": "key:limited", "92417ea6": "key:logs",
         "00000000": "key:bad"}
-SSE = ("coreput_node1", "coreput_node1_fresh", "v4_node2", "v5_node2")
+SSE = ("coreput_node1", "coreput_node1_fresh", "disable_enable_node1", "disable_enable_node1_fresh",
+       "v4_node2", "v5_node1", "v5_node2")
 
 
 def who_asks(headers, name):

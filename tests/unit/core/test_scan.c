@@ -24,7 +24,7 @@ static struct scan_rules rules;
 static int load(void **state)
 {
     FILE *f = fopen("tests/data/access-lines.jsonl", "r");
-    char text[65536];
+    static char text[1 << 17]; /* the longest line is a URL of 60 kB */
     struct settings settings;
 
     (void)state;
@@ -91,7 +91,7 @@ static void labelled_lines(void **state)
     int i, counted = 0;
 
     (void)state;
-    assert_true(n_cases >= 100);
+    assert_true(n_cases >= 101);
     for (i = 0; i < n_cases; i++) {
         json_t *want = cases[i].expected;
         const char *name = json_string_value(json_object_get(cases[i].row, "case"));

@@ -129,7 +129,12 @@ static size_t body_of(char *p, size_t n)
 
 static void recordings(void **state)
 {
-    static const char *const names[] = {"coreput_node1", "coreput_node1_fresh", "v4_node2",
+    static const char *const names[] = {"coreput_node1",
+                                        "coreput_node1_fresh",
+                                        "disable_enable_node1",
+                                        "disable_enable_node1_fresh",
+                                        "v4_node2",
+                                        "v5_node1",
                                         "v5_node2"};
     uint64_t seed = 51;
     size_t i;
