@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/limits.h"
+#include "base/num.h"
 #include "cli/cli_int.h"
+#include "cli/json_in.h"
+#include "cli/term.h"
 #include "net/http.h"
 #include "base/banned.h"
 
@@ -19,7 +23,7 @@ static int open_link(struct cli *cli)
 
     if (cli->link)
         return CLI_OK;
-    rc = link_open(cli->env_path, &cli->link, &err);
+    rc = link_open(cli->opt[OPT_ENV], &cli->link, &err);
     if (rc)
         return cli_fail(exit_code(rc), "%s", err.text);
     return CLI_OK;
@@ -104,5 +108,55 @@ int cli_read(struct cli *cli, const char *path, json_t **ret_json)
     if (rc)
         return rc;
     *ret_json = cli_json(cli, json) ? NULL : json;
+    return CLI_OK;
+}
+
+int cli_number(struct cli *cli, enum cli_option o, int64_t min, int64_t max, int64_t fallback,
+               int64_t *ret_n)
+{
+    *ret_n = fallback;
+    if (!cli->opt[o] || num_int(slice_of(cli->opt[o]), min, max, ret_n) == ERR_OK)
+        return CLI_OK;
+    return cli_fail(CLI_USAGE, "%s %s: allowed are %lld to %lld", option_def(o)->name, cli->opt[o],
+                    (long long)min, (long long)max);
+}
+
+bool cli_sure(struct cli *cli, int *ret_code, const char *fmt, ...)
+{
+    char text[1024];
+    va_list ap;
+
+    if (cli->opt[OPT_YES])
+        return true;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof(text), fmt, ap);
+    va_end(ap);
+    if (!term_can_ask())
+        *ret_code = cli_fail(CLI_USAGE, "%s Nothing was done: say --yes", text);
+    else if (term_ask("%s", text))
+        return true;
+    else
+        *ret_code = cli_fail(CLI_FAILED, "nothing was done");
+    return false;
+}
+
+void cli_user_path(struct buf *path, const char *base, const char *user, const char *rest)
+{
+    buf_init(path, 4096);
+    buf_add_str(path, base);
+    cli_add_user(path, user);
+    buf_add_str(path, rest);
+}
+
+int cli_do(struct cli *cli, enum op_method method, const char *path, json_t *body)
+{
+    json_t *json;
+    int rc = cli_ask(cli, method, path, body, &json, NULL);
+
+    if (rc || cli_json(cli, json))
+        return rc;
+    term_put(in_text(json, "detail") ? in_text(json, "detail") : "Done.");
+    putchar('\n');
+    json_decref(json);
     return CLI_OK;
 }

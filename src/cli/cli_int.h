@@ -11,17 +11,15 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "cli/cli.h"
+#include "cli/command.h"
 #include "cli/link.h"
 
 /* One call of the program. */
 struct cli {
     const struct cli_hooks *hooks;
-    const char *env_path;   /* --env FILE, or NULL */
-    const char *record_dir; /* --record DIR, or NULL */
-    const char *since;      /* --since 30m, or NULL */
-    const char *reason;     /* --reason TEXT, or NULL */
-    bool json, yes, forgive, enable;
-    char **args; /* what stands after the command's words */
+    const char *opt[OPT_COUNT]; /* what stands behind an option, "" for a switch; NULL: not given */
+    bool json;                  /* --json was given */
+    char **args;                /* what stands after the command's words */
     int n_args;
     struct link *link; /* opened by cli_ask at the first request */
 };
@@ -44,6 +42,22 @@ void cli_add_user(struct buf *path, const char *user);
 /* Whether the request goes to a daemon; opens the link. False also when that fails. */
 bool cli_has_daemon(struct cli *cli);
 
+/*
+ * The value of an option that is a number in min…max; fallback when it was not given. Prints the error and
+ * returns CLI_USAGE when it is none.
+ */
+int cli_number(struct cli *cli, enum cli_option o, int64_t min, int64_t max, int64_t fallback,
+               int64_t *ret_n);
+/*
+ * Whether harm may be done: --yes, or the question is answered so. Otherwise prints what to do and stores
+ * the exit code.
+ */
+bool cli_sure(struct cli *cli, int *ret_code, const char *fmt, ...) PRINTF_LIKE(3, 4);
+/* The path /base/USER/rest of a USER argument, to be released by the caller. */
+void cli_user_path(struct buf *path, const char *base, const char *user, const char *rest);
+/* Sends what operates on one user or row and prints its "detail". */
+int cli_do(struct cli *cli, enum op_method method, const char *path, json_t *body);
+
 /* The commands: each returns an exit code. */
 int cmd_run(struct cli *cli);
 int cmd_scan(struct cli *cli);
@@ -61,6 +75,7 @@ int cmd_except_add(struct cli *cli);
 int cmd_except_delete(struct cli *cli);
 int cmd_except_check(struct cli *cli);
 int cmd_disabled_list(struct cli *cli);
+int cmd_disabled_info(struct cli *cli);
 int cmd_disabled_enable(struct cli *cli);
 int cmd_disabled_enable_all(struct cli *cli);
 int cmd_config_show(struct cli *cli);
@@ -71,6 +86,8 @@ int cmd_config_interval(struct cli *cli);
 int cmd_config_reenable(struct cli *cli);
 int cmd_config_country(struct cli *cli);
 int cmd_config_example(struct cli *cli);
+int cmd_mode(struct cli *cli);
+int cmd_completion(struct cli *cli);
 int cmd_version(struct cli *cli);
 int cmd_help(struct cli *cli);
 

@@ -178,7 +178,7 @@ static int change(struct cli *cli, const char *name, const char *value)
     if (rc)
         return cli_fail(CLI_FAILED, "%s", err.text);
     key = setting_def(id)->key;
-    rc = send_change(cli, key, value, cli->yes, &json, &err);
+    rc = send_change(cli, key, value, cli->opt[OPT_YES] != NULL, &json, &err);
     if (rc && err.code == ERR_CONFIRM) {
         if (!term_ask("%s Go on?", err.text))
             return cli_fail(CLI_FAILED, "%s: nothing was changed; --yes does it", err.text);
@@ -223,6 +223,21 @@ int cmd_config_reenable(struct cli *cli)
 int cmd_config_country(struct cli *cli)
 {
     return change(cli, "country_code", cli->args[0]);
+}
+
+int cmd_mode(struct cli *cli)
+{
+    json_t *json;
+    int rc;
+
+    if (cli->n_args)
+        return change(cli, "enforcement", cli->args[0]);
+    rc = cli_ask(cli, OP_GET, "/config", NULL, &json, NULL);
+    if (rc)
+        return rc;
+    rc = cli->json ? show_one_json(json, "enforcement") : show_one(json, "enforcement");
+    json_decref(json);
+    return rc;
 }
 
 int cmd_config_example(struct cli *cli)

@@ -1,42 +1,15 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 #include <stdio.h>
-#include <strings.h>
 
+#include "base/attr.h"
 #include "base/num.h"
 #include "cli/cli_int.h"
 #include "cli/json_in.h"
+#include "cli/list.h"
 #include "cli/term.h"
 #include "base/banned.h"
 
-/* user …, except …, disabled … */
-
-static void add_user_cell(struct term_table *t, json_t *row)
-{
-    const char *name = in_text(row, "username");
-
-    if (name)
-        term_cell(t, TERM_PLAIN, name);
-    else
-        term_cellf(t, TERM_PLAIN, "id:%lld", (long long)in_int(row, "id"));
-}
-
-static const char *user_words(json_t *row, char *out, size_t max)
-{
-    const char *name = in_text(row, "username");
-
-    if (name)
-        snprintf(out, max, "%s", name);
-    else
-        snprintf(out, max, "id:%lld", (long long)in_int(row, "id"));
-    return out;
-}
-
-static bool wanted(struct cli *cli, json_t *row)
-{
-    const char *name = in_text(row, "username");
-
-    return cli->n_args == 0 || (name && strcasestr(name, cli->args[0]));
-}
+/* user …, except … */
 
 static void limit_words(int64_t limit, char *out, size_t max)
 {
@@ -62,7 +35,7 @@ static int changed(struct cli *cli, json_t *answer)
         rc = cli_fail(CLI_UNREACHABLE, "he could not be enabled: %s",
                       in_text(answer, "enable_error"));
     } else if (in_bool(answer, "disabled") && !json_object_get(answer, "enabled")) {
-        user_words(answer, name, sizeof(name));
+        list_user(answer, name, sizeof(name));
         if (!term_ask("%s is disabled by us at the moment. Enable him now?", name)) {
             printf(
                 "He stays disabled until his time is up; `pg-limiter disabled enable %s` ends it now.\n",
@@ -88,37 +61,18 @@ static int changed(struct cli *cli, json_t *answer)
 
 int cmd_user_list(struct cli *cli)
 {
-    static const char *const heads[] = {"User", ">Id", ">Limit", "Set", "By", ""};
-    struct term_table t;
-    json_t *json, *row;
-    char limit[48], when[64];
-    size_t i;
-    int rc = cli_read(cli, "/users/limits", &json);
+    static const struct list_column columns[] = {
+        {"User", NULL, LIST_USER, TERM_PLAIN, NULL},
+        {">Id", "id", LIST_TEXT, TERM_DIM, NULL},
+        {">Devices", "limit", LIST_LIMIT, TERM_PLAIN, NULL},
+        {"Set", "updated_at", LIST_TIME, TERM_DIM, NULL},
+        {"By", "updated_by", LIST_TEXT, TERM_DIM, NULL},
+        {"", "pending", LIST_FLAG, TERM_YELLOW, "not known to the panel so far"},
+    };
+    static const struct list list = {columns, ARRAY_LEN(columns), "There are no special limits."};
+    static const struct list fit = {columns, ARRAY_LEN(columns), "No special limit fits."};
 
-    if (rc || !json)
-        return rc;
-    term_table_init(&t, heads, ARRAY_LEN(heads));
-    json_array_foreach(json_object_get(json, "data"), i, row)
-    {
-        if (!wanted(cli, row))
-            continue;
-        add_user_cell(&t, row);
-        if (in_int(row, "id"))
-            term_cellf(&t, TERM_DIM, "%lld", (long long)in_int(row, "id"));
-        else
-            term_cell(&t, TERM_DIM, NULL);
-        limit_words(in_int(row, "limit"), limit, sizeof(limit));
-        term_cell(&t, TERM_PLAIN, limit);
-        term_cell(&t, TERM_DIM, term_time(in_text(row, "updated_at"), when, sizeof(when)));
-        term_cell(&t, TERM_DIM, in_text(row, "updated_by"));
-        term_cell(&t, TERM_YELLOW, in_bool(row, "pending") ? "not known to the panel so far" : " ");
-    }
-    if (t.n)
-        term_table_print(&t);
-    else
-        puts(cli->n_args ? "No special limit fits." : "There are no special limits.");
-    json_decref(json);
-    return CLI_OK;
+    return list_show(cli, "/users/limits", cli->n_args ? &fit : &list);
 }
 
 static int user_path(struct cli *cli, const char *base, enum op_method method, json_t *body,
@@ -130,7 +84,7 @@ static int user_path(struct cli *cli, const char *base, enum op_method method, j
     buf_init(&path, 2048);
     buf_add_str(&path, base);
     cli_add_user(&path, cli->args[0]);
-    if (cli->enable)
+    if (cli->opt[OPT_ENABLE])
         buf_add_str(&path, "?enable=true");
     rc = cli_ask(cli, method, buf_str(&path), body, ret_json, NULL);
     buf_release(&path);
@@ -148,7 +102,7 @@ int cmd_user_show(struct cli *cli)
     if (cli_json(cli, json))
         return CLI_OK;
     limit_words(in_int(json, "limit"), limit, sizeof(limit));
-    term_put(user_words(json, name, sizeof(name)));
+    term_put(list_user(json, name, sizeof(name)));
     printf(": %s (%s)%s\n", limit, in_text(json, "limit_from"),
            in_bool(json, "known") ? "" : ", not known to the panel so far");
     json_decref(json);
@@ -174,8 +128,9 @@ static int put_limit(struct cli *cli, bool update)
     if (update)
         rc = user_path(cli, "/users/limits/", OP_PUT, body, &json);
     else
-        rc = cli_ask(cli, OP_POST, cli->enable ? "/users/limits?enable=true" : "/users/limits",
-                     body, &json, NULL);
+        rc = cli_ask(cli, OP_POST,
+                     cli->opt[OPT_ENABLE] ? "/users/limits?enable=true" : "/users/limits", body,
+                     &json, NULL);
     return rc ? rc : changed(cli, json);
 }
 
@@ -201,36 +156,18 @@ int cmd_user_delete(struct cli *cli)
 
 int cmd_except_list(struct cli *cli)
 {
-    static const char *const heads[] = {"User", ">Id", "Reason", "Since", "By", ""};
-    struct term_table t;
-    json_t *json, *row;
-    char when[64];
-    size_t i;
-    int rc = cli_read(cli, "/users/except", &json);
+    static const struct list_column columns[] = {
+        {"User", NULL, LIST_USER, TERM_PLAIN, NULL},
+        {">Id", "id", LIST_TEXT, TERM_DIM, NULL},
+        {"Reason", "reason", LIST_TEXT, TERM_PLAIN, NULL},
+        {"Since", "updated_at", LIST_TIME, TERM_DIM, NULL},
+        {"By", "updated_by", LIST_TEXT, TERM_DIM, NULL},
+        {"", "pending", LIST_FLAG, TERM_YELLOW, "not known to the panel so far"},
+    };
+    static const struct list list = {columns, ARRAY_LEN(columns), "There are no exceptions."};
+    static const struct list fit = {columns, ARRAY_LEN(columns), "No exception fits."};
 
-    if (rc || !json)
-        return rc;
-    term_table_init(&t, heads, ARRAY_LEN(heads));
-    json_array_foreach(json_object_get(json, "data"), i, row)
-    {
-        if (!wanted(cli, row))
-            continue;
-        add_user_cell(&t, row);
-        if (in_int(row, "id"))
-            term_cellf(&t, TERM_DIM, "%lld", (long long)in_int(row, "id"));
-        else
-            term_cell(&t, TERM_DIM, NULL);
-        term_cell(&t, TERM_PLAIN, in_text(row, "reason"));
-        term_cell(&t, TERM_DIM, term_time(in_text(row, "updated_at"), when, sizeof(when)));
-        term_cell(&t, TERM_DIM, in_text(row, "updated_by"));
-        term_cell(&t, TERM_YELLOW, in_bool(row, "pending") ? "not known to the panel so far" : " ");
-    }
-    if (t.n)
-        term_table_print(&t);
-    else
-        puts(cli->n_args ? "No exception fits." : "There are no exceptions.");
-    json_decref(json);
-    return CLI_OK;
+    return list_show(cli, "/users/except", cli->n_args ? &fit : &list);
 }
 
 int cmd_except_add(struct cli *cli)
@@ -241,12 +178,13 @@ int cmd_except_add(struct cli *cli)
     if (!body)
         return cli_fail(CLI_FAILED, "out of memory");
     if (json_object_set_new(body, "username", json_string(cli->args[0])) ||
-        (cli->reason && json_object_set_new(body, "reason", json_string(cli->reason)))) {
+        (cli->opt[OPT_REASON] &&
+         json_object_set_new(body, "reason", json_string(cli->opt[OPT_REASON])))) {
         json_decref(body);
         return cli_fail(CLI_USAGE, "the user's name or the reason is no UTF-8 text");
     }
-    rc = cli_ask(cli, OP_POST, cli->enable ? "/users/except?enable=true" : "/users/except", body,
-                 &json, NULL);
+    rc = cli_ask(cli, OP_POST, cli->opt[OPT_ENABLE] ? "/users/except?enable=true" : "/users/except",
+                 body, &json, NULL);
     return rc ? rc : changed(cli, json);
 }
 
@@ -268,7 +206,7 @@ int cmd_except_check(struct cli *cli)
         return rc;
     if (cli_json(cli, json))
         return CLI_OK;
-    term_put(user_words(json, name, sizeof(name)));
+    term_put(list_user(json, name, sizeof(name)));
     fputs(in_bool(json, "excepted") ? " is excepted" : " is not excepted", stdout);
     if (in_text(json, "reason")) {
         fputs(": ", stdout);
@@ -277,113 +215,4 @@ int cmd_except_check(struct cli *cli)
     putchar('\n');
     json_decref(json);
     return CLI_OK;
-}
-
-/* ---- disabled ---- */
-
-int cmd_disabled_list(struct cli *cli)
-{
-    static const char *const heads[] = {"User", ">Id", "Since", "Until", "", "Method", "State"};
-    struct term_table t;
-    json_t *json, *row;
-    char when[64];
-    size_t i;
-    int rc = cli_read(cli, "/users/disabled", &json);
-
-    if (rc || !json)
-        return rc;
-    term_table_init(&t, heads, ARRAY_LEN(heads));
-    json_array_foreach(json_object_get(json, "data"), i, row)
-    {
-        const char *due = in_text(row, "due_at"), *error = in_text(row, "last_error");
-
-        add_user_cell(&t, row);
-        term_cellf(&t, TERM_DIM, "%lld", (long long)in_int(row, "id"));
-        term_cell(&t, TERM_PLAIN, term_time(in_text(row, "disabled_at"), when, sizeof(when)));
-        term_cell(&t, TERM_PLAIN, due ? term_time(due, when, sizeof(when)) : "enabled by hand");
-        term_cell(&t, TERM_DIM, due ? term_span(due, when, sizeof(when)) : " ");
-        term_cell(&t, TERM_DIM, in_text(row, "method"));
-        if (error)
-            term_cellf(&t, TERM_RED, "%s, failed %lld times: %s", in_text(row, "state"),
-                       (long long)in_int(row, "failed_attempts"), error);
-        else
-            term_cell(&t, TERM_PLAIN, in_text(row, "state"));
-    }
-    if (t.n)
-        term_table_print(&t);
-    else
-        puts("Nobody is disabled by us.");
-    json_decref(json);
-    return CLI_OK;
-}
-
-/* Prints what became of each, and answers the exit code. */
-static int enabled(struct cli *cli, json_t *json)
-{
-    static const char *const heads[] = {"User", "Result", ""};
-    json_t *row, *data = json_object_get(json, "data");
-    struct term_table t;
-    int rc = CLI_OK;
-    size_t i;
-
-    json_array_foreach(data, i, row) if (in_text(row, "result") &&
-                                         strcmp(in_text(row, "result"), "failed") == 0) rc =
-        CLI_FAILED;
-    if (cli_json(cli, json))
-        return rc;
-    term_table_init(&t, heads, ARRAY_LEN(heads));
-    json_array_foreach(data, i, row)
-    {
-        const char *result = in_text(row, "result");
-        bool good = result && strcmp(result, "enabled") == 0;
-
-        add_user_cell(&t, row);
-        term_cell(&t, good ? TERM_GREEN : rc ? TERM_RED : TERM_YELLOW, result);
-        term_cell(&t, TERM_PLAIN, in_text(row, "detail") ? in_text(row, "detail") : " ");
-    }
-    if (t.n)
-        term_table_print(&t);
-    else
-        puts("Nobody was disabled by us.");
-    json_decref(json);
-    return rc;
-}
-
-int cmd_disabled_enable(struct cli *cli)
-{
-    json_t *json;
-    struct buf path;
-    int rc;
-
-    buf_init(&path, 2048);
-    buf_add_str(&path, "/users/disabled/");
-    cli_add_user(&path, cli->args[0]);
-    buf_add_str(&path, "/enable");
-    rc = cli_ask(cli, OP_POST, buf_str(&path), json_pack("{s:b}", "forgive", cli->forgive), &json,
-                 NULL);
-    buf_release(&path);
-    return rc ? rc : enabled(cli, json);
-}
-
-int cmd_disabled_enable_all(struct cli *cli)
-{
-    json_t *body = json_pack("{s:b}", "forgive", cli->forgive), *json;
-    int rc;
-
-    if (!body || (cli->since && json_object_set_new(body, "since", json_string(cli->since)))) {
-        json_decref(body);
-        return cli_fail(CLI_USAGE, "--since is no text");
-    }
-    if (!cli->yes && !term_can_ask()) {
-        json_decref(body);
-        return cli_fail(CLI_USAGE, "this enables many users at once: say --yes");
-    }
-    if (!cli->yes &&
-        !term_ask("Enable everyone whom we disabled%s%s%s?", cli->since ? " in the last " : "",
-                  cli->since ? cli->since : "", cli->forgive ? ", and forgive them" : "")) {
-        json_decref(body);
-        return cli_fail(CLI_FAILED, "nothing was done");
-    }
-    rc = cli_ask(cli, OP_POST, "/users/disabled/enable-all", body, &json, NULL);
-    return rc ? rc : enabled(cli, json);
 }

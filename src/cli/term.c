@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -98,11 +99,65 @@ void term_cellf(struct term_table *t, enum term_colour c, const char *fmt, ...)
     term_cell(t, c, text);
 }
 
+size_t term_screen(size_t *ret_rows)
+{
+    struct winsize ws;
+
+    if (!isatty(STDOUT_FILENO) || ioctl(STDOUT_FILENO, TIOCGWINSZ, &ws) != 0 || ws.ws_col == 0)
+        return 0;
+    if (ret_rows)
+        *ret_rows = ws.ws_row;
+    return ws.ws_col;
+}
+
+/* Where the text is cut so that columns characters are left. */
+static size_t cut_at(const char *text, size_t columns)
+{
+    size_t n = 0, i;
+
+    for (i = 0; text[i]; i++) {
+        n += ((unsigned char)text[i] & 0xc0) != 0x80;
+        if (n > columns)
+            return i;
+    }
+    return i;
+}
+
+/* Makes the widest columns narrower until the table fits the screen. */
+static void fit(size_t *width, size_t columns, size_t screen)
+{
+    enum { NARROWEST = 6, GAP = 2 };
+    size_t total = 0, widest, k;
+
+    for (k = 0; k < columns; k++)
+        total += width[k] + (k ? GAP : 0);
+    while (screen && total > screen) {
+        widest = 0;
+        for (k = 1; k < columns; k++)
+            if (width[k] >= width[widest])
+                widest = k;
+        if (width[widest] <= NARROWEST)
+            return;
+        width[widest]--;
+        total--;
+    }
+}
+
 static void add_cell(struct buf *line, const char *text, enum term_colour c, size_t width,
                      bool right)
 {
-    int pad = (int)(width - term_width(text));
+    size_t shown = term_width(text);
+    struct buf cut;
+    int pad;
 
+    buf_init(&cut, CELL_MAX * 4);
+    if (shown > width) {
+        buf_add(&cut, text, cut_at(text, width - 1));
+        buf_add_str(&cut, "\xe2\x80\xa6");
+        text = buf_str(&cut);
+        shown = width;
+    }
+    pad = (int)(width - shown);
     if (line->n)
         buf_add_str(line, "  ");
     if (right)
@@ -113,6 +168,7 @@ static void add_cell(struct buf *line, const char *text, enum term_colour c, siz
         buf_addf(line, "%s%s%s", term_colour(c), text, term_colour(TERM_PLAIN));
     if (!right)
         buf_addf(line, "%*s", pad, "");
+    buf_release(&cut);
 }
 
 /* Prints a row without the blanks at its end, and empties line. */
@@ -136,6 +192,7 @@ void term_table_print(struct term_table *t)
     for (i = 0; i < t->n; i++)
         if (term_width(t->cells[i]) > width[i % t->columns])
             width[i % t->columns] = term_width(t->cells[i]);
+    fit(width, t->columns, t->screen ? t->screen : term_screen(NULL));
     for (k = 0; k < t->columns; k++)
         add_cell(&line, t->heads[k][0] ? t->heads[k] : " ", TERM_BOLD, width[k] ? width[k] : 1,
                  t->right[k]);

@@ -23,6 +23,7 @@ struct term_table {
     char **cells;             /* row after row */
     enum term_colour *colours;
     size_t n, cap; /* cells */
+    size_t screen; /* columns it must fit; 0: those of the terminal, any number elsewhere */
     bool failed;
 };
 
@@ -40,6 +41,8 @@ void term_cellf(struct term_table *t, enum term_colour c, const char *fmt, ...) 
 /* Prints the table and frees it. */
 void term_table_print(struct term_table *t);
 
+/* Columns (and rows) of the terminal that standard output is; 0 when it is none. */
+size_t term_screen(size_t *ret_rows);
 /* Prints text with control characters escaped. */
 void term_put(const char *text);
 /* Columns a UTF-8 text takes (one a character; marks that stand on others count, too). */

@@ -45,7 +45,7 @@ static void restore(FILE *f, int kept)
     close(kept);
 }
 
-/* Runs a command of words split at blanks, '~' standing for a blank inside a word; input for stdin. */
+/* Runs a command of words split at blanks, '~' standing for a blank inside a word, '^' for an empty one. */
 int bed_run_with(struct bed *bed, const char *line, const char *input)
 {
     static const struct cli_hooks hooks = {.run = fake_run};
@@ -61,6 +61,8 @@ int bed_run_with(struct bed *bed, const char *line, const char *input)
             *p = *p == '~' ? ' ' : *p;
         if (*p)
             *p++ = '\0';
+        if (strcmp(argv[argc - 1], "^") == 0)
+            argv[argc - 1] = p[0] ? argv[argc - 1] : p;
     }
     assert_true(write(in, input, strlen(input)) == (ssize_t)strlen(input) &&
                 lseek(in, 0, SEEK_SET) == 0);

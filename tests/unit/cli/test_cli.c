@@ -54,7 +54,10 @@ static void wrong_usage_is_two_and_says_how(void **state)
         {"scan --json", "does not know --json"},
         {"status --env", "--env needs FILE"},
         {"status --json=1", "--json takes no value"},
-        {"disabled enable-all", "--yes"},
+        {"disabled enable-all now", "takes none"},
+        {"user show", "needs USER"},
+        {"user list --limit 0", "allowed are 1 to"},
+        {"completion tcsh", "bash, zsh and fish"},
         {"help nonsense", "unknown command"},
     };
     struct bed *bed = *state;

@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include "cli/command.h"
+
+#include <string.h>
+
+#include "base/attr.h"
+#include "base/buf.h"
+#include "cli/cli_int.h"
+#include "service/suggest.h"
+#include "base/banned.h"
+
+#define BIT(o) (UINT64_C(1) << (o))
+#define READ (BIT(OPT_ENV) | BIT(OPT_JSON))
+#define LIST (READ | BIT(OPT_LIMIT) | BIT(OPT_OFFSET))
+#define WRITE READ
+#define ASKS (WRITE | BIT(OPT_YES))
+#define REPLAY \
+    (BIT(OPT_JSON) | BIT(OPT_SET) | BIT(OPT_EXCEPT) | BIT(OPT_SPECIAL) | BIT(OPT_COMPARE))
+
+static const struct option_def options[OPT_COUNT] = {
+    [OPT_ENV] = {"--env", NULL, "FILE", "read this .env"},
+    [OPT_JSON] = {"--json", NULL, NULL, "print JSON"},
+    [OPT_YES] = {"--yes", NULL, NULL, "do it without asking"},
+    [OPT_RECORD] = {"--record", NULL, "DIR", "keep every line received, to be replayed"},
+    [OPT_SINCE] = {"--since", NULL, "TIME", "only of the last 30m, 2h, 1d"},
+    [OPT_FORGIVE] = {"--forgive", NULL, NULL, "their violations of that time no longer count"},
+    [OPT_REASON] = {"--reason", NULL, "TEXT", "why, for the list"},
+    [OPT_ENABLE] = {"--enable", NULL, NULL, "enable him at once when we have disabled him"},
+    [OPT_LIMIT] = {"--limit", NULL, "N", "show at most so many rows"},
+    [OPT_OFFSET] = {"--offset", NULL, "N", "leave out the first so many rows"},
+    [OPT_CUSTOMER] = {"--customer", NULL, NULL, "a text to forward to the customer"},
+    [OPT_FOLLOW] = {"--follow", "-f", NULL, "go on with what comes"},
+    [OPT_ONCE] = {"--once", NULL, NULL, "print once and end"},
+    [OPT_SORT] = {"--sort", NULL, "devices|name|state|trust|seen", "order of the rows"},
+    [OPT_FILTER] = {"--filter", NULL, "TEXT", "only users whose name holds this"},
+    [OPT_BUNDLE] = {"--bundle", NULL, "FILE", "write a report fit to send to a stranger"},
+    [OPT_FOR] = {"--for", NULL, "MINUTES|hand", "how long; hand: until enabled by hand"},
+    [OPT_DRY_RUN] = {"--dry-run", NULL, NULL, "only show what would be done"},
+    [OPT_UNDO] = {"--undo", NULL, NULL, "take the last one back"},
+    [OPT_USER] = {"--user", NULL, "USER", "only of this user"},
+    [OPT_KIND] = {"--kind", NULL, "KIND", "only of this kind"},
+    [OPT_SET] = {"--set", NULL, "KEY=VALUE", "a setting of this run"},
+    [OPT_EXCEPT] = {"--except", NULL, "USER", "never limited in this run"},
+    [OPT_SPECIAL] = {"--special", NULL, "USER=N", "a special limit of this run"},
+    [OPT_COMPARE] = {"--compare", NULL, "A B",
+                     "two settings files: who would be judged differently"},
+    [OPT_PEOPLE] = {"--people", NULL, "FILE", "groups and owners of users, JSON lines"},
+    [OPT_PATTERN] = {"--pattern", NULL, "prefix:TEXT=N", "a limit pattern of this run"},
+};
+
+static const struct command commands[] = {
+    {"run", "", 0, 0, BIT(OPT_ENV) | BIT(OPT_RECORD), cmd_run, "the daemon", NULL, NULL},
+    {"status", "", 0, 0, READ, cmd_status, "everything at a glance", NULL, "GET /status"},
+    {"nodes", "", 0, 0, LIST, cmd_nodes, "what is seen of every node", NULL, "GET /nodes"},
+    {"explain", "USER", 1, 1, READ, cmd_explain, "how a user stands, and why",
+     "  pg-limiter explain alice\n", "GET /users/{user}"},
+
+    {"user list", "[TEXT]", 0, 1, LIST, cmd_user_list, "special limits of single users", NULL,
+     "GET /users/limits"},
+    {"user show", "USER", 1, 1, READ, cmd_user_show, "a user's limit and where it comes from", NULL,
+     "GET /users/limits/{user}"},
+    {"user add", "USER LIMIT", 2, 2, WRITE | BIT(OPT_ENABLE), cmd_user_add,
+     "set a special limit (0 = unlimited); one that exists is updated",
+     "  pg-limiter user add alice 5\n  pg-limiter user add id:12 0\n", "POST /users/limits"},
+    {"user update", "USER LIMIT", 2, 2, WRITE | BIT(OPT_ENABLE), cmd_user_update,
+     "change a special limit that exists", NULL, "PUT /users/limits/{user}"},
+    {"user delete", "USER", 1, 1, WRITE, cmd_user_delete, "remove a special limit", NULL,
+     "DELETE /users/limits/{user}"},
+
+    {"except list", "[TEXT]", 0, 1, LIST, cmd_except_list, "users who are never limited", NULL,
+     "GET /users/except"},
+    {"except add", "USER", 1, 1, WRITE | BIT(OPT_REASON) | BIT(OPT_ENABLE), cmd_except_add,
+     "never limit a user", "  pg-limiter except add alice --reason \"office account\"\n",
+     "POST /users/except"},
+    {"except delete", "USER", 1, 1, WRITE, cmd_except_delete, "limit him again", NULL,
+     "DELETE /users/except/{user}"},
+    {"except check", "USER", 1, 1, READ, cmd_except_check, "whether a user is excepted", NULL,
+     "GET /users/except/{user}"},
+
+    {"disabled list", "[TEXT]", 0, 1, LIST, cmd_disabled_list, "users disabled by us at the moment",
+     NULL, "GET /users/disabled"},
+    {"disabled info", "USER", 1, 1, READ, cmd_disabled_info,
+     "whether and why a user is disabled, and until when", NULL, "GET /users/{user}"},
+    {"disabled enable", "USER", 1, 1, WRITE | BIT(OPT_FORGIVE), cmd_disabled_enable,
+     "enable one of them", NULL, "POST /users/disabled/{user}/enable"},
+    {"disabled enable-all", "", 0, 0, ASKS | BIT(OPT_SINCE) | BIT(OPT_FORGIVE),
+     cmd_disabled_enable_all, "enable all of them, or those of the last while",
+     "  pg-limiter disabled enable-all --since 30m --forgive\n", "POST /users/disabled/enable-all"},
+
+    {"config show", "[KEY]", 0, 1, READ, cmd_config_show,
+     "every setting, and where its value comes from", NULL, "GET /config"},
+    {"config set", "KEY VALUE", 2, 2, ASKS, cmd_config_set, "change a setting",
+     "  pg-limiter config set monitoring_period 300\n", "PATCH /config"},
+    {"config reset", "KEY", 1, 1, ASKS, cmd_config_reset, "go back to .env or the default", NULL,
+     "PATCH /config"},
+    {"config set-limit", "N", 1, 1, ASKS, cmd_config_limit, "general_limit: devices of every user",
+     NULL, "PATCH /config, PUT /config/limit"},
+    {"config set-interval", "SECONDS", 1, 1, ASKS, cmd_config_interval, "check_interval", NULL,
+     "PATCH /config, PUT /config/interval"},
+    {"config set-reenable-time", "SECONDS", 1, 1, ASKS, cmd_config_reenable, "time_to_active_users",
+     NULL, "PATCH /config, PUT /config/reenable-time"},
+    {"config set-country", "CODE", 1, 1, ASKS, cmd_config_country, "country_code, or none", NULL,
+     "PATCH /config, PUT /config/country"},
+    {"config example", "", 0, 0, 0, cmd_config_example, "print a .env with every setting", NULL,
+     NULL},
+    {"mode", "[on|shadow|off]", 0, 1, ASKS, cmd_mode, "judge and punish, judge only, or neither",
+     "  pg-limiter mode shadow    decides, records and reports, does not touch the panel\n",
+     "GET /config, PATCH /config"},
+
+    {"scan", "[FILE|-]", 0, 1, 0, cmd_scan, "say of every log line why it counts or not", NULL,
+     NULL},
+    {"replay", "FILE...", 0, ARGS_ANY, REPLAY, cmd_replay, "run recorded logs through the engine",
+     "  pg-limiter replay --set general_limit=1 node-1.log node-2.log\n", NULL},
+    {"completion", "bash|zsh|fish", 1, 1, 0, cmd_completion,
+     "print the completion script of a shell",
+     "  pg-limiter completion bash > /etc/bash_completion.d/pg-limiter\n"
+     "  pg-limiter completion zsh > \"${fpath[1]}/_pg-limiter\"\n"
+     "  pg-limiter completion fish > ~/.config/fish/completions/pg-limiter.fish\n",
+     NULL},
+    {"version", "", 0, 0, BIT(OPT_JSON), cmd_version, "the version", NULL, NULL},
+    {"help", "[COMMAND]", 0, 3, 0, cmd_help, "this text, or about a command", NULL, NULL},
+};
+
+const struct option_def *option_def(enum cli_option o)
+{
+    return &options[o];
+}
+
+const struct command *command_at(size_t i)
+{
+    return i < ARRAY_LEN(commands) ? &commands[i] : NULL;
+}
+
+/* How many of the words agree with the beginning of the name; *ret_all: they are the whole of it. */
+static int agree(const struct command *c, char **words, int n, bool *ret_all)
+{
+    struct slice rest = slice_of(c->name);
+    int i;
+
+    for (i = 0; i < n && rest.p; i++)
+        if (!slice_eq(slice_cut(&rest, ' '), slice_of(words[i])))
+            break;
+    *ret_all = !rest.p && i > 0;
+    return i;
+}
+
+const struct command *command_find(char **words, int n, int *ret_used)
+{
+    size_t i;
+
+    for (i = 0; i < ARRAY_LEN(commands); i++) {
+        struct slice name = slice_of(commands[i].name);
+        int all = 0, used;
+        bool whole;
+
+        while (name.p) {
+            slice_cut(&name, ' ');
+            all++;
+        }
+        used = agree(&commands[i], words, n, &whole);
+        if (used == all) {
+            *ret_used = used;
+            return &commands[i];
+        }
+    }
+    return NULL;
+}
+
+bool command_is_group(char **words, int n)
+{
+    bool whole;
+    size_t i;
+
+    for (i = 0; i < ARRAY_LEN(commands); i++)
+        if (agree(&commands[i], words, n, &whole) == n &&
+            strlen(commands[i].name) > strlen(words[0]))
+            return true;
+    return false;
+}
+
+const char *command_nearest(char **words, int n)
+{
+    const char *names[ARRAY_LEN(commands)], *near = NULL;
+    struct buf said;
+    size_t i;
+    int k;
+
+    for (i = 0; i < ARRAY_LEN(commands); i++)
+        names[i] = commands[i].name;
+    buf_init(&said, 512);
+    for (k = 0; k < n && k < 3 && !near; k++) {
+        buf_addf(&said, "%s%.120s", k ? " " : "", words[k]);
+        near = suggest_of(buf_slice(&said), names, ARRAY_LEN(names));
+    }
+    buf_release(&said);
+    return near;
+}
