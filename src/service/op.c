@@ -13,7 +13,7 @@
 static void op_free(struct op *op)
 {
     json_decref(op->body);
-    free(op->query);
+    json_decref(op->args);
     if (op->settings)
         settings_release(op->settings);
     free(op->settings);
@@ -158,22 +158,12 @@ static void looked_up(void *arg, int rc, const struct err *err)
 
 static void find_user(struct op *op)
 {
-    json_t *in_body = op->ref_text[0] ? NULL : json_object_get(op->body, "username");
-    struct slice text = slice_of(op->ref_text);
+    const char *in_body = op->ref_text[0] ? NULL : op_arg_text(op, "username");
     int rc;
 
-    if (json_is_string(in_body))
-        text = (struct slice){json_string_value(in_body), json_string_length(in_body)};
-    if (text.n >= sizeof(op->ref_text)) {
-        op_reply(op, err_set(&op->err, ERR_INVALID, "the user's name is too long"));
-        return;
-    }
-    if (in_body) {
-        memcpy(op->ref_text, text.p, text.n);
-        op->ref_text[text.n] = '\0';
-        text.p = op->ref_text;
-    }
-    rc = user_ref_parse(text, &op->ref, &op->err);
+    if (in_body)
+        snprintf(op->ref_text, sizeof(op->ref_text), "%s", in_body);
+    rc = user_ref_parse(slice_of(op->ref_text), &op->ref, &op->err);
     if (!rc)
         rc = op->port->submit(op->port->store, OWNER_READ, look_up, looked_up, op);
     if (rc)
@@ -212,121 +202,13 @@ int op_event(struct db *db, const struct op *op, const char *kind, bool user, co
 
 /* ---- the request ---- */
 
-static int hex(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c |= 0x20;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-/* Percent-decodes s; '+' stays unless plus. ERR_INVALID on a broken escape or a NUL. */
-static int decode(struct slice s, bool plus, struct buf *out)
-{
-    size_t i;
-
-    for (i = 0; i < s.n; i++) {
-        char c = s.p[i];
-
-        if (c == '%') {
-            int hi = i + 2 < s.n ? hex(s.p[i + 1]) : -1, lo = i + 2 < s.n ? hex(s.p[i + 2]) : -1;
-
-            if (hi < 0 || lo < 0)
-                return ERR_INVALID;
-            c = (char)(hi << 4 | lo);
-            i += 2;
-        } else if (c == '+' && plus) {
-            c = ' ';
-        }
-        if (c == '\0')
-            return ERR_INVALID;
-        buf_add_char(out, c);
-    }
-    return out->failed ? ERR_TOO_BIG : ERR_OK;
-}
-
-bool op_query(const struct op *op, const char *name, struct buf *out)
-{
-    struct slice rest = slice_of(op->query), value, key;
-
-    while (rest.p && rest.n) {
-        value = slice_cut(&rest, '&');
-        key = slice_cut(&value, '=');
-        if (!slice_eq(key, slice_of(name)))
-            continue;
-        buf_clear(out);
-        return value.p ? decode(value, true, out) == ERR_OK : true;
-    }
-    return false;
-}
-
-/* Whether path fits pattern; the segment that stands for {user} goes into op->ref_text. */
-static int match(struct op *op, const char *pattern, struct slice path)
-{
-    struct slice want = slice_skip(slice_of(pattern), 1), have = slice_skip(path, 1), a, b;
-    struct buf decoded;
-    int rc = ERR_OK;
-
-    while (want.p && have.p) {
-        a = slice_cut(&want, '/');
-        b = slice_cut(&have, '/');
-        if (a.n && a.p[0] == '{') {
-            buf_init(&decoded, sizeof(op->ref_text) - 1);
-            rc = decode(b, false, &decoded);
-            if (!rc)
-                memcpy(op->ref_text, buf_str(&decoded), decoded.n + 1);
-            buf_release(&decoded);
-            if (rc || !op->ref_text[0])
-                return ERR_INVALID;
-        } else if (!slice_eq(a, b)) {
-            return ERR_NOT_FOUND;
-        }
-    }
-    return want.p || have.p ? ERR_NOT_FOUND : ERR_OK;
-}
-
-/* Fixed paths win over {user}: the table lists them first. */
-static int find_row(struct op *op, const struct op_request *req)
-{
-    bool other_method = false;
-    size_t i;
-
-    for (i = 0; op_row_at(i); i++) {
-        const struct op_row *row = op_row_at(i);
-        int rc;
-
-        op->ref_text[0] = '\0';
-        rc = req->path.n && req->path.p[0] == '/' ? match(op, row->def.pattern, req->path)
-                                                  : ERR_NOT_FOUND;
-        if (rc == ERR_NOT_FOUND)
-            continue;
-        if (rc)
-            return err_set(&op->err, ERR_PROTOCOL,
-                           "the path holds a broken %%-escape or a name too long");
-        if (row->def.method == req->method) {
-            op->row = row;
-            return ERR_OK;
-        }
-        other_method = true;
-    }
-    if (other_method) {
-        op->status = 405;
-        return err_set(&op->err, ERR_REFUSED, "this path does not know %s",
-                       op_method_name(req->method));
-    }
-    return err_set(&op->err, ERR_NOT_FOUND, "no such path");
-}
-
 static int read_request(struct op *op, const struct op_request *req)
 {
     json_error_t je;
-    int rc = find_row(op, req);
+    int rc = op_path_find(op, req->method, req->path);
 
     if (rc)
         return rc;
-    op->query = strndup(req->query.n ? req->query.p : "", req->query.n);
-    if (!op->query)
-        return err_set(&op->err, ERR_NOMEM, "%s", err_name(ERR_NOMEM));
     if (req->body.n) {
         op->body = json_loadb(req->body.p, req->body.n, JSON_REJECT_DUPLICATES, &je);
         if (!op->body)
@@ -339,7 +221,8 @@ static int read_request(struct op *op, const struct op_request *req)
         return err_set(
             &op->err, ERR_UNREACHABLE,
             "the daemon is not running, and this needs it: start it with `pg-limiter run`");
-    return op->row->args ? op->row->args(op) : ERR_OK;
+    rc = op_args_read(op, req->query);
+    return rc || !op->row->args ? rc : op->row->args(op);
 }
 
 void op_call(const struct op_port *port, const struct op_request *req, op_reply_fn fn, void *arg)

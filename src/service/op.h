@@ -8,6 +8,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/limits.h"
 #include "base/slice.h"
 #include "service/panel_port.h"
 #include "service/settings.h"
@@ -97,14 +98,85 @@ typedef void (*op_reply_fn)(void *arg, int status, struct slice json);
  */
 void op_call(const struct op_port *port, const struct op_request *req, op_reply_fn fn, void *arg);
 
-/* One row of the table of operations. */
+/* What a parameter is. */
+enum op_type {
+    OP_INT,     /* whole number in min…max */
+    OP_BOOL,    /* true or false; in a query also yes/no, on/off, 1/0, and nothing for true */
+    OP_TEXT,    /* a text of min…max bytes, or one of `choices` */
+    OP_USER,    /* a user: a name, or id:12 */
+    OP_SPAN,    /* a length of time of min…max seconds: a number, or 90s, 30m, 2h, 1d */
+    OP_INTS,    /* a list of min…max whole numbers over 0 */
+    OP_TEXTS,   /* a list of min…max texts that are not empty */
+    OP_SETTING, /* the value of `setting`, checked as the table of settings says; null resets it */
+    OP_JSON,    /* anything: the operation looks at it by itself */
+};
+
+/* Where a parameter is documented to stand, and whether it must be there: bits of op_param.in. */
+enum {
+    OP_IN_PATH = 1,
+    OP_IN_QUERY = 2,
+    OP_IN_BODY = 4,
+    OP_NEEDED = 8,
+};
+
+/*
+ * One parameter of an operation. Checked from here alone, before the operation begins: an unknown name,
+ * a wrong type, a value out of range and a missing one are refused (422) with the name and what is
+ * allowed. What stands in the body may as well stand in the query (the old server's form).
+ */
+struct op_param {
+    const char *name; /* NULL ends a list */
+    unsigned in;      /* OP_IN_…, OP_NEEDED */
+    enum op_type type;
+    int64_t min, max;
+    const char *choices; /* OP_TEXT: a|b|c, or NULL */
+    enum setting setting;
+    const char *example; /* JSON */
+    const char *help;
+};
+
+/* offset and limit of a list. */
+#define OP_PAGE \
+    {"offset", OP_IN_QUERY, OP_INT, 0, 1000000000, .example = "0", .help = "rows to leave out"}, \
+    { \
+        "limit", OP_IN_QUERY, OP_INT, 1, LIMIT_PAGE, .example = "100", \
+                                                     .help = "rows to show, 100 when left out" \
+    }
+
+/* Bits of op_def.may. */
+enum {
+    OP_MAY_404 = 1,   /* may answer 404 (with {…} in the path it always may) */
+    OP_MAY_409 = 2,   /* may answer 409: exists, refused, or confirm_needed */
+    OP_FREE_BODY = 4, /* the body is checked by the operation: settings by their keys */
+    OP_PUBLIC = 8,    /* needs no login */
+};
+
+/*
+ * One row of the table of operations. `answer` describes the JSON of a success:
+ *   {name:type,name?:type,…}  an object (? = may be missing; others may be there besides)
+ *   [type]                    a list
+ *   int num text bool time any, with ~ behind when it may be null; #name: a shape of op_shape_of
+ */
 struct op_def {
     enum op_method method;
-    const char *pattern; /* segments; `{name}` stands for any one */
+    const char *pattern; /* segments; `{name}` stands for any one, {user} for a user */
     const char *help;
+    const struct op_param *params; /* ended by name NULL; NULL = none, besides {user} */
+    const char *answer;
+    unsigned may;      /* OP_MAY_… */
+    const char *media; /* of a success that is no JSON: "text/plain", or NULL */
 };
 /* The rows by number, NULL past the last: for documents and OpenAPI. */
 const struct op_def *op_def_at(size_t i);
+/* The shape of a #name in an answer, NULL when there is none; by number, with its name, for OpenAPI. */
+const char *op_shape_of(struct slice name);
+const char *op_shape_at(size_t i, const char **ret_name);
+/* The row that a request would go to, old paths included; NULL: none (404, or 405 when op_allowed). */
+const struct op_def *op_def_find(enum op_method m, struct slice path);
+/* Bits (1 << method) of the methods that the path knows; 0: no such path. */
+unsigned op_allowed(struct slice path);
+/* Appends what values a parameter may have, for people: "0 to 10000", "true or false". */
+void op_param_add_allowed(struct buf *b, const struct op_param *p);
 
 /* "GET" and so on to a method; ERR_INVALID. */
 int op_method_parse(struct slice s, enum op_method *ret) MUST_CHECK;

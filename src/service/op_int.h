@@ -44,8 +44,8 @@ struct op {
     const struct op_row *row;
     op_reply_fn reply;
     void *reply_arg;
-    json_t *body; /* NULL = none */
-    char *query;  /* copy, NUL-terminated */
+    json_t *body; /* NULL = none; for OP_FREE_BODY, otherwise use op_arg_… */
+    json_t *args; /* the parameters, checked, by name */
     char who[64];
     int64_t now_us;
     struct buf out;
@@ -72,14 +72,39 @@ struct op {
     bool touched[SET_COUNT];   /* settings the request names */
 };
 
-/* The rows of the table (op_table.c) by number, fixed paths first; NULL past the last. */
+/* The rows of the whole table (op_table.c) by number; NULL past the last. */
 const struct op_row *op_row_at(size_t i);
+/* The rows of each file, ended by one without a pattern. */
+extern const struct op_row op_rows_state[], op_rows_limits[], op_rows_disabled[],
+    op_rows_settings[], op_rows_user[];
 /* Hands the row's job to the store and finishes after it. */
 void op_run_job(struct op *op);
 /* Ends the call with op->out (rc 0), or with rc and op->err; frees op. */
 void op_reply(struct op *op, int rc);
-/* The value of a parameter of the query, decoded into out; false when absent. */
-bool op_query(const struct op *op, const char *name, struct buf *out);
+/*
+ * Parameters as the table (op_def.params) has them, checked: NULL, fallback or false when left out. Texts
+ * live as long as op. An OP_SPAN is read as a number of seconds.
+ */
+json_t *op_arg(const struct op *op, const char *name);
+int64_t op_arg_int(const struct op *op, const char *name, int64_t fallback);
+bool op_arg_bool(const struct op *op, const char *name);
+const char *op_arg_text(const struct op *op, const char *name);
+struct op_page {
+    int64_t offset;
+    int limit;
+};
+/* offset and limit of OP_PAGE; 0 and 100 when left out. */
+struct op_page op_arg_page(const struct op *op);
+
+/* op_args.c: reads query and body into op->args by the table. ERR_INVALID, ERR_PROTOCOL, ERR_NOMEM. */
+int op_args_read(struct op *op, struct slice query) MUST_CHECK;
+/* op_path.c: percent-decodes s; '+' is a blank when plus. ERR_INVALID: broken escape, NUL, no UTF-8. */
+int op_decode(struct slice s, bool plus, struct buf *out) MUST_CHECK;
+/*
+ * op_path.c: the row of a request, op->row; what stands for {…} goes into op->ref_text. ERR_NOT_FOUND,
+ * ERR_PROTOCOL, ERR_REFUSED (op->status 405).
+ */
+int op_path_find(struct op *op, enum op_method method, struct slice path) MUST_CHECK;
 /* Adds an event about op's user (or the system, user false) to the audit log. */
 int op_event(struct db *db, const struct op *op, const char *kind, bool user, const char *what,
              struct err *err) MUST_CHECK;
@@ -93,20 +118,8 @@ const char *op_user_text(const struct op *op);
 void op_user_json(const struct op *op, struct buf *b);
 
 /* ops_limits.c */
-int op_limit_args(struct op *op);
-int op_limit_list(struct db *db, struct op *op, struct err *err);
-int op_limit_show(struct db *db, struct op *op, struct err *err);
-int op_limit_put(struct db *db, struct op *op, struct err *err);
-int op_limit_update(struct db *db, struct op *op, struct err *err);
-int op_limit_delete(struct db *db, struct op *op, struct err *err);
-int op_except_args(struct op *op);
-int op_except_list(struct db *db, struct op *op, struct err *err);
-int op_except_show(struct db *db, struct op *op, struct err *err);
-int op_except_put(struct db *db, struct op *op, struct err *err);
-int op_except_delete(struct db *db, struct op *op, struct err *err);
 /* Enables the user after a higher limit or an exception, where the request asks for it. */
 void op_enable_after(struct op *op);
-
 /* What holds for op's user by the database: exception, special limit (-1 = none) and reason. */
 struct op_rule {
     bool excepted;
@@ -121,27 +134,5 @@ int op_find_rule(struct db *db, const struct op *op, struct op_rule *ret,
 /* ops_disabled.c */
 /* Appends one row of the journal as an object. */
 void op_row_json(struct buf *b, const char *key, const struct db_row *row);
-int op_disabled_list(struct db *db, struct op *op, struct err *err);
-int op_enable_args(struct op *op);
-void op_enable_one(struct op *op);
-void op_enable_all(struct op *op);
-
-/* ops_settings.c */
-void op_config_show(struct op *op);
-int op_patch_args(struct op *op);
-int op_put_limit_args(struct op *op);
-int op_put_interval_args(struct op *op);
-int op_put_reenable_args(struct op *op);
-int op_put_country_args(struct op *op);
-void op_config_check(struct op *op);
-int op_config_write(struct db *db, struct op *op, struct err *err);
-
-/* ops_user.c */
-int op_user_args(struct op *op);
-int op_user_show(struct db *db, struct op *op, struct err *err);
-void op_user_live(struct op *op);
-void op_status(struct op *op);
-void op_nodes(struct op *op);
-void op_health(struct op *op);
 
 #endif

@@ -4,134 +4,75 @@
 #include "base/banned.h"
 
 /*
- * Every operation, once. Paths without {user} stand before those with one: `/users/limits` is never a
- * user called "limits" (he is id:…).
+ * Every operation, once: the rows stand at the end of the file that carries them out. Their order is that
+ * of the documents only (op_path.c finds the row).
  */
-static const struct op_row rows[] = {
-    {{OP_GET, "/healthz", "Whether the daemon lives."}, ROW_LIVE, .finish = op_health},
-    {{OP_GET, "/status", "Everything at a glance: panel, nodes, users, enforcement, memory."},
-     ROW_LIVE,
-     .finish = op_status},
-    {{OP_GET, "/nodes", "Every node: streams, lines, what was ignored and why, clock."},
-     ROW_LIVE,
-     .finish = op_nodes},
-
-    {{OP_GET, "/users/limits", "Special limits of single users."},
-     0,
-     .kind = OWNER_READ,
-     .job = op_limit_list},
-    {{OP_POST, "/users/limits", "Sets a user's special limit: {username, limit}; ?enable=true."},
-     ROW_USER | ROW_ASK,
-     .args = op_limit_args,
-     .kind = OWNER_WRITE,
-     .job = op_limit_put,
-     .finish = op_enable_after,
-     .changes = OP_CHANGED_LIMITS},
-    {{OP_GET, "/users/except", "Users who are never limited."},
-     0,
-     .kind = OWNER_READ,
-     .job = op_except_list},
-    {{OP_POST, "/users/except", "Excepts a user: {username, reason?}; ?enable=true."},
-     ROW_USER | ROW_ASK,
-     .args = op_except_args,
-     .kind = OWNER_WRITE,
-     .job = op_except_put,
-     .finish = op_enable_after,
-     .changes = OP_CHANGED_LIMITS},
-    {{OP_GET, "/users/disabled", "Users disabled by us at the moment."},
-     0,
-     .kind = OWNER_READ,
-     .job = op_disabled_list},
-    {{OP_POST, "/users/disabled/enable-all", "Enables them all: {since?, forgive?}."},
-     ROW_LIVE,
-     .args = op_enable_args,
-     .finish = op_enable_all},
-    {{OP_GET, "/config", "Every setting, its value, and where that comes from."},
-     0,
-     .finish = op_config_show},
-    {{OP_PATCH, "/config", "Sets settings: {key: value}; null resets; ?confirm=true."},
-     0,
-     .args = op_patch_args,
-     .before = op_config_check,
-     .kind = OWNER_WRITE,
-     .job = op_config_write,
-     .changes = OP_CHANGED_SETTINGS},
-    {{OP_PUT, "/config/limit", "Sets general_limit: {limit}."},
-     0,
-     .args = op_put_limit_args,
-     .before = op_config_check,
-     .kind = OWNER_WRITE,
-     .job = op_config_write,
-     .changes = OP_CHANGED_SETTINGS},
-    {{OP_PUT, "/config/interval", "Sets check_interval: {interval}."},
-     0,
-     .args = op_put_interval_args,
-     .before = op_config_check,
-     .kind = OWNER_WRITE,
-     .job = op_config_write,
-     .changes = OP_CHANGED_SETTINGS},
-    {{OP_PUT, "/config/reenable-time", "Sets time_to_active_users: {seconds}."},
-     0,
-     .args = op_put_reenable_args,
-     .before = op_config_check,
-     .kind = OWNER_WRITE,
-     .job = op_config_write,
-     .changes = OP_CHANGED_SETTINGS},
-    {{OP_PUT, "/config/country", "Sets country_code: {country}."},
-     0,
-     .args = op_put_country_args,
-     .before = op_config_check,
-     .kind = OWNER_WRITE,
-     .job = op_config_write,
-     .changes = OP_CHANGED_SETTINGS},
-
-    {{OP_GET, "/users/limits/{user}", "A user's limit and where it comes from."},
-     ROW_USER,
-     .args = op_user_args,
-     .kind = OWNER_READ,
-     .job = op_limit_show},
-    {{OP_PUT, "/users/limits/{user}",
-      "Changes a special limit that exists: {limit}; ?enable=true."},
-     ROW_USER | ROW_ASK,
-     .args = op_limit_args,
-     .kind = OWNER_WRITE,
-     .job = op_limit_update,
-     .finish = op_enable_after,
-     .changes = OP_CHANGED_LIMITS},
-    {{OP_DELETE, "/users/limits/{user}", "Removes a special limit."},
-     ROW_USER,
-     .kind = OWNER_WRITE,
-     .job = op_limit_delete,
-     .changes = OP_CHANGED_LIMITS},
-    {{OP_GET, "/users/except/{user}", "Whether a user is excepted."},
-     ROW_USER,
-     .kind = OWNER_READ,
-     .job = op_except_show},
-    {{OP_DELETE, "/users/except/{user}", "Ends an exception."},
-     ROW_USER,
-     .kind = OWNER_WRITE,
-     .job = op_except_delete,
-     .changes = OP_CHANGED_LIMITS},
-    {{OP_POST, "/users/disabled/{user}/enable", "Enables a user whom we disabled: {forgive?}."},
-     ROW_USER | ROW_LIVE,
-     .args = op_enable_args,
-     .before = op_enable_one},
-    {{OP_GET, "/users/{user}", "A user: limit, state, devices, evidence, what happened to him."},
-     ROW_USER | ROW_ASK,
-     .args = op_user_args,
-     .kind = OWNER_READ,
-     .job = op_user_show,
-     .finish = op_user_live},
+static const struct op_row *const groups[] = {
+    op_rows_state, op_rows_limits, op_rows_disabled, op_rows_settings, op_rows_user,
 };
 
 const struct op_row *op_row_at(size_t i)
 {
-    return i < ARRAY_LEN(rows) ? &rows[i] : NULL;
+    const struct op_row *row;
+    size_t g;
+
+    for (g = 0; g < ARRAY_LEN(groups); g++)
+        for (row = groups[g]; row->def.pattern; row++, i--)
+            if (i == 0)
+                return row;
+    return NULL;
 }
 
 const struct op_def *op_def_at(size_t i)
 {
-    return i < ARRAY_LEN(rows) ? &rows[i].def : NULL;
+    const struct op_row *row = op_row_at(i);
+
+    return row ? &row->def : NULL;
+}
+
+/* ---- shapes that answers share ---- */
+
+#define USER "id:int~,username:text~"
+
+static const struct {
+    const char *name, *shape;
+} shapes[] = {
+    {"error", "{detail:text,code:text}"},
+    {"limit_row", "{" USER ",limit:int,pending:bool,updated_at:time,updated_by:text}"},
+    {"except_row", "{" USER ",reason:text~,pending:bool,updated_at:time,updated_by:text}"},
+    {"enabled", "{id:int,username:text~,result:text,detail:text}"},
+    {"disabled_row",
+     "{id:int,username:text,state:text,action:text,method:text,verdict_at:time,disabled_at:time~,"
+     "due_at:time~,closed_at:time~,failed_attempts:int,last_error:text~,why:text~,closed_by:text~}"},
+    {"setting",
+     "{key:text,value:text~,origin:text,unit:text~,allowed:text,kind:text,secret:bool,default:text~,"
+     "file:text~,secrets_file:text~,environment:text~,database:text~,section:text,help:text,"
+     "note:text~}"},
+    {"changed_setting", "{key:text,value:text~,before:text~,origin:text,unit:text~,note:text~}"},
+    {"config_change", "{data:[#changed_setting]}"},
+    {"violation",
+     "{at:time,action:text,outcome:text,shadow:bool,limit:int,devices:int,forgiven_at:time~,"
+     "evidence:any}"},
+    {"event", "{at:time,kind:text,who:text,what:text}"},
+    {"seen", "{address:text,node_id:int,inbound:text~,first_seen:time,last_seen:time,lines:int}"},
+};
+
+const char *op_shape_at(size_t i, const char **ret_name)
+{
+    if (i >= ARRAY_LEN(shapes))
+        return NULL;
+    *ret_name = shapes[i].name;
+    return shapes[i].shape;
+}
+
+const char *op_shape_of(struct slice name)
+{
+    size_t i;
+
+    for (i = 0; i < ARRAY_LEN(shapes); i++)
+        if (slice_eq(name, slice_of(shapes[i].name)))
+            return shapes[i].shape;
+    return NULL;
 }
 
 static const char *const methods[] = {

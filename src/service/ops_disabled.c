@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 #include "service/op_int.h"
 
-#include "base/num.h"
 #include "base/stamp.h"
 #include "service/jout.h"
 #include "base/banned.h"
@@ -39,7 +38,7 @@ static int add_row(void *arg, const struct db_row *row)
     return l->out->failed ? ERR_TOO_BIG : ERR_OK;
 }
 
-int op_disabled_list(struct db *db, struct op *op, struct err *err)
+static int disabled_list(struct db *db, struct op *op, struct err *err)
 {
     struct db_row_filter f = {.open_only = true};
     struct listing l = {&op->out, 0};
@@ -55,47 +54,11 @@ int op_disabled_list(struct db *db, struct op *op, struct err *err)
     return rc;
 }
 
-/* "30m", "2h", "90s", "1d", or plain seconds. */
-static int parse_span(struct slice s, int64_t *ret_s)
+static int enable_args(struct op *op)
 {
-    static const struct {
-        char letter;
-        int64_t seconds;
-    } units[] = {{'s', 1}, {'m', 60}, {'h', 3600}, {'d', 86400}};
-    int64_t unit = 1, n;
-    size_t i;
+    int64_t seconds = op_arg_int(op, "since", 0);
 
-    for (i = 0; i < ARRAY_LEN(units) && s.n; i++) {
-        if (s.p[s.n - 1] == units[i].letter) {
-            unit = units[i].seconds;
-            s.n--;
-            break;
-        }
-    }
-    if (num_int(s, 1, 366 * INT64_C(86400), &n) || n * unit > 366 * INT64_C(86400))
-        return ERR_INVALID;
-    *ret_s = n * unit;
-    return ERR_OK;
-}
-
-int op_enable_args(struct op *op)
-{
-    json_t *since = json_object_get(op->body, "since"),
-           *forgive = json_object_get(op->body, "forgive");
-    int64_t seconds = 0;
-
-    if (forgive && !json_is_boolean(forgive))
-        return err_set(&op->err, ERR_INVALID, "forgive takes true or false");
-    op->forgive = json_is_true(forgive);
-    if (json_is_integer(since) && json_integer_value(since) > 0)
-        seconds = json_integer_value(since);
-    else if (json_is_string(since) && parse_span(slice_of(json_string_value(since)), &seconds))
-        seconds = -1;
-    else if (since && !json_is_string(since))
-        seconds = -1;
-    if (seconds < 0 || seconds > 366 * INT64_C(86400))
-        return err_set(&op->err, ERR_INVALID,
-                       "since takes a time back from now such as 30m, 2h or 1d, up to 366d");
+    op->forgive = op_arg_bool(op, "forgive");
     op->since_us = seconds ? op->now_us - seconds * STAMP_SECOND : 0;
     return ERR_OK;
 }
@@ -116,7 +79,7 @@ static void enabled(void *arg, int rc, const struct err *err, struct slice json)
     op_reply(op, ERR_OK);
 }
 
-void op_enable_one(struct op *op)
+static void enable_one(struct op *op)
 {
     struct op_enable what = {.ids = &op->id,
                              .n = 1,
@@ -129,7 +92,7 @@ void op_enable_one(struct op *op)
         op->port->enable(op->port->app, &what, enabled, op);
 }
 
-void op_enable_all(struct op *op)
+static void enable_all(struct op *op)
 {
     struct op_enable what = {.all = true,
                              .since_us = op->since_us,
@@ -138,3 +101,35 @@ void op_enable_all(struct op *op)
 
     op->port->enable(op->port->app, &what, enabled, op);
 }
+
+#define FORGIVE \
+    { \
+        "forgive", OP_IN_BODY, OP_BOOL, \
+            .example = "false", \
+            .help = "his violations of that time no longer count for the next step" \
+    }
+
+static const struct op_param one_params[] = {FORGIVE, {0}};
+static const struct op_param all_params[] = {
+    {"since", OP_IN_BODY, OP_SPAN, 1, 366 * 86400, .example = "\"30m\"",
+     .help = "only those disabled in the last …; everyone when left out"},
+    FORGIVE,
+    {0}};
+
+const struct op_row op_rows_disabled[] = {
+    {.def = {OP_GET, "/users/disabled", "Users disabled by us at the moment.",
+             .answer = "{data:[#disabled_row],total:int}"},
+     .kind = OWNER_READ,
+     .job = disabled_list},
+    {.def = {OP_POST, "/users/disabled/{user}/enable",
+             "Enables a user whom we disabled, in the panel.", one_params, "{data:[#enabled]}"},
+     .flags = ROW_USER | ROW_LIVE,
+     .args = enable_args,
+     .before = enable_one},
+    {.def = {OP_POST, "/users/disabled/enable-all",
+             "Enables everyone whom we disabled, in the panel.", all_params, "{data:[#enabled]}"},
+     .flags = ROW_LIVE,
+     .args = enable_args,
+     .finish = enable_all},
+    {.def = {.pattern = NULL}},
+};

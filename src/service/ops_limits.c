@@ -3,54 +3,33 @@
 
 #include <stdio.h>
 
-#include "base/num.h"
 #include "service/jout.h"
 #include "store/db_limits.h"
 #include "base/banned.h"
 
 /* ---- arguments ---- */
 
-static int take_flag(struct op *op, const char *name, bool *ret)
+static int limit_args(struct op *op)
 {
-    struct buf text;
-    int rc = ERR_OK;
-
-    buf_init(&text, 64);
-    if (op_query(op, name, &text))
-        rc = text.n ? num_bool(buf_slice(&text), ret) : (*ret = true, ERR_OK);
-    buf_release(&text);
-    if (rc)
-        return err_set(&op->err, ERR_INVALID, "?%s= takes true or false", name);
+    op->limit = op_arg_int(op, "limit", 0);
+    op->enable = op_arg_bool(op, "enable");
     return ERR_OK;
 }
 
-int op_limit_args(struct op *op)
+static int except_args(struct op *op)
 {
-    json_t *limit = json_object_get(op->body, "limit");
+    const char *reason = op_arg_text(op, "reason");
 
-    if (!json_is_integer(limit))
-        return err_set(&op->err, ERR_INVALID, "limit is missing or no whole number");
-    op->limit = json_integer_value(limit);
-    if (op->limit < 0 || op->limit > 10000)
-        return err_set(&op->err, ERR_INVALID,
-                       "limit %lld is out of range; allowed: 0 (unlimited) to 10000 devices",
-                       (long long)op->limit);
-    return take_flag(op, "enable", &op->enable);
+    snprintf(op->reason, sizeof(op->reason), "%s", reason ? reason : "");
+    op->enable = op_arg_bool(op, "enable");
+    return ERR_OK;
 }
 
-int op_except_args(struct op *op)
+/* The general limit is read on the loop's thread, where the settings live. */
+static int show_args(struct op *op)
 {
-    json_t *reason = json_object_get(op->body, "reason");
-
-    if (reason && !json_is_null(reason) && !json_is_string(reason))
-        return err_set(&op->err, ERR_INVALID, "reason must be a text");
-    if (json_is_string(reason)) {
-        if (json_string_length(reason) >= sizeof(op->reason))
-            return err_set(&op->err, ERR_INVALID, "reason is longer than %zu bytes",
-                           sizeof(op->reason) - 1);
-        memcpy(op->reason, json_string_value(reason), json_string_length(reason) + 1);
-    }
-    return take_flag(op, "enable", &op->enable);
+    op->limit = settings_int(op->port->settings(op->port->app), SET_GENERAL_LIMIT);
+    return ERR_OK;
 }
 
 /* ---- what holds ---- */
@@ -171,12 +150,12 @@ static int list(struct db *db, struct op *op, bool exceptions, struct err *err)
     return rc;
 }
 
-int op_limit_list(struct db *db, struct op *op, struct err *err)
+static int limit_list(struct db *db, struct op *op, struct err *err)
 {
     return list(db, op, false, err);
 }
 
-int op_except_list(struct db *db, struct op *op, struct err *err)
+static int except_list(struct db *db, struct op *op, struct err *err)
 {
     return list(db, op, true, err);
 }
@@ -208,7 +187,7 @@ static void end_result(struct op *op, const char *detail)
     buf_release(&text);
 }
 
-static int put_limit(struct db *db, struct op *op, struct err *err)
+static int limit_put(struct db *db, struct op *op, struct err *err)
 {
     struct db_limit row = {op->id,    slice_of(op->name), (int)op->limit,
                            SLICE(""), op->now_us,         slice_of(op->who)};
@@ -236,12 +215,7 @@ static int put_limit(struct db *db, struct op *op, struct err *err)
     return op_event(db, op, "limit", true, text, err);
 }
 
-int op_limit_put(struct db *db, struct op *op, struct err *err)
-{
-    return put_limit(db, op, err);
-}
-
-int op_limit_update(struct db *db, struct op *op, struct err *err)
+static int limit_update(struct db *db, struct op *op, struct err *err)
 {
     struct op_rule rule = {0};
     int rc = op_find_rule(db, op, &rule, err);
@@ -249,10 +223,10 @@ int op_limit_update(struct db *db, struct op *op, struct err *err)
     if (!rc && !rule.special_found)
         rc = err_set(err, ERR_NOT_FOUND, "%s has no special limit to change; add one",
                      op_user_text(op));
-    return rc ? rc : put_limit(db, op, err);
+    return rc ? rc : limit_put(db, op, err);
 }
 
-int op_limit_show(struct db *db, struct op *op, struct err *err)
+static int limit_show(struct db *db, struct op *op, struct err *err)
 {
     struct op_rule rule = {0};
     int rc = op_find_rule(db, op, &rule, err);
@@ -300,21 +274,21 @@ static int removed(struct db *db, struct op *op, const char *kind, const char *w
     return op_event(db, op, kind, true, text, err);
 }
 
-int op_limit_delete(struct db *db, struct op *op, struct err *err)
+static int limit_delete(struct db *db, struct op *op, struct err *err)
 {
     int rc = delete_rule(db, op, false, err);
 
     return rc ? rc : removed(db, op, "limit", "special limit", err);
 }
 
-int op_except_delete(struct db *db, struct op *op, struct err *err)
+static int except_delete(struct db *db, struct op *op, struct err *err)
 {
     int rc = delete_rule(db, op, true, err);
 
     return rc ? rc : removed(db, op, "except", "exception", err);
 }
 
-int op_except_show(struct db *db, struct op *op, struct err *err)
+static int except_show(struct db *db, struct op *op, struct err *err)
 {
     struct op_rule rule = {0};
     int rc = op_find_rule(db, op, &rule, err);
@@ -329,7 +303,7 @@ int op_except_show(struct db *db, struct op *op, struct err *err)
     return ERR_OK;
 }
 
-int op_except_put(struct db *db, struct op *op, struct err *err)
+static int except_put(struct db *db, struct op *op, struct err *err)
 {
     struct db_limit row = {op->id,     slice_of(op->name), 0, slice_of(op->reason),
                            op->now_us, slice_of(op->who)};
@@ -376,3 +350,93 @@ void op_enable_after(struct op *op)
     else
         op_reply(op, ERR_OK);
 }
+
+/* ---- the rows ---- */
+
+#define WHO \
+    { \
+        "username", OP_IN_BODY | OP_NEEDED, OP_USER, .example = "\"vip_user\"", \
+                                                     .help = "the user: a name, or id:12" \
+    }
+#define LIMIT \
+    { \
+        "limit", OP_IN_BODY | OP_NEEDED, OP_INT, 0, 10000, \
+            .example = "5", .help = "devices at once; 0 = unlimited" \
+    }
+#define ENABLE \
+    { \
+        "enable", OP_IN_QUERY, OP_BOOL, \
+            .example = "false", .help = "enable the user as well when we have disabled him" \
+    }
+
+static const struct op_param post_limit[] = {WHO, LIMIT, ENABLE, {0}};
+static const struct op_param put_limit[] = {LIMIT, ENABLE, {0}};
+static const struct op_param post_except[] = {WHO,
+                                              {"reason", OP_IN_BODY, OP_TEXT, 0, 255,
+                                               .example = "\"the owner\"",
+                                               .help = "why, for people"},
+                                              ENABLE,
+                                              {0}};
+
+#define USER "id:int~,username:text~"
+#define ENABLED "disabled:bool,detail:text,enabled?:[#enabled],enable_error?:text}"
+#define LIMIT_SET "{" USER ",limit:int,created:bool,pending:bool," ENABLED
+
+const struct op_row op_rows_limits[] = {
+    {.def = {OP_GET, "/users/limits", "Special limits of single users.",
+             .answer = "{data:[#limit_row],total:int}"},
+     .kind = OWNER_READ,
+     .job = limit_list},
+    {.def = {OP_POST, "/users/limits", "Sets the special limit of a user.", post_limit, LIMIT_SET,
+             OP_MAY_404},
+     .flags = ROW_USER | ROW_ASK,
+     .args = limit_args,
+     .kind = OWNER_WRITE,
+     .job = limit_put,
+     .finish = op_enable_after,
+     .changes = OP_CHANGED_LIMITS},
+    {.def = {OP_GET, "/users/limits/{user}", "The limit of a user and where it comes from.",
+             .answer = "{" USER ",limit:int,limit_from:text,known:bool}"},
+     .flags = ROW_USER,
+     .args = show_args,
+     .kind = OWNER_READ,
+     .job = limit_show},
+    {.def = {OP_PUT, "/users/limits/{user}", "Changes a special limit that is there.", put_limit,
+             LIMIT_SET},
+     .flags = ROW_USER | ROW_ASK,
+     .args = limit_args,
+     .kind = OWNER_WRITE,
+     .job = limit_update,
+     .finish = op_enable_after,
+     .changes = OP_CHANGED_LIMITS},
+    {.def = {OP_DELETE, "/users/limits/{user}", "Removes a special limit.",
+             .answer = "{" USER ",deleted:bool,detail:text}"},
+     .flags = ROW_USER,
+     .kind = OWNER_WRITE,
+     .job = limit_delete,
+     .changes = OP_CHANGED_LIMITS},
+    {.def = {OP_GET, "/users/except", "Users who are never limited.",
+             .answer = "{data:[#except_row],total:int}"},
+     .kind = OWNER_READ,
+     .job = except_list},
+    {.def = {OP_POST, "/users/except", "Excepts a user from every limit.", post_except,
+             "{" USER ",reason:text~,created:bool,pending:bool," ENABLED, OP_MAY_404},
+     .flags = ROW_USER | ROW_ASK,
+     .args = except_args,
+     .kind = OWNER_WRITE,
+     .job = except_put,
+     .finish = op_enable_after,
+     .changes = OP_CHANGED_LIMITS},
+    {.def = {OP_GET, "/users/except/{user}", "Whether a user is excepted.",
+             .answer = "{" USER ",excepted:bool,reason:text~,known:bool}"},
+     .flags = ROW_USER,
+     .kind = OWNER_READ,
+     .job = except_show},
+    {.def = {OP_DELETE, "/users/except/{user}", "Ends an exception.",
+             .answer = "{" USER ",deleted:bool,detail:text}"},
+     .flags = ROW_USER,
+     .kind = OWNER_WRITE,
+     .job = except_delete,
+     .changes = OP_CHANGED_LIMITS},
+    {.def = {.pattern = NULL}},
+};

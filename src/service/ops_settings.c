@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "base/num.h"
 #include "service/jout.h"
 #include "store/db_settings.h"
 #include "base/banned.h"
@@ -67,7 +66,7 @@ static void add_setting(struct buf *b, const struct settings *s, enum setting id
     buf_release(&text);
 }
 
-void op_config_show(struct op *op)
+static void config_show(struct op *op)
 {
     const struct settings *s = op->port->settings(op->port->app);
     int i;
@@ -88,17 +87,7 @@ void op_config_show(struct op *op)
 
 static int copy_settings(struct op *op)
 {
-    struct buf text;
-    bool confirm = false;
-    int rc = ERR_OK;
-
-    buf_init(&text, 16);
-    if (op_query(op, "confirm", &text) && num_bool(buf_slice(&text), &confirm))
-        rc = err_set(&op->err, ERR_INVALID, "?confirm= takes true or false");
-    buf_release(&text);
-    op->confirm = confirm;
-    if (rc)
-        return rc;
+    op->confirm = op_arg_bool(op, "confirm");
     op->settings = calloc(1, sizeof(*op->settings));
     if (!op->settings || settings_copy(op->settings, op->port->settings(op->port->app)))
         return err_set(&op->err, ERR_NOMEM, "%s", err_name(ERR_NOMEM));
@@ -167,7 +156,7 @@ static void build_answer(struct op *op)
     buf_release(&note);
 }
 
-int op_patch_args(struct op *op)
+static int patch_args(struct op *op)
 {
     const char *key;
     json_t *value;
@@ -192,51 +181,19 @@ int op_patch_args(struct op *op)
     return rc;
 }
 
-/* The old single paths: one member of the body, or of the query, for one setting. */
-static int put_one(struct op *op, enum setting id, const char *member)
+/* The single paths of the old server: the one parameter besides `confirm` is a setting. */
+static int put_args(struct op *op)
 {
-    json_t *value = json_object_get(op->body, member), *text;
-    struct buf query;
+    const struct op_param *p = op->row->def.params;
     int rc = copy_settings(op);
 
-    if (rc)
-        return rc;
-    buf_init(&query, LIMIT_SETTING_VALUE);
-    if (value) {
-        rc = change(op, id, value);
-    } else if (op_query(op, member, &query)) {
-        text = json_string(buf_str(&query));
-        rc = text ? change(op, id, text) : err_set(&op->err, ERR_INVALID, "%s is no text", member);
-        json_decref(text);
-    } else {
-        rc = err_set(&op->err, ERR_INVALID, "%s is missing", member);
-    }
-    buf_release(&query);
+    if (!rc)
+        rc = change(op, p->setting, op_arg(op, p->name));
     if (!rc)
         rc = settings_cross_check(op->settings, &op->err);
     if (!rc)
         build_answer(op);
     return rc;
-}
-
-int op_put_limit_args(struct op *op)
-{
-    return put_one(op, SET_GENERAL_LIMIT, "limit");
-}
-
-int op_put_interval_args(struct op *op)
-{
-    return put_one(op, SET_CHECK_INTERVAL, "interval");
-}
-
-int op_put_reenable_args(struct op *op)
-{
-    return put_one(op, SET_TIME_TO_ACTIVE_USERS, "seconds");
-}
-
-int op_put_country_args(struct op *op)
-{
-    return put_one(op, SET_COUNTRY_CODE, "country");
 }
 
 static void checked(void *arg, int rc, const struct err *err)
@@ -251,7 +208,7 @@ static void checked(void *arg, int rc, const struct err *err)
     }
 }
 
-void op_config_check(struct op *op)
+static void config_check(struct op *op)
 {
     if (op->port->check_settings)
         op->port->check_settings(op->port->app, op->settings, op->confirm, checked, op);
@@ -279,7 +236,7 @@ static int write_one(struct db *db, struct op *op, enum setting id, struct err *
     return rc;
 }
 
-int op_config_write(struct db *db, struct op *op, struct err *err)
+static int config_write(struct db *db, struct op *op, struct err *err)
 {
     int i, rc;
 
@@ -292,3 +249,56 @@ int op_config_write(struct db *db, struct op *op, struct err *err)
     }
     return ERR_OK;
 }
+
+/* ---- the rows ---- */
+
+#define CONFIRM \
+    { \
+        "confirm", OP_IN_QUERY, OP_BOOL, .example = "false", \
+                                         .help = "yes to what answered 409 confirm_needed" \
+    }
+
+static const struct op_param patch_params[] = {CONFIRM, {0}};
+static const struct op_param limit_params[] = {{"limit", OP_IN_BODY | OP_NEEDED, OP_SETTING,
+                                                .setting = SET_GENERAL_LIMIT, .example = "3",
+                                                .help = "devices at once; 0 = unlimited"},
+                                               CONFIRM,
+                                               {0}};
+static const struct op_param interval_params[] = {{"interval", OP_IN_BODY | OP_NEEDED, OP_SETTING,
+                                                   .setting = SET_CHECK_INTERVAL, .example = "120",
+                                                   .help = "seconds between two checks"},
+                                                  CONFIRM,
+                                                  {0}};
+static const struct op_param reenable_params[] = {{"seconds", OP_IN_BODY | OP_NEEDED, OP_SETTING,
+                                                   .setting = SET_TIME_TO_ACTIVE_USERS,
+                                                   .example = "1800",
+                                                   .help = "seconds that a user stays disabled"},
+                                                  CONFIRM,
+                                                  {0}};
+static const struct op_param country_params[] = {{"country", OP_IN_BODY | OP_NEEDED, OP_SETTING,
+                                                  .setting = SET_COUNTRY_CODE, .example = "\"IR\"",
+                                                  .help = "two-letter codes; none ends the filter"},
+                                                 CONFIRM,
+                                                 {0}};
+
+/* A change of settings: checked on the loop's thread, written by the store's. */
+#define CHANGE(method, path, help, params, args_fn, more) \
+    { \
+        .def = {method, path, help, params, "#config_change", OP_MAY_409 | (more)}, \
+        .args = args_fn, .before = config_check, .kind = OWNER_WRITE, .job = config_write, \
+        .changes = OP_CHANGED_SETTINGS \
+    }
+
+const struct op_row op_rows_settings[] = {
+    {.def = {OP_GET, "/config", "Every setting, its value, and where that comes from.",
+             .answer = "{data:[#setting],total:int,env_file:text}"},
+     .finish = config_show},
+    CHANGE(OP_PATCH, "/config", "Sets settings by their keys; null goes back to .env or default.",
+           patch_params, patch_args, OP_FREE_BODY),
+    CHANGE(OP_PUT, "/config/limit", "Sets general_limit.", limit_params, put_args, 0),
+    CHANGE(OP_PUT, "/config/interval", "Sets check_interval.", interval_params, put_args, 0),
+    CHANGE(OP_PUT, "/config/reenable-time", "Sets time_to_active_users.", reenable_params, put_args,
+           0),
+    CHANGE(OP_PUT, "/config/country", "Sets country_code.", country_params, put_args, 0),
+    {.def = {.pattern = NULL}},
+};

@@ -11,7 +11,7 @@
 enum { SHOWN_VIOLATIONS = 10, SHOWN_EVENTS = 30, SHOWN_ADDRESSES = 50, SHOWN_HOURS = 48 };
 
 /* The general limit is read on the loop's thread, where the settings live. */
-int op_user_args(struct op *op)
+static int user_args(struct op *op)
 {
     op->limit = settings_int(op->port->settings(op->port->app), SET_GENERAL_LIMIT);
     return ERR_OK;
@@ -95,7 +95,7 @@ static int add_lists(struct db *db, struct op *op, struct err *err)
     return rc;
 }
 
-int op_user_show(struct db *db, struct op *op, struct err *err)
+static int user_show(struct db *db, struct op *op, struct err *err)
 {
     struct db_row_filter rows = {.open_only = true, .user_id = op->id, .limit = 1};
     struct op_rule rule = {0};
@@ -129,7 +129,7 @@ int op_user_show(struct db *db, struct op *op, struct err *err)
 }
 
 /* The part of the answer that only the engine knows, and the closing brace. */
-void op_user_live(struct op *op)
+static void user_live(struct op *op)
 {
     if (op->port->live_json && op->id) {
         jout_key(&op->out, "live");
@@ -142,22 +142,17 @@ void op_user_live(struct op *op)
     op_reply(op, ERR_OK);
 }
 
-void op_status(struct op *op)
-{
-    op->port->status_json(op->port->app, &op->out);
-    op_reply(op, ERR_OK);
-}
+/* ---- the rows ---- */
 
-void op_nodes(struct op *op)
-{
-    op->port->nodes_json(op->port->app, &op->out);
-    op_reply(op, ERR_OK);
-}
-
-void op_health(struct op *op)
-{
-    jout_open(&op->out, NULL, '{');
-    jout_text(&op->out, "status", "ok");
-    jout_close(&op->out, '}');
-    op_reply(op, ERR_OK);
-}
+const struct op_row op_rows_user[] = {
+    {.def = {OP_GET, "/users/{user}", "A user: limit, state, devices, evidence, what happened.",
+             .answer = "{id:int~,username:text~,known:bool,limit:int,limit_from:text,excepted:bool,"
+                       "reason:text~,disabled:any,violations?:[#violation],events?:[#event],"
+                       "addresses?:[#seen],live:any,daemon:bool}"},
+     .flags = ROW_USER | ROW_ASK,
+     .args = user_args,
+     .kind = OWNER_READ,
+     .job = user_show,
+     .finish = user_live},
+    {.def = {.pattern = NULL}},
+};
