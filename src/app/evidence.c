@@ -4,19 +4,6 @@
 #include "service/jout.h"
 #include "base/banned.h"
 
-static const char *role_name(enum device_role role)
-{
-    switch (role) {
-    case DEVICE_COUNTED:
-        return "counted";
-    case DEVICE_SHARED:
-        return "shared source";
-    case DEVICE_IDLE:
-        return "idle";
-    }
-    return "unknown";
-}
-
 void evidence_members(struct daemon *d, const struct evidence *ev, struct buf *out)
 {
     char text[ADDR_TEXT];
@@ -34,7 +21,9 @@ void evidence_members(struct daemon *d, const struct evidence *ev, struct buf *o
         jout_time(out, "first_seen", v->first_us);
         jout_time(out, "last_seen", v->last_us);
         jout_int(out, "lines", v->lines);
-        jout_text(out, "role", role_name(v->role));
+        if (v->asn)
+            jout_int(out, "asn", v->asn);
+        jout_text(out, "role", device_role_name(v->role));
         jout_bool(out, "online_list", v->online);
         jout_close(out, '}');
     }

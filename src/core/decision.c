@@ -29,6 +29,15 @@ static const char *const sources[] = {
     [LIMIT_FROM_GENERAL] = "general",
 };
 
+static const char *const roles[DEVICE_ROLES] = {
+    [DEVICE_COUNTED] = "counted",
+    [DEVICE_SHARED] = "shared source",
+    [DEVICE_IDLE] = "idle",
+    [DEVICE_CDN] = "through a CDN",
+    [DEVICE_CONTENT] = "content network",
+    [DEVICE_COUNTRY] = "country not counted",
+};
+
 const char *decision_name(enum decision_kind kind)
 {
     return (unsigned)kind < DECISION_KINDS ? kinds[kind] : "unknown";
@@ -42,6 +51,11 @@ const char *decision_applied_name(enum decision_applied how)
 const char *limit_source_name(enum limit_source source)
 {
     return (unsigned)source < ARRAY_LEN(sources) ? sources[source] : "unknown";
+}
+
+const char *device_role_name(enum device_role role)
+{
+    return (unsigned)role < DEVICE_ROLES ? roles[role] : "unknown";
 }
 
 void decision_release(struct decision *d)

@@ -41,8 +41,12 @@ enum limit_source {
 /* How a device entered the count. */
 enum device_role {
     DEVICE_COUNTED,
-    DEVICE_SHARED, /* a shared source: adds nothing beside another device */
-    DEVICE_IDLE,   /* not seen within active_window */
+    DEVICE_SHARED,  /* a shared source: adds nothing beside another device */
+    DEVICE_IDLE,    /* not seen within active_window */
+    DEVICE_CDN,     /* through a CDN's inbound or node: as a shared source */
+    DEVICE_CONTENT, /* of a content network: as a shared source */
+    DEVICE_COUNTRY, /* known to be outside the countries counted: does not count */
+    DEVICE_ROLES
 };
 
 /* One device in the evidence of a decision. */
@@ -52,6 +56,7 @@ struct device_view {
     int64_t node_id;
     const char *inbound; /* lives as long as the engine; NULL = none seen */
     uint32_t lines;
+    uint32_t asn; /* 0 = unknown */
     enum device_role role;
     bool online; /* the online list showed it, too */
 };
@@ -100,6 +105,8 @@ const char *decision_name(enum decision_kind kind);
 const char *decision_applied_name(enum decision_applied applied);
 /* "except", "special", "pattern", "hwid", "group", "name", "general". */
 const char *limit_source_name(enum limit_source source);
+/* Why a device counts or not, for people: "counted", "shared source", "idle", … */
+const char *device_role_name(enum device_role role);
 /* Frees what a decision taken from the queue owns. */
 void decision_release(struct decision *d);
 

@@ -18,6 +18,7 @@ struct engine *engine_new(const struct policy *policy, struct hash_key key)
     e->key = key;
     scan_rules_init(&e->rules);
     addrset_seal(&e->rules.ignored);
+    sources_init(&e->sources);
     imap_init(&e->node_by_id, key);
     imap_init(&e->user_by_id, key);
     smap_init(&e->tag_by_text, key, LIMIT_TAGS);
@@ -56,6 +57,7 @@ void engine_free(struct engine *e)
     free(e->suspects);
     free(e->touched);
     scan_rules_release(&e->rules);
+    sources_release(&e->sources);
     limits_free(e->limits);
     imap_release(&e->node_by_id);
     imap_release(&e->user_by_id);
@@ -72,12 +74,16 @@ void engine_set_policy(struct engine *e, const struct policy *policy, int64_t no
 {
     bool starts = policy->mode == MODE_ON && e->policy.mode != MODE_ON;
     bool stops = policy->mode != MODE_ON && e->policy.mode == MODE_ON;
+    bool other_keys =
+        policy->group_by != e->policy.group_by || policy->ipv6_prefix != e->policy.ipv6_prefix;
     uint32_t i;
 
     if (policy->check_interval_us != e->policy.check_interval_us && e->next_check_us)
         e->next_check_us = now_us - now_us % policy->check_interval_us + policy->check_interval_us;
     e->policy = *policy;
     e->limits_gen++;
+    if (other_keys)
+        place_forget_all(e);
     if (stops)
         judge_drop_waiting(e);
     if (!starts)
@@ -152,7 +158,9 @@ int engine_node(struct engine *e, int64_t node_id, int64_t clock_us, uint16_t *r
     if (rc)
         return rc;
     n = &e->nodes[e->n_nodes];
-    *n = (struct engine_node){.cover = {.node_id = node_id}};
+    *n = (struct engine_node){.cover = {.node_id = node_id},
+                              .cdn = sources_is_cdn_node(&e->sources, node_id),
+                              .disabled = sources_is_disabled_node(&e->sources, node_id)};
     clock_init(&n->clock, clock_us);
     *ret_node = (uint16_t)e->n_nodes++;
     return ERR_OK;

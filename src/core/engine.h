@@ -10,9 +10,11 @@
 #include "base/slice.h"
 #include "core/coverage.h"
 #include "core/decision.h"
+#include "core/geo.h"
 #include "core/limit.h"
 #include "core/policy.h"
 #include "core/scan.h"
+#include "core/sources.h"
 
 /*
  * The engine: from log lines to decisions. Pure: no clock, socket, file or random source; it is fed
@@ -31,12 +33,31 @@ void engine_free(struct engine *e);
 /* ---- what it judges by ---- */
 
 /* Puts a policy in force from now on. Going to MODE_ON from another mode starts everyone CLEAR who is
- * not really punished. */
+ * not really punished. Another group_by or ipv6_prefix forgets all devices, and starts those CLEAR who are
+ * watched: what was one device may be two by the new rule. */
 void engine_set_policy(struct engine *e, const struct policy *policy, int64_t now_us);
 /* The policy in force. */
 const struct policy *engine_policy(const struct engine *e);
 /* The scanner's rules, to be changed in place between lines (addresses, blocked outbounds). */
 struct scan_rules *engine_scan_rules(struct engine *e);
+/* The scanner's rules were changed: devices whose address does not count any more go. O(users). */
+void engine_addresses_changed(struct engine *e, int64_t now_us);
+/*
+ * Networks, inbounds, nodes and countries that are special, from now on; takes what s owns and leaves it
+ * empty. Devices of nodes that are disabled now, or that come through a CDN now (or no longer), go; the
+ * others are looked at anew. O(users).
+ */
+void engine_set_sources(struct engine *e, struct sources *s, int64_t now_us);
+/* The sources in force. */
+const struct sources *engine_sources(const struct engine *e);
+/*
+ * Asks fn from now on for the network of an address: when a device is made or moves to another address,
+ * again at checks while nothing is known (a few thousand questions a check), and for everyone at once now.
+ * NULL: nothing is known of any network any more. O(users).
+ */
+void engine_set_geo(struct engine *e, geo_fn fn, void *arg, int64_t now_us);
+/* What is known of networks has changed: all devices are asked for anew. O(users). */
+void engine_geo_changed(struct engine *e, int64_t now_us);
 /* The limits, exceptions and the known users; call engine_limits_changed() after a change. */
 struct limits *engine_limits(struct engine *e);
 /* Limits are looked up anew for every user from now on. O(1). */
@@ -117,6 +138,8 @@ int engine_pardon(struct engine *e, int64_t id, int64_t until_us) MUST_CHECK;
 int engine_had_verdict(struct engine *e, int64_t id, int64_t at_us) MUST_CHECK;
 /* An address known as a shared source until until_us (from the database), or removed (0). */
 int engine_set_shared(struct engine *e, struct addr addr, int64_t until_us) MUST_CHECK;
+/* Not a shared source whatever is counted until until_us: somebody took its mark away. */
+int engine_bar_shared(struct engine *e, struct addr addr, int64_t until_us) MUST_CHECK;
 
 /* ---- breaker ---- */
 

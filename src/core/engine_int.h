@@ -2,13 +2,14 @@
 #ifndef CORE_ENGINE_INT_H
 #define CORE_ENGINE_INT_H
 
-/* The inside of the engine, shared by its files only: engine, observe, judge, sweep, view. */
+/* The inside of the engine, shared by its files only: engine, observe, place, judge, sweep, step, view. */
 
 #include "base/map.h"
 #include "core/breaker.h"
 #include "core/clock.h"
 #include "core/engine.h"
 #include "core/shared.h"
+#include "core/sources.h"
 #include "core/timers.h"
 #include "core/user.h"
 #include "core/verdict.h"
@@ -18,13 +19,17 @@ enum { CHUNK_USERS = 256 };
 struct engine_node {
     struct clock clock;
     struct coverage cover;
-    uint32_t users; /* with an active device there, as of the last check */
+    uint32_t users;     /* with an active device there, as of the last check */
+    bool cdn, disabled; /* by the sources */
 };
 
 struct engine {
     struct policy policy;
     struct hash_key key;
     struct scan_rules rules;
+    struct sources sources;
+    geo_fn geo; /* NULL: nothing is known of any network */
+    void *geo_arg;
     struct limits *limits;
     uint32_t limits_gen;
 
@@ -33,6 +38,7 @@ struct engine {
     struct imap node_by_id;
 
     char *tags[LIMIT_TAGS]; /* interned inbound tags */
+    bool tag_cdn[LIMIT_TAGS];
     uint32_t n_tags;
     struct smap tag_by_text; /* values: index + 1 */
 
@@ -54,7 +60,9 @@ struct engine {
 
     uint32_t *suspects; /* scratch of a check: slots to be judged */
     uint32_t n_suspects, cap_suspects;
-    uint8_t *touched; /* scratch of a check: address counters */
+    uint8_t *touched;     /* scratch of a check: address counters */
+    uint32_t locate_from; /* slot at which a check goes on asking for networks not known yet */
+    uint32_t locate_left; /* scratch of a check: questions left */
 
     int64_t now_us; /* the latest time told: no decision is dated before it */
     int64_t next_check_us;
@@ -102,6 +110,26 @@ void judge_clear(struct engine *e, struct user *u);
 int judge_drop_waiting(struct engine *e);
 /* When the next waiting punishment may go, INT64_MAX without one. */
 int64_t judge_next_turn(const struct engine *e, int64_t now_us);
+
+/* ---- place.c ---- */
+/* Whether what comes through this inbound of this node comes through a CDN. */
+static inline bool place_cdn(const struct engine *e, uint16_t node, uint16_t inbound)
+{
+    return (node != NODE_NONE && e->nodes[node].cdn) ||
+           (inbound != TAG_NONE && e->tag_cdn[inbound]);
+}
+/* Sets what follows from the device's address: ASN, country, marks, content networks. full: not cut. */
+void place_device(const struct engine *e, struct device *d, struct addr full);
+/* The user's device that d (placed, of no user) is part of by group_by subnet or isp, or -1. */
+int place_find(const struct engine *e, const struct user *u, const struct device *d);
+/* Makes one of devices that have come to be the same, and takes lanes from those that are plain no more. */
+void place_settle(const struct engine *e, struct user *u);
+/* Asks again for the networks of a user's active devices that are not known, while questions are left. */
+void place_again(struct engine *e, struct user *u, uint32_t slot, int64_t now_us);
+/* A check begins: so many questions may be asked, where the last one had to stop. */
+void place_begin_check(struct engine *e);
+/* Forgets everyone's devices: keys have another meaning now. Who was watched is CLEAR. */
+void place_forget_all(struct engine *e);
 
 /* ---- sweep.c ---- */
 /* The check at a multiple of check_interval. */

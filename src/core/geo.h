@@ -9,7 +9,8 @@
 
 /*
  * What is known of the network an address belongs to. The engine asks through a function it is given,
- * once when a device is made and again after engine_geo_changed(), never for a line.
+ * once when a device is made or has moved to another address, again at checks while an answer lacks, and
+ * for all after engine_geo_changed(); not for each line.
  */
 struct geo {
     uint32_t asn;    /* autonomous system number; 0 = unknown */

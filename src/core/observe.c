@@ -10,9 +10,15 @@
 
 static const int64_t online_ahead_us = 5 * STAMP_SECOND;
 
+enum {
+    MOST_OUTSIDE =
+        8, /* kept of a user's devices that do not count for themselves: what tells of them, */
+    MOST_COMMON = 16, /* but no spray of them may push out who counts */
+};
+
 struct observation {
-    int64_t at_us; /* event time */
-    struct addr addr;
+    int64_t at_us;    /* event time */
+    struct addr addr; /* not cut */
     uint16_t node, inbound;
     bool online;
 };
@@ -44,6 +50,7 @@ static uint16_t intern_tag(struct engine *e, struct slice tag)
         return TAG_NONE;
     }
     e->tags[e->n_tags] = copy;
+    e->tag_cdn[e->n_tags] = sources_is_cdn_inbound(&e->sources, tag);
     return (uint16_t)e->n_tags++;
 }
 
@@ -71,7 +78,7 @@ static bool outnumbers(const struct user *u, const struct policy *policy, int64_
     if (u->limit == 0 || u->n <= u->limit)
         return false;
     for (i = 0; i < u->n && n <= u->limit; i++)
-        n += !u->devices[i].shared && u->devices[i].last_us > at_us - policy->pair_idle_us;
+        n += device_plain(&u->devices[i]) && u->devices[i].last_us > at_us - policy->pair_idle_us;
     return n > u->limit;
 }
 
@@ -81,8 +88,8 @@ static bool give_lanes(struct user *u, const struct policy *policy, int index, i
 
     if (!u->lanes)
         for (i = 0; i < u->n; i++)
-            if (i != index && u->devices[i].last_us > at_us - policy->pair_idle_us &&
-                user_take_lane(u, i))
+            if (i != index && device_plain(&u->devices[i]) &&
+                u->devices[i].last_us > at_us - policy->pair_idle_us && user_take_lane(u, i))
                 return false;
     return !user_take_lane(u, index) && u->devices[index].lane != LANE_NONE;
 }
@@ -94,7 +101,7 @@ static void weigh_pairs(struct engine *e, struct user *u, int index, int64_t at_
     const struct device *d = &u->devices[index];
     int i, lane;
 
-    if (u->state == USER_PUNISHED || !outnumbers(u, policy, at_us) ||
+    if (u->state == USER_PUNISHED || !device_plain(d) || !outnumbers(u, policy, at_us) ||
         !give_lanes(u, policy, index, at_us))
         return;
     lane = d->lane;
@@ -121,25 +128,59 @@ static void start_tick(struct engine *e, struct user *u, int index, int64_t at_u
     d->tick_ago_us = 0;
 }
 
-static int add_device(struct engine *e, struct user *u, const struct observation *o,
-                      struct addr addr)
+/* Finds room for one more device: one that counts for itself goes before those that do not. */
+static int find_room(struct engine *e, struct user *u, const struct device *as, int64_t at_us,
+                     int *ret_index)
 {
     const struct policy *p = &e->policy;
-    struct device *d;
-    int index;
+    uint32_t max = max_devices(engine_limit_of(e, u));
+    int64_t idle_us = at_us - p->pair_idle_us, active_us = at_us - p->active_window_us;
+    int rc;
 
-    if (user_add_device(u, max_devices(engine_limit_of(e, u)), o->at_us - p->pair_idle_us,
-                        o->at_us - p->active_window_us, &index)) {
+    if (!device_plain(as))
+        user_bound_uncounted(u, as->outside, as->outside ? MOST_OUTSIDE : MOST_COMMON);
+    rc = user_add_device(u, max, idle_us, active_us, ret_index);
+    if (rc == ERR_TOO_BIG && device_plain(as) && user_drop_uncounted(u))
+        rc = user_add_device(u, max, idle_us, active_us, ret_index);
+    return rc;
+}
+
+/*
+ * The device of an address none of the user's devices stands at: one that has moved there, by group_by, or
+ * a new one. -1: there is no room.
+ */
+static int place(struct engine *e, struct user *u, const struct observation *o,
+                 const struct device_key *key, bool *ret_new)
+{
+    struct device at = {.addr = key->addr, .inbound = o->inbound, .cdn = key->cdn}, *d;
+    enum policy_group by = e->policy.group_by;
+    int index = -1;
+
+    place_device(e, &at, addr_device(o->addr, 128));
+    if (by == GROUP_SUBNET || by == GROUP_ISP)
+        index = place_find(e, u, &at);
+    *ret_new = index < 0;
+    if (index < 0 && find_room(e, u, &at, o->at_us, &index)) {
         u->overflow++;
         return -1;
     }
     d = &u->devices[index];
-    d->addr = addr;
+    d->asn = at.asn;
+    d->located = at.located;
+    if (!*ret_new) {
+        if (o->at_us >= d->last_us)
+            d->addr = at.addr;
+        return index;
+    }
+    d->addr = at.addr;
     d->inbound = o->inbound;
     d->node = o->node;
     d->first_s = (uint32_t)(o->at_us / STAMP_SECOND);
     d->last_us = o->at_us;
-    d->shared = e->marks.n && shared_find(&e->marks, addr, NODE_NONE);
+    d->shared = at.shared;
+    d->cdn = at.cdn;
+    d->content = at.content;
+    d->outside = at.outside;
     return index;
 }
 
@@ -152,21 +193,44 @@ static void extend(struct device *d, int64_t at_us)
     d->last_us = at_us;
 }
 
+/* Whether an address that only the online list shows may be a CDN's: the list tells of no inbound. */
+static bool may_be_cdn(const struct engine *e, const struct observation *o)
+{
+    return o->online && e->sources.n_cdn_inbounds > 0;
+}
+
+/* The device an observation belongs to, or -1; a new one is at its first tick. */
+static int device_of(struct engine *e, struct user *u, const struct observation *o, bool *ret_new)
+{
+    struct device_key key = {.addr = addr_device(o->addr, e->policy.ipv6_prefix),
+                             .inbound = o->inbound,
+                             .by_inbound = e->policy.group_by == GROUP_IP_INBOUND,
+                             .any_inbound = o->online,
+                             .cdn = place_cdn(e, o->node, o->inbound)};
+    int index = user_find(u, &key);
+
+    *ret_new = false;
+    if (index >= 0)
+        return index;
+    if (may_be_cdn(e, o) && !key.cdn) {
+        key.cdn = true;
+        index = user_find(u, &key);
+    }
+    return index >= 0 ? index : place(e, u, o, &key, ret_new);
+}
+
 static void observe(struct engine *e, struct user *u, const struct observation *o, int64_t now_us)
 {
-    bool by_inbound = e->policy.group_by == GROUP_IP_INBOUND, tick = false;
-    struct addr addr = addr_device(o->addr, e->policy.ipv6_prefix);
-    int index = user_find(u, addr, o->inbound, by_inbound);
+    bool tick = false;
     struct device *d;
+    int index;
 
     engine_limit_of(e, u);
-    if (index < 0) {
-        index = add_device(e, u, o, addr);
-        if (index < 0)
-            return;
+    index = device_of(e, u, o, &tick);
+    if (index < 0)
+        return;
+    if (tick)
         start_tick(e, u, index, o->at_us);
-        tick = true;
-    }
     d = &u->devices[index];
     if (o->at_us > d->last_us) {
         if (o->at_us - device_tick_us(d) >= e->policy.tick_us) {
@@ -200,6 +264,8 @@ enum scan_reason engine_line(struct engine *e, uint16_t node, int64_t now_us, st
 
     engine_at(e, now_us);
     e->stats.lines++;
+    if (!reason && n->disabled)
+        reason = rec->reason = SCAN_DISABLED_NODE;
     coverage_line(&n->cover, reason, now_us);
     if (reason)
         return reason;
@@ -250,7 +316,8 @@ void engine_online(struct engine *e, int64_t id, const struct online_seen *entri
                                 .online = true};
         enum addr_class class = addr_classify(o.addr);
 
-        if (class == ADDR_NEVER || (class == ADDR_PRIVATE && !e->rules.count_private) ||
+        if (e->nodes[o.node].disabled || class == ADDR_NEVER ||
+            (class == ADDR_PRIVATE && !e->rules.count_private) ||
             addrset_has(&e->rules.ignored, o.addr))
             continue;
         /* By a clock so far ahead, an address left long ago would look used at every reading. */

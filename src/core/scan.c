@@ -25,6 +25,7 @@ static const char *const reason_names[SCAN_REASONS] = {
     [SCAN_IGNORED_IP] = "ignored_ip",
     [SCAN_BLOCKED] = "blocked",
     [SCAN_TOO_LONG] = "too_long",
+    [SCAN_DISABLED_NODE] = "disabled_node",
 };
 
 const char *scan_reason_name(enum scan_reason reason)

@@ -35,7 +35,8 @@ enum scan_reason {
     SCAN_IGNORED_IP,
     SCAN_BLOCKED,
     SCAN_TOO_LONG,
-    SCAN_REASONS /* how many there are */
+    SCAN_DISABLED_NODE, /* of disabled_nodes: found by the engine, never by scan_line() */
+    SCAN_REASONS        /* how many there are */
 };
 
 /* What the scanner needs of the settings. Built by scan_rules_set, read by any number of scans. */

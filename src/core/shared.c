@@ -36,6 +36,22 @@ struct shared_slot *shared_find(const struct shared *s, struct addr addr, uint16
     return slot && slot->taken ? slot : NULL;
 }
 
+bool shared_marked(const struct shared *s, struct addr addr)
+{
+    const struct shared_slot *slot = shared_find(s, addr, SHARED_ANY_NODE);
+
+    return slot && !slot->barred;
+}
+
+uint32_t shared_marks(const struct shared *s)
+{
+    uint32_t n = 0, i;
+
+    for (i = 0; i < s->cap; i++)
+        n += s->slots[i].taken && !s->slots[i].barred;
+    return n;
+}
+
 /* Lays the slots that keep() lets pass into a table of cap slots. */
 static bool relay(struct shared *s, uint32_t cap, int64_t alive_us)
 {

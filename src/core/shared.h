@@ -9,16 +9,20 @@
 #include "base/hash.h"
 #include "core/addr.h"
 
+enum { SHARED_ANY_NODE = 0xffff }; /* the node of a mark */
+
 /*
  * Shared sources: addresses used by many users at once (a relay, CDN, carrier NAT) and marked for
- * shared_memory_days. One table serves the marks and, during a check, the counts.
+ * shared_memory_days. One table serves the marks and, during a check, the counts. A barred address was
+ * unmarked by somebody who knew better, and is not marked again until the bar ends.
  */
 struct shared_slot {
     struct addr addr;
-    int64_t until_us; /* of the mark */
+    int64_t until_us; /* of the mark, or of the bar */
     uint32_t users;   /* of the count */
     uint16_t node;    /* of the count: users of one node are counted together */
     bool taken;
+    bool barred;
 };
 
 struct shared {
@@ -35,7 +39,11 @@ void shared_release(struct shared *s);
 struct shared_slot *shared_find(const struct shared *s, struct addr addr, uint16_t node);
 /* The slot of addr (and node), made when there was none. NULL: out of memory, or LIMIT_SHARED reached. */
 struct shared_slot *shared_put(struct shared *s, struct addr addr, uint16_t node);
-/* Removes every slot whose mark ended at now_us or before; returns how many. O(slots). */
+/* Whether addr is marked (and not barred). O(1). */
+bool shared_marked(const struct shared *s, struct addr addr);
+/* How many addresses are marked. O(slots). */
+uint32_t shared_marks(const struct shared *s);
+/* Removes every slot whose mark or bar ended at now_us or before; returns how many. O(slots). */
 uint32_t shared_expire(struct shared *s, int64_t now_us);
 
 /*

@@ -56,13 +56,14 @@ static void count_device(struct engine *e, const struct user *u, int index)
 }
 
 /* First pass over one user: activity, idle devices, counts. Returns whether he is to be judged. */
-static bool look_at(struct engine *e, struct user *u, int64_t now_us)
+static bool look_at(struct engine *e, struct user *u, uint32_t slot, int64_t now_us)
 {
     const struct policy *p = &e->policy;
     int64_t idle_us = now_us - p->pair_idle_us;
     bool idle = false;
-    int active = 0, i;
+    int active = 0, counted = 0, i;
 
+    place_again(e, u, slot, now_us);
     for (i = 0; i < u->n; i++) {
         struct device *d = &u->devices[i];
 
@@ -72,6 +73,7 @@ static bool look_at(struct engine *e, struct user *u, int64_t now_us)
             continue;
         }
         active++;
+        counted += !d->outside;
         d->checks = (uint8_t)(d->checks + (d->checks < UINT8_MAX));
         d->checks_run = (uint8_t)(d->checks_run + (d->checks_run < UINT8_MAX));
         count_device(e, u, i);
@@ -88,7 +90,7 @@ static bool look_at(struct engine *e, struct user *u, int64_t now_us)
     /* The end of a term has a timer, unless there was no memory for one. */
     if (u->state == USER_PUNISHED && u->until_us && u->until_us <= now_us)
         return true;
-    return active > engine_limit_of(e, u);
+    return counted > engine_limit_of(e, u);
 }
 
 static void mark(struct engine *e, struct addr addr, int64_t now_us)
@@ -97,7 +99,7 @@ static void mark(struct engine *e, struct addr addr, int64_t now_us)
     bool fresh = !slot;
     struct decision *d;
 
-    if (!engine_reserve(e, 1))
+    if ((slot && slot->barred) || !engine_reserve(e, 1))
         return;
     if (fresh)
         slot = shared_put(&e->marks, addr, NODE_NONE);
@@ -172,9 +174,17 @@ static void flag_devices(struct engine *e)
 
     for (s = 0; s < e->n_slots; s++) {
         struct user *u = engine_slot(e, s);
+        bool changed = false;
 
-        for (i = 0; i < u->n; i++)
-            u->devices[i].shared = shared_find(&e->marks, u->devices[i].addr, NODE_NONE) != NULL;
+        for (i = 0; i < u->n; i++) {
+            struct device *d = &u->devices[i];
+            bool shared = shared_marked(&e->marks, d->addr);
+
+            changed |= d->shared != shared;
+            d->shared = shared;
+        }
+        if (changed)
+            place_settle(e, u);
     }
 }
 
@@ -187,7 +197,7 @@ static void shared_pass(struct engine *e, int64_t now_us)
     /* New users get their flags when their devices are made; here only a change of the marks matters. */
     if (ended || e->marks.n != before)
         flag_devices(e);
-    e->stats.shared = e->marks.n;
+    e->stats.shared = shared_marks(&e->marks);
 }
 
 static void reset(struct engine *e, int64_t now_us)
@@ -197,6 +207,7 @@ static void reset(struct engine *e, int64_t now_us)
     e->stats.last_check_us = now_us;
     e->stats.active = e->stats.seen_hour = 0;
     e->n_suspects = 0;
+    place_begin_check(e);
     for (i = 0; i < e->n_nodes; i++)
         e->nodes[i].users = 0;
     if (!e->touched)
@@ -215,7 +226,7 @@ void sweep_check(struct engine *e, int64_t now_us)
 
         if (u->id == 0)
             continue;
-        if (look_at(e, u, now_us))
+        if (look_at(e, u, i, now_us))
             suspect(e, i);
         if (u->last_us <= now_us - hour_us && !engine_pinned(u, now_us))
             engine_drop_user(e, i);
@@ -241,9 +252,23 @@ int engine_set_shared(struct engine *e, struct addr addr, int64_t until_us)
     if (!slot)
         return until_us ? ERR_NOMEM : ERR_OK;
     slot->until_us = until_us;
+    slot->barred = false;
     if (until_us == 0)
         shared_expire(&e->marks, 0);
     flag_devices(e);
-    e->stats.shared = e->marks.n;
+    e->stats.shared = shared_marks(&e->marks);
+    return ERR_OK;
+}
+
+int engine_bar_shared(struct engine *e, struct addr addr, int64_t until_us)
+{
+    struct shared_slot *slot = shared_put(&e->marks, addr, NODE_NONE);
+
+    if (!slot)
+        return ERR_NOMEM;
+    slot->until_us = until_us;
+    slot->barred = true;
+    flag_devices(e);
+    e->stats.shared = shared_marks(&e->marks);
     return ERR_OK;
 }

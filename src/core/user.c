@@ -16,19 +16,22 @@ void user_release(struct user *u)
     u->n = u->cap = 0;
 }
 
-static bool is_it(const struct device *d, struct addr addr, uint16_t inbound, bool by_inbound)
+static bool is_it(const struct device *d, const struct device_key *k)
 {
-    return addr_eq(d->addr, addr) && (!by_inbound || d->inbound == inbound);
+    if (!addr_eq(d->addr, k->addr) || d->cdn != k->cdn)
+        return false;
+    return !k->by_inbound || k->any_inbound || d->inbound == k->inbound ||
+           (d->inbound == TAG_NONE && d->lines == 0);
 }
 
-int user_find(struct user *u, struct addr addr, uint16_t inbound, bool by_inbound)
+int user_find(struct user *u, const struct device_key *key)
 {
     uint16_t i;
 
-    if (u->hot < u->n && is_it(&u->devices[u->hot], addr, inbound, by_inbound))
+    if (u->hot < u->n && is_it(&u->devices[u->hot], key))
         return u->hot;
     for (i = 0; i < u->n; i++) {
-        if (is_it(&u->devices[i], addr, inbound, by_inbound)) {
+        if (is_it(&u->devices[i], key)) {
             u->hot = i;
             return i;
         }
@@ -77,6 +80,40 @@ static void drop_oldest(struct user *u, int64_t active_us)
             oldest = i;
     if (oldest >= 0)
         user_drop_device(u, oldest);
+}
+
+static int oldest_uncounted(const struct user *u, bool outside, bool either, int *ret_n)
+{
+    int oldest = -1, i;
+
+    *ret_n = 0;
+    for (i = 0; i < u->n; i++) {
+        const struct device *d = &u->devices[i];
+
+        if (device_plain(d) || (!either && d->outside != outside))
+            continue;
+        ++*ret_n;
+        if (oldest < 0 || d->last_us < u->devices[oldest].last_us)
+            oldest = i;
+    }
+    return oldest;
+}
+
+bool user_drop_uncounted(struct user *u)
+{
+    int n, at = oldest_uncounted(u, false, true, &n);
+
+    if (at >= 0)
+        user_drop_device(u, at);
+    return at >= 0;
+}
+
+void user_bound_uncounted(struct user *u, bool outside, int most)
+{
+    int n, at = oldest_uncounted(u, outside, false, &n);
+
+    for (; n >= most && at >= 0; at = oldest_uncounted(u, outside, false, &n))
+        user_drop_device(u, at);
 }
 
 int user_add_device(struct user *u, uint32_t max, int64_t idle_us, int64_t active_us,
@@ -208,6 +245,42 @@ int user_take_lane(struct user *u, int index)
         *lanes_pair(l, i, l->n) = (struct pair){0};
     l->n++;
     return ERR_OK;
+}
+
+void user_leave_lane(struct user *u, int index)
+{
+    if (u->devices[index].lane == LANE_NONE)
+        return;
+    drop_lane(u, u->devices[index].lane);
+    if (u->lanes->n == 0)
+        user_drop_lanes(u);
+}
+
+int user_merge_devices(struct user *u, int a, int b)
+{
+    bool first = u->devices[a].lane != LANE_NONE || u->devices[b].lane == LANE_NONE;
+    int keep = first ? a : b, gone = first ? b : a, last = u->n - 1;
+    struct device *d = &u->devices[keep];
+    const struct device *x = &u->devices[gone];
+
+    if (x->first_s < d->first_s)
+        d->first_s = x->first_s;
+    if (x->last_us > d->last_us) {
+        int64_t ago = x->last_us - device_tick_us(d);
+
+        d->tick_ago_us = ago > UINT32_MAX ? UINT32_MAX : (uint32_t)ago;
+        d->last_us = x->last_us;
+        d->addr = x->addr;
+        d->asn = x->asn;
+        d->node = x->node;
+        d->inbound = x->inbound;
+    }
+    d->lines += x->lines;
+    d->checks = d->checks > x->checks ? d->checks : x->checks;
+    d->checks_run = d->checks_run > x->checks_run ? d->checks_run : x->checks_run;
+    d->online |= x->online;
+    user_drop_device(u, gone);
+    return keep == last ? gone : keep;
 }
 
 void user_drop_lanes(struct user *u)

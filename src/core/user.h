@@ -12,7 +12,7 @@
 
 /*
  * What the engine remembers of one user: his devices, and, once they outnumber his limit, the pairs of
- * the most recent of them. Kept small: 100,000 users with two addresses each take some 18 MB.
+ * the most recent of them. Kept small: 100,000 users with two addresses each take some 20 MB.
  */
 
 enum { LANE_NONE = 0xff, TAG_NONE = 0xffff, NODE_NONE = 0xffff };
@@ -30,7 +30,33 @@ struct device {
     uint8_t checks;     /* checks at which it was active, up to 255 */
     uint8_t checks_run; /* the same without a break */
     bool shared : 1;    /* its address is a shared source */
+    bool cdn : 1;       /* seen through a CDN's inbound or node: part of what it is known by */
+    bool content : 1;   /* its address is in a content network */
+    bool outside : 1;   /* known to be in a country that is not counted */
+    bool located : 1;   /* nothing more is to be learned of its address's network */
     bool online : 1;    /* seen in an online list */
+    uint32_t asn;       /* of its address; 0 = unknown */
+};
+
+/* Whether the device counts for itself, and may make pairs. */
+static inline bool device_plain(const struct device *d)
+{
+    return !(d->shared || d->cdn || d->content || d->outside);
+}
+
+/* Whether it is one of those that add nothing beside a plain one, and are one device together. */
+static inline bool device_common(const struct device *d)
+{
+    return (d->shared || d->cdn || d->content) && !d->outside;
+}
+
+/* What the device of an observation is known by. */
+struct device_key {
+    struct addr addr;
+    uint16_t inbound;
+    bool by_inbound;  /* group_by ip_inbound: the inbound, too */
+    bool any_inbound; /* whichever it is: the online list tells of none */
+    bool cdn;
 };
 
 /* The pairs of up to LIMIT_LANES devices; pair of lanes i < j stands at j(j−1)/2 + i. */
@@ -75,10 +101,10 @@ struct user {
 void user_release(struct user *u);
 
 /*
- * The index of the device with this address (and inbound, when by_inbound), or -1. Looks at the hot one
- * first, then at all: O(devices).
+ * The index of the device with this key, or -1. A device that only the online list has shown so far is
+ * found by any inbound. Looks at the hot one first, then at all: O(devices).
  */
-int user_find(struct user *u, struct addr addr, uint16_t inbound, bool by_inbound);
+int user_find(struct user *u, const struct device_key *key);
 
 /*
  * Makes room for one more device and returns its index, zeroed but for lane; at most max devices. When
@@ -88,6 +114,11 @@ int user_find(struct user *u, struct addr addr, uint16_t inbound, bool by_inboun
  */
 int user_add_device(struct user *u, uint32_t max, int64_t idle_us, int64_t active_us,
                     int *ret_index) MUST_CHECK;
+/* Removes the device seen longest ago of those that are not plain. False: there is none. */
+bool user_drop_uncounted(struct user *u);
+/* Keeps room for one more device outside the countries counted (else: for one more of the common ones) by
+ * removing the one seen longest ago, so that no more than most are there afterwards. O(devices). */
+void user_bound_uncounted(struct user *u, bool outside, int most);
 /* Removes a device and its pairs; the last device takes its index. */
 void user_drop_device(struct user *u, int index);
 /* Removes all devices not seen since idle_us. */
@@ -95,6 +126,11 @@ void user_drop_idle(struct user *u, int64_t idle_us);
 
 /* Gives the device a lane; when all are taken, the one seen longest ago loses its own. ERR_NOMEM. */
 int user_take_lane(struct user *u, int index) MUST_CHECK;
+/* Takes the device's lane away with its pairs, if it has one: it is no plain one any more. */
+void user_leave_lane(struct user *u, int index);
+/* Makes one device of two (a ≠ b), which keeps the evidence of the one that has a lane; the index of what
+ * remains. Other devices may change their index as in user_drop_device(). */
+int user_merge_devices(struct user *u, int a, int b);
 /* Forgets all pairs. */
 void user_drop_lanes(struct user *u);
 

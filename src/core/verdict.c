@@ -15,10 +15,8 @@ void verdict_tally(const struct user *u, const struct policy *policy, int64_t no
     for (i = 0; i < u->n; i++) {
         if (!verdict_active(&u->devices[i], policy, now_us))
             continue;
-        if (u->devices[i].shared)
-            t.shared++;
-        else
-            t.plain++;
+        t.plain += device_plain(&u->devices[i]);
+        t.shared += device_common(&u->devices[i]);
     }
     t.devices = t.plain ? t.plain : t.shared > 0;
     *ret = t;
@@ -37,7 +35,7 @@ int64_t verdict_over_until(const struct user *u, const struct policy *policy, in
     int n = 0, i;
 
     for (i = 0; i < u->n && n < LIMIT_DEVICES_MAX; i++)
-        if (!u->devices[i].shared)
+        if (device_plain(&u->devices[i]))
             seen[n++] = u->devices[i].last_us;
     if (n <= limit)
         return INT64_MIN;
@@ -45,14 +43,16 @@ int64_t verdict_over_until(const struct user *u, const struct policy *policy, in
     return seen[limit] + policy->active_window_us;
 }
 
-bool verdict_excused(const struct policy *policy, struct addr a, struct addr b,
+bool verdict_excused(const struct policy *policy, const struct device *a, const struct device *b,
                      const struct pair *p)
 {
-    if (policy->group_by != GROUP_AUTO)
+    bool elsewhere = a->asn && b->asn && a->asn != b->asn;
+
+    if (policy->group_by != GROUP_AUTO || elsewhere)
         return false;
-    if (addr_is4(a) != addr_is4(b))
+    if (addr_is4(a->addr) != addr_is4(b->addr))
         return true;
-    return p && addr_same_carrier(a, b) && pair_is_nat(p);
+    return p && addr_same_carrier(a->addr, b->addr) && pair_is_nat(p);
 }
 
 /* A graph of up to 16 devices; bit j of edge[i] joins i and j. */
@@ -92,15 +92,12 @@ int verdict_concurrent(const struct user *u, const struct policy *policy, int64_
     struct graph g = {.n = 0};
     int lane_of[LIMIT_LANES], i, j, alone = 0;
 
-    if (!u->lanes)
-        return u->n > 0;
-    for (i = 0; i < u->lanes->n; i++) {
+    for (i = 0; i < u->n && !alone; i++)
+        alone = !u->devices[i].outside && verdict_active(&u->devices[i], policy, now_us);
+    for (i = 0; u->lanes && i < u->lanes->n; i++) {
         const struct device *d = &u->devices[u->lanes->device[i]];
 
-        if (!verdict_active(d, policy, now_us))
-            continue;
-        alone = 1;
-        if (!d->shared)
+        if (device_plain(d) && verdict_active(d, policy, now_us))
             lane_of[g.n++] = i;
     }
     for (i = 0; i < g.n; i++) {
@@ -108,13 +105,58 @@ int verdict_concurrent(const struct user *u, const struct policy *policy, int64_
             const struct pair *p = lanes_pair(u->lanes, lane_of[i], lane_of[j]);
 
             if (p->last_us && pair_score(p) >= threshold &&
-                !verdict_excused(policy, u->devices[u->lanes->device[lane_of[i]]].addr,
-                                 u->devices[u->lanes->device[lane_of[j]]].addr, p))
+                !verdict_excused(policy, &u->devices[u->lanes->device[lane_of[i]]],
+                                 &u->devices[u->lanes->device[lane_of[j]]], p))
                 join(&g, i, j);
         }
     }
     i = largest_clique(&g);
     return i > alone ? i : alone;
+}
+
+/* A network of some chosen devices, to be sorted. */
+struct network {
+    uint64_t place;
+    uint32_t asn;
+    bool is4;
+};
+
+static int by_network(const void *a, const void *b)
+{
+    const struct network *x = a, *y = b;
+
+    if (x->place != y->place)
+        return x->place < y->place ? -1 : 1;
+    return x->asn < y->asn ? -1 : x->asn > y->asn;
+}
+
+/*
+ * The largest choice of devices without two families of one provider: one family, or of each provider the
+ * family that has more; with an unknown provider on one side the other family must go altogether.
+ */
+static int most_of_one_family(const struct user *u, const uint16_t *chosen, int n)
+{
+    struct network all[LIMIT_DEVICES_MAX];
+    int v4 = 0, sum = 0, i, k;
+
+    for (i = 0; i < n; i++) {
+        const struct device *d = &u->devices[chosen[i]];
+
+        all[i] = (struct network){.asn = d->asn, .is4 = addr_is4(d->addr)};
+        v4 += all[i].is4;
+    }
+    if (n)
+        qsort(all, (size_t)n, sizeof(all[0]), by_network);
+    for (i = 0; i < n; i = k) {
+        int four = 0;
+
+        for (k = i; k < n && all[k].asn == all[i].asn; k++)
+            four += all[k].is4;
+        if (all[i].asn)
+            sum += four > k - i - four ? four : k - i - four;
+    }
+    sum = sum > v4 ? sum : v4;
+    return sum > n - v4 ? sum : n - v4;
 }
 
 /*
@@ -125,14 +167,12 @@ static int without_excused(const struct user *u, const struct policy *policy,
                            const uint16_t *chosen, int n)
 {
     struct graph g = {.n = n};
-    int i, j, v4 = 0;
+    int i, j;
 
     if (policy->group_by != GROUP_AUTO)
         return n;
-    for (i = 0; i < n; i++)
-        v4 += addr_is4(u->devices[chosen[i]].addr);
     if (n > LIMIT_LANES)
-        return v4 > n - v4 ? v4 : n - v4;
+        return most_of_one_family(u, chosen, n);
     for (i = 0; i < n; i++) {
         for (j = i + 1; j < n; j++) {
             const struct device *a = &u->devices[chosen[i]], *b = &u->devices[chosen[j]];
@@ -140,7 +180,7 @@ static int without_excused(const struct user *u, const struct policy *policy,
                                        ? lanes_pair(u->lanes, a->lane, b->lane)
                                        : NULL;
 
-            if (!verdict_excused(policy, a->addr, b->addr, p))
+            if (!verdict_excused(policy, a, b, p))
                 join(&g, i, j);
         }
     }
@@ -159,7 +199,7 @@ int verdict_persistent(const struct user *u, const struct policy *policy, int64_
     for (i = 0; i < u->n && n < LIMIT_DEVICES_MAX; i++) {
         const struct device *d = &u->devices[i];
 
-        if (d->shared || d->last_us <= now_us - policy->persistent_window_us)
+        if (!device_plain(d) || d->last_us <= now_us - policy->persistent_window_us)
             continue;
         if (d->last_us - (int64_t)d->first_s * STAMP_SECOND >= span_us || d->checks >= checks)
             chosen[n++] = (uint16_t)i;
@@ -180,8 +220,37 @@ int verdict_every_check(const struct user *u, const struct policy *policy, int64
     for (i = 0; i < u->n && n < LIMIT_DEVICES_MAX; i++) {
         const struct device *d = &u->devices[i];
 
-        if (!d->shared && verdict_active(d, policy, now_us) && d->checks_run >= checks)
+        if (device_plain(d) && verdict_active(d, policy, now_us) && d->checks_run >= checks)
             chosen[n++] = (uint16_t)i;
     }
     return without_excused(u, policy, chosen, n);
+}
+
+/* The /16, or for IPv6 the /32, as a number that tells the families apart. */
+static uint64_t place_of(struct addr a)
+{
+    return addr_is4(a) ? (a.lo & UINT32_MAX) >> 16 : UINT64_C(1) << 32 | a.hi >> 32;
+}
+
+int verdict_networks(const struct user *u, const struct policy *policy, int64_t now_us)
+{
+    struct network all[LIMIT_DEVICES_MAX];
+    int n = 0, common = 0, networks = 0, i;
+
+    for (i = 0; i < u->n && n < LIMIT_DEVICES_MAX; i++) {
+        const struct device *d = &u->devices[i];
+
+        if (!verdict_active(d, policy, now_us))
+            continue;
+        common |= device_common(d);
+        if (device_plain(d))
+            all[n++] = (struct network){.place = place_of(d->addr), .asn = d->asn};
+    }
+    if (n)
+        qsort(all, (size_t)n, sizeof(all[0]), by_network);
+    /* An unknown ASN stands first in its place: it adds one only where no known one follows. */
+    for (i = 0; i < n; i++)
+        networks += i + 1 == n || all[i + 1].place != all[i].place ||
+                    (all[i].asn && all[i + 1].asn != all[i].asn);
+    return networks + common;
 }

@@ -15,8 +15,8 @@
 
 /* How many devices count at a time. */
 struct tally {
-    int plain;   /* active devices that are no shared source */
-    int shared;  /* active shared sources */
+    int plain;   /* active devices that count for themselves */
+    int shared;  /* active shared sources, CDN and content networks */
     int devices; /* what is compared with the limit: plain ones, or one for all shared when alone */
 };
 
@@ -45,9 +45,20 @@ int verdict_persistent(const struct user *u, const struct policy *policy, int64_
 int verdict_every_check(const struct user *u, const struct policy *policy, int64_t now_us,
                         int checks);
 
-/* Whether two devices are never by themselves a concurrent pair (group_by auto). p may be NULL. */
-bool verdict_excused(const struct policy *policy, struct addr a, struct addr b,
+/*
+ * Whether two devices are never by themselves a concurrent pair (group_by auto): two families of one
+ * provider, or of an unknown one; two addresses of one carrier that take turns inside bursts. p may be
+ * NULL: then nothing is known of turns.
+ */
+bool verdict_excused(const struct policy *policy, const struct device *a, const struct device *b,
                      const struct pair *p);
+
+/*
+ * In how many networks the user is active: all devices of one ASN and /16 (IPv6: /32) are one, an unknown
+ * ASN being that of the others there, and all shared sources, CDN and content networks together are one.
+ * For the rule about leaked accounts. O(devices · log devices).
+ */
+int verdict_networks(const struct user *u, const struct policy *policy, int64_t now_us);
 
 /* Whether the device has been seen within active_window before now_us. */
 static inline bool verdict_active(const struct device *d, const struct policy *policy,

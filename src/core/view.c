@@ -7,6 +7,19 @@
 
 /* What people are shown: a user as he stands, the evidence of a decision, figures. */
 
+static enum device_role role_of(const struct device *d, const struct policy *policy, int64_t now_us)
+{
+    if (d->outside)
+        return DEVICE_COUNTRY;
+    if (!verdict_active(d, policy, now_us))
+        return DEVICE_IDLE;
+    if (d->cdn)
+        return DEVICE_CDN;
+    if (d->content)
+        return DEVICE_CONTENT;
+    return d->shared ? DEVICE_SHARED : DEVICE_COUNTED;
+}
+
 static struct device_view view_device(const struct engine *e, const struct device *d,
                                       int64_t now_us)
 {
@@ -14,15 +27,21 @@ static struct device_view view_device(const struct engine *e, const struct devic
                             .first_us = (int64_t)d->first_s * STAMP_SECOND,
                             .last_us = d->last_us,
                             .lines = d->lines,
+                            .asn = d->asn,
                             .online = d->online};
 
     v.node_id = d->node == NODE_NONE ? 0 : e->nodes[d->node].cover.node_id;
     v.inbound = d->inbound == TAG_NONE ? NULL : e->tags[d->inbound];
-    if (!verdict_active(d, &e->policy, now_us))
-        v.role = DEVICE_IDLE;
-    else
-        v.role = d->shared ? DEVICE_SHARED : DEVICE_COUNTED;
+    v.role = role_of(d, &e->policy, now_us);
     return v;
+}
+
+/* Whether a is to be shown before b: what counts before what does not, then the newer one. */
+static bool before(const struct device *a, const struct device *b)
+{
+    if (a->outside != b->outside)
+        return !a->outside;
+    return a->last_us > b->last_us;
 }
 
 /* The indices of the most recent devices, newest first, at most LIMIT_LANES. */
@@ -31,7 +50,7 @@ static int most_recent(const struct user *u, uint16_t *ret)
     int n = 0, i, k;
 
     for (i = 0; i < u->n; i++) {
-        for (k = n; k > 0 && u->devices[ret[k - 1]].last_us < u->devices[i].last_us; k--)
+        for (k = n; k > 0 && before(&u->devices[i], &u->devices[ret[k - 1]]); k--)
             if (k < LIMIT_LANES)
                 ret[k] = ret[k - 1];
         if (k < LIMIT_LANES) {
@@ -63,7 +82,7 @@ static void view_pairs(const struct engine *e, const struct user *u, const uint1
                                    .fixed = p->fixed,
                                    .adaptive = p->adaptive,
                                    .switches = p->switches,
-                                   .excused = verdict_excused(&e->policy, a->addr, b->addr, p)};
+                                   .excused = verdict_excused(&e->policy, a, b, p)};
         }
     }
 }

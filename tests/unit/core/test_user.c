@@ -195,6 +195,13 @@ static void lanes_agree_with_a_map(void **state)
     assert_true(full > 1000);
 }
 
+static int find(struct user *u, struct addr a, uint16_t inbound, bool by_inbound)
+{
+    const struct device_key key = {.addr = a, .inbound = inbound, .by_inbound = by_inbound};
+
+    return user_find(u, &key);
+}
+
 static void finds_by_address_and_inbound(void **state)
 {
     struct user u = {.id = 1};
@@ -211,7 +218,7 @@ static void finds_by_address_and_inbound(void **state)
         struct addr a = {rnd_below(&seed, 6), rnd_below(&seed, 9)};
         uint16_t tag = (uint16_t)rnd_below(&seed, 4);
         bool by_tag = rnd_below(&seed, 2);
-        int k, want = -1, got = user_find(&u, a, tag, by_tag);
+        int k, want = -1, got = find(&u, a, tag, by_tag);
 
         for (k = 0; k < u.n; k++)
             if (addr_eq(u.devices[k].addr, a) && (!by_tag || u.devices[k].inbound == tag))
@@ -238,9 +245,9 @@ static void traces_give_way_and_evidence_stays(void **state)
     assert_int_equal(user_add_device(&u, 4, 0, 12, &index), ERR_OK);
     assert_int_equal(u.n, 4);
     u.devices[index].addr.lo = 9;
-    assert_true(user_find(&u, (struct addr){0, 0}, 0, false) >= 0);
-    assert_int_equal(user_find(&u, (struct addr){0, 1}, 0, false), -1);
-    assert_true(user_find(&u, (struct addr){0, 2}, 0, false) >= 0);
+    assert_true(find(&u, (struct addr){0, 0}, 0, false) >= 0);
+    assert_int_equal(find(&u, (struct addr){0, 1}, 0, false), -1);
+    assert_true(find(&u, (struct addr){0, 2}, 0, false) >= 0);
     user_release(&u);
 }
 
@@ -264,7 +271,7 @@ static void idle_devices_give_way(void **state)
     user_drop_idle(&u, 100);
     assert_int_equal(u.n, 0);
     assert_ptr_equal(u.devices, u.few);
-    assert_int_equal(user_find(&u, (struct addr){0, 1}, 0, false), -1);
+    assert_int_equal(find(&u, (struct addr){0, 1}, 0, false), -1);
     user_release(&u);
 }
 

@@ -43,7 +43,11 @@ static void make(struct user *u, uint64_t *seed, int n, int density)
         d->last_us =
             now_us - (rnd_below(seed, 4) ? rnd_below(seed, 59) : 61 + rnd_below(seed, 200)) * S;
         d->first_s = (uint32_t)((d->last_us - rnd_below(seed, 240) * S) / S);
-        d->shared = rnd_below(seed, 8) == 0;
+        d->shared = rnd_below(seed, 16) == 0;
+        d->cdn = rnd_below(seed, 20) == 0;
+        d->content = rnd_below(seed, 20) == 0;
+        d->outside = rnd_below(seed, 20) == 0;
+        d->asn = rnd_below(seed, 3) ? 1 + rnd_below(seed, 3) : 0;
         d->checks = (uint8_t)rnd_below(seed, 5);
         d->checks_run = (uint8_t)rnd_below(seed, 6);
     }
@@ -76,13 +80,26 @@ static bool one_carrier(const struct user *u, int i, int j)
     return v4(u, i) ? a.lo >> 16 == b.lo >> 16 : a.hi >> 32 == b.hi >> 32;
 }
 
-/* Straight from the rule: never a pair when the families differ, or one carrier deals them out in bursts. */
+static bool common(const struct device *d)
+{
+    return !d->outside && (d->shared || d->cdn || d->content);
+}
+
+static bool plain(const struct device *d)
+{
+    return !d->outside && !common(d);
+}
+
+/*
+ * Straight from the rule: never a pair when the families differ, or one carrier deals them out in bursts,
+ * unless they are known to belong to two providers.
+ */
 static bool excused(const struct user *u, int i, int j)
 {
     const struct device *a = &u->devices[i], *b = &u->devices[j];
     const struct pair *p;
 
-    if (policy.group_by != GROUP_AUTO)
+    if (policy.group_by != GROUP_AUTO || (a->asn != b->asn && a->asn && b->asn))
         return false;
     if (v4(u, i) != v4(u, j))
         return true;
@@ -133,10 +150,8 @@ static int brute_concurrent(const struct user *u, double threshold)
     bool anyone = false;
 
     for (i = 0; i < u->n; i++) {
-        if (u->devices[i].lane == LANE_NONE || !active(&u->devices[i]))
-            continue;
-        anyone = true;
-        if (!u->devices[i].shared)
+        anyone |= active(&u->devices[i]) && !u->devices[i].outside;
+        if (u->devices[i].lane != LANE_NONE && active(&u->devices[i]) && plain(&u->devices[i]))
             chosen[n++] = i;
     }
     best = largest(chosen, n, concurrent, u, threshold);
@@ -156,14 +171,10 @@ static void largest_set_of_concurrent_devices(void **state)
         policy.group_by = i % 4 ? GROUP_AUTO : GROUP_IP;
         make(&u, &seed, 1 + (int)rnd_below(&seed, i % 10 ? 12 : 30),
              20 + (int)rnd_below(&seed, 80));
-        if (u.lanes) {
-            want = brute_concurrent(&u, 7);
-            assert_int_equal(verdict_concurrent(&u, &policy, now_us, 7), want);
-            seen[want]++;
-            assert_int_equal(verdict_concurrent(&u, &policy, now_us, 1), brute_concurrent(&u, 1));
-        } else {
-            assert_int_equal(verdict_concurrent(&u, &policy, now_us, 7), u.n > 0);
-        }
+        want = brute_concurrent(&u, 7);
+        assert_int_equal(verdict_concurrent(&u, &policy, now_us, 7), want);
+        seen[want]++;
+        assert_int_equal(verdict_concurrent(&u, &policy, now_us, 1), brute_concurrent(&u, 1));
         user_release(&u);
     }
     policy.group_by = GROUP_AUTO;
@@ -176,16 +187,56 @@ static bool not_excused(const struct user *u, int i, int j, double threshold)
     return !excused(u, i, j);
 }
 
+/*
+ * Of many devices the families only are told apart: every choice of one family for each of the three
+ * providers and the unknown one that has no unknown one facing the other family.
+ */
+static int one_family(const struct user *u, const int *chosen, int n)
+{
+    int best = 0, choice, i;
+
+    for (choice = 0; choice < 16; choice++) {
+        int sum = 0;
+        bool four = false, six = false, blind = false;
+
+        for (i = 0; i < n; i++) {
+            uint32_t asn = u->devices[chosen[i]].asn;
+
+            if ((choice >> asn & 1) != v4(u, chosen[i]))
+                continue;
+            sum++;
+            four |= v4(u, chosen[i]);
+            six |= !v4(u, chosen[i]);
+            blind |= asn == 0;
+        }
+        if (blind && four && six)
+            sum = 0;
+        best = sum > best ? sum : best;
+    }
+    /* Nothing of the unknown provider need be chosen. */
+    for (choice = 0; choice < 8; choice++) {
+        int sum = 0;
+
+        for (i = 0; i < n; i++) {
+            uint32_t asn = u->devices[chosen[i]].asn;
+
+            sum += asn && (choice >> (asn - 1) & 1) == v4(u, chosen[i]);
+        }
+        best = sum > best ? sum : best;
+    }
+    return best;
+}
+
 /* How many of the chosen devices stay when of each excused pair one has to go. */
 static int brute_persistent(const struct user *u, double share)
 {
-    int chosen[64], n = 0, i, four = 0;
+    int chosen[64], n = 0, i;
     int least = (int)(policy.persistent_checks * share + 0.5);
 
     for (i = 0; i < u->n; i++) {
         const struct device *d = &u->devices[i];
 
-        if (d->shared || now_us - d->last_us >= policy.persistent_window_us)
+        if (!plain(d) || now_us - d->last_us >= policy.persistent_window_us)
             continue;
         if (d->last_us / S - d->first_s >= policy.persistent_span_us * share / S ||
             d->checks >= least)
@@ -193,10 +244,8 @@ static int brute_persistent(const struct user *u, double share)
     }
     if (policy.group_by != GROUP_AUTO)
         return n;
-    for (i = 0; i < n; i++)
-        four += v4(u, chosen[i]);
     if (n > 16)
-        return four > n - four ? four : n - four;
+        return one_family(u, chosen, n);
     return largest(chosen, n, not_excused, u, 0);
 }
 
@@ -232,18 +281,18 @@ static void tallies(void **state)
     for (i = 0; i < 2000; i++) {
         struct user u;
         struct tally t;
-        int plain = 0, shared = 0;
+        int counted = 0, shared = 0;
         int64_t until, at;
 
         make(&u, &seed, 1 + (int)rnd_below(&seed, 20), 50);
         for (k = 0; k < u.n; k++) {
-            plain += active(&u.devices[k]) && !u.devices[k].shared;
-            shared += active(&u.devices[k]) && u.devices[k].shared;
+            counted += active(&u.devices[k]) && plain(&u.devices[k]);
+            shared += active(&u.devices[k]) && common(&u.devices[k]);
         }
         verdict_tally(&u, &policy, now_us, &t);
-        assert_int_equal(t.plain, plain);
+        assert_int_equal(t.plain, counted);
         assert_int_equal(t.shared, shared);
-        assert_int_equal(t.devices, plain ? plain : shared ? 1 : 0);
+        assert_int_equal(t.devices, counted ? counted : shared ? 1 : 0);
         /* One second before the given time they outnumber the limit still, then no more. */
         limit = 1 + (int)rnd_below(&seed, 4);
         until = verdict_over_until(&u, &policy, limit);
@@ -251,7 +300,7 @@ static void tallies(void **state)
             int all = 0;
 
             for (k = 0; k < u.n; k++)
-                all += !u.devices[k].shared;
+                all += plain(&u.devices[k]);
             assert_true(all <= limit);
         } else {
             at = until - S;
@@ -297,6 +346,75 @@ static void active_at_every_check(void **state)
     user_release(&u);
 }
 
+/* Networks counted one by one: who belongs to a network that is there already adds none. */
+static void networks_of_leaked_accounts(void **state)
+{
+    uint64_t seed = 124;
+    int i, k, j, seen[12] = {0};
+
+    (void)state;
+    for (i = 0; i < 3000; i++) {
+        struct user u;
+        int want = 0, got;
+        bool any_common = false;
+
+        make(&u, &seed, 1 + (int)rnd_below(&seed, 30), 50);
+        for (k = 0; k < u.n; k++) {
+            const struct device *d = &u.devices[k];
+            bool first = true;
+
+            if (!active(d))
+                continue;
+            any_common |= common(d);
+            if (!plain(d))
+                continue;
+            /* A known provider counts once a place; an unknown one only where none is known. */
+            for (j = 0; j < u.n && first; j++) {
+                const struct device *x = &u.devices[j];
+
+                if (j == k || !active(x) || !plain(x) || v4(&u, k) != v4(&u, j) ||
+                    !one_carrier(&u, k, j))
+                    continue;
+                first = !(d->asn == 0 && x->asn != 0) && !(d->asn == x->asn && j < k);
+            }
+            want += first;
+        }
+        want += any_common;
+        got = verdict_networks(&u, &policy, now_us);
+        assert_int_equal(got, want);
+        seen[got < 11 ? got : 11]++;
+        user_release(&u);
+    }
+    assert_true(seen[1] > 50 && seen[3] > 50 && seen[6] > 50);
+}
+
+/* What a phone with two providers may do, and what one with two families of one may not. */
+static void providers_tell_families_apart(void **state)
+{
+    struct device four = {.addr = {0, UINT64_C(0xffff05010203)}},
+                  six = {.addr = {UINT64_C(0x2a01) << 48, 0}};
+    struct pair nat = {.last_us = 1, .bursts = 9, .ticks = 10};
+
+    (void)state;
+    assert_true(verdict_excused(&policy, &four, &six, NULL));
+    four.asn = 7;
+    assert_true(verdict_excused(&policy, &four, &six, NULL));
+    six.asn = 7;
+    assert_true(verdict_excused(&policy, &four, &six, NULL));
+    six.asn = 8;
+    assert_false(verdict_excused(&policy, &four, &six, NULL));
+    six.addr = (struct addr){0, UINT64_C(0xffff05010909)};
+    assert_false(verdict_excused(&policy, &four, &six, &nat));
+    six.asn = 7;
+    assert_true(verdict_excused(&policy, &four, &six, &nat));
+    assert_false(verdict_excused(&policy, &four, &six, NULL));
+    six.asn = 0;
+    assert_true(verdict_excused(&policy, &four, &six, &nat));
+    policy.group_by = GROUP_IP;
+    assert_false(verdict_excused(&policy, &four, &six, &nat));
+    policy.group_by = GROUP_AUTO;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -304,6 +422,8 @@ int main(void)
         cmocka_unit_test(persistent_devices),
         cmocka_unit_test(tallies),
         cmocka_unit_test(active_at_every_check),
+        cmocka_unit_test(networks_of_leaked_accounts),
+        cmocka_unit_test(providers_tell_families_apart),
     };
     return cmocka_run_group_tests(tests, setup, NULL);
 }
