@@ -30,7 +30,9 @@ enum {
     LIMIT_STORE_QUEUE = 16384,   /* jobs waiting for the thread that owns the database */
     LIMIT_STORE_BATCH = 256,     /* jobs committed in one transaction */
     LIMIT_HISTORY_DAY = 256,     /* address history rows of one user and day */
-    LIMIT_GROUPS = 64,           /* groups of one user kept in the journal */
+    LIMIT_GROUPS = 64,           /* groups of one user kept */
+    LIMIT_ADMINS = 65536,        /* owners of users known at once */
+    LIMIT_PATTERNS = 10000,      /* limit patterns, and owner patterns */
     LIMIT_EVIDENCE = 1 << 18,    /* evidence of one verdict (JSON) */
     LIMIT_ANSWER = 1 << 16,      /* the panel's answer to a disable, kept in the journal */
     LIMIT_EVENT_TEXT = 4096,     /* text of one event; a longer one is cut */

@@ -26,7 +26,8 @@ static const char *const sources[] = {
     [LIMIT_FROM_EXCEPTION] = "except", [LIMIT_FROM_SPECIAL] = "special",
     [LIMIT_FROM_PATTERN] = "pattern",  [LIMIT_FROM_HWID] = "hwid",
     [LIMIT_FROM_GROUP] = "group",      [LIMIT_FROM_NAME] = "name",
-    [LIMIT_FROM_GENERAL] = "general",
+    [LIMIT_FROM_GENERAL] = "general",  [LIMIT_FROM_FILTER] = "filter",
+    [LIMIT_FROM_UNKNOWN] = "unknown",
 };
 
 static const char *const roles[DEVICE_ROLES] = {

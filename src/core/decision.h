@@ -36,6 +36,8 @@ enum limit_source {
     LIMIT_FROM_GROUP,
     LIMIT_FROM_NAME,
     LIMIT_FROM_GENERAL,
+    LIMIT_FROM_FILTER,  /* not judged: a filter, or the mode of one of his groups; the limit is 0 */
+    LIMIT_FROM_UNKNOWN, /* not judged: group, owner or hwid_limit is needed and not known; 0 */
 };
 
 /* How a device entered the count. */
@@ -103,7 +105,7 @@ struct decision {
 const char *decision_name(enum decision_kind kind);
 /* "now", "queued", "shadow", "paused". */
 const char *decision_applied_name(enum decision_applied applied);
-/* "except", "special", "pattern", "hwid", "group", "name", "general". */
+/* "except", "special", "pattern", "hwid", "group", "name", "general", "filter", "unknown". */
 const char *limit_source_name(enum limit_source source);
 /* Why a device counts or not, for people: "counted", "shared source", "idle", … */
 const char *device_role_name(enum device_role role);

@@ -11,6 +11,8 @@
 void directory_init(struct directory *d, struct hash_key key)
 {
     *d = (struct directory){.key = key};
+    groupsets_init(&d->groups, key);
+    owners_init(&d->owners, key);
 }
 
 void directory_release(struct directory *d)
@@ -19,6 +21,8 @@ void directory_release(struct directory *d)
     free(d->names);
     free(d->by_id);
     free(d->by_name);
+    groupsets_release(&d->groups);
+    owners_release(&d->owners);
     directory_init(d, d->key);
 }
 
@@ -104,7 +108,7 @@ static void take_name(struct directory *d, uint32_t row, struct slice name, uint
     if (bearer)
         unname(d, bearer - 1);
     d->rows[row].off = off;
-    d->rows[row].len = (uint32_t)name.n;
+    d->rows[row].len = (uint16_t)name.n;
     d->by_name[name_slot(d, name)] = row + 1;
 }
 
@@ -172,7 +176,7 @@ static int add_row(struct directory *d, int64_t id, struct slice name)
     rc = store_name(d, name, &off);
     if (rc)
         return rc;
-    d->rows[d->n] = (struct directory_row){.id = id};
+    d->rows[d->n] = (struct directory_row){.id = id, .hwid = HWID_UNKNOWN};
     take_name(d, d->n, name, off);
     d->n++;
     d->by_id[id_slot(d, id)] = d->n;
@@ -192,6 +196,18 @@ int directory_put(struct directory *d, int64_t id, struct slice name)
         return 0;
     rc = at ? rename_row(d, at - 1, name) : add_row(d, id, name);
     return rc ? rc : 1;
+}
+
+struct directory_row *directory_row(const struct directory *d, int64_t id)
+{
+    uint32_t at = d->slots ? d->by_id[id_slot(d, id)] : 0;
+
+    return at ? &d->rows[at - 1] : NULL;
+}
+
+struct slice directory_row_name(const struct directory *d, const struct directory_row *row)
+{
+    return row_name(d, (uint32_t)(row - d->rows));
 }
 
 struct slice directory_name(const struct directory *d, int64_t id)

@@ -1,33 +1,55 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-#include "core/limit.h"
+#include "core/limit_int.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/err.h"
-#include "base/map.h"
-#include "core/directory.h"
+#include "base/num.h"
 #include "base/banned.h"
 
-/* Values of the rule tables: a limit, or this. Limits end at 10000. */
-enum { EXCEPTED = 1 << 20 };
-
-struct limits {
-    struct directory dir;
-    struct imap by_id;   /* id → limit or EXCEPTED */
-    struct smap by_name; /* rules for names whose id is not known; values are index + 1 into … */
-    uint32_t *named;     /* … this */
-    uint32_t n_named, cap_named;
-};
-
-struct limits *limits_new(struct hash_key key)
+static struct limits *make(struct hash_key key)
 {
     struct limits *l = calloc(1, sizeof(*l));
 
     if (!l)
         return NULL;
-    directory_init(&l->dir, key);
     imap_init(&l->by_id, key);
     smap_init(&l->by_name, key, 0);
+    patterns_init(&l->patterns, key);
+    patterns_init(&l->owner_patterns, key);
+    smap_init(&l->pattern_owners, key, LIMIT_ADMINS);
+    imap_init(&l->group_limits, key);
+    imap_init(&l->group_modes, key);
+    imap_init(&l->filter_groups, key);
+    imap_init(&l->filter_ids, key);
+    smap_init(&l->filter_owners, key, LIMIT_ADMINS);
+    return l;
+}
+
+struct limits *limits_new(struct hash_key key)
+{
+    struct limits *l = make(key);
+
+    if (!l)
+        return NULL;
+    l->dir = malloc(sizeof(*l->dir));
+    if (!l->dir) {
+        free(l);
+        return NULL;
+    }
+    directory_init(l->dir, key);
+    return l;
+}
+
+struct limits *limits_over(struct limits *base)
+{
+    struct limits *l = make(base->dir->key);
+
+    if (!l)
+        return NULL;
+    l->dir = base->dir;
+    l->borrowed = true;
     return l;
 }
 
@@ -35,18 +57,39 @@ void limits_free(struct limits *l)
 {
     if (!l)
         return;
-    directory_release(&l->dir);
-    imap_release(&l->by_id);
-    smap_release(&l->by_name);
+    limits_clear_rules(l);
+    limits_clear_settings(l);
+    if (!l->borrowed) {
+        directory_release(l->dir);
+        free(l->dir);
+    }
     free(l->named);
     free(l);
 }
 
 void limits_clear_rules(struct limits *l)
 {
+    struct smap_slot *slot;
+    uint32_t pos = 0;
+
     imap_release(&l->by_id);
     smap_release(&l->by_name);
     l->n_named = 0;
+    patterns_release(&l->patterns);
+    patterns_release(&l->owner_patterns);
+    while ((slot = smap_next(&l->pattern_owners, &pos)))
+        free(slot->val);
+    smap_release(&l->pattern_owners);
+}
+
+void limits_clear_settings(struct limits *l)
+{
+    l->opt = (struct limit_options){false};
+    imap_release(&l->group_limits);
+    imap_release(&l->group_modes);
+    imap_release(&l->filter_groups);
+    imap_release(&l->filter_ids);
+    smap_release(&l->filter_owners);
 }
 
 static int put_named(struct limits *l, struct slice name, uint32_t value)
@@ -56,7 +99,7 @@ static int put_named(struct limits *l, struct slice name, uint32_t value)
 
     if (known) {
         index = (uintptr_t)known;
-        if (l->named[index - 1] != EXCEPTED)
+        if (l->named[index - 1] != LIMIT_EXCEPTED)
             l->named[index - 1] = value;
         return ERR_OK;
     }
@@ -79,7 +122,7 @@ static int put_rule(struct limits *l, int64_t id, struct slice name, uint32_t va
 {
     if (id == 0)
         return put_named(l, name, value);
-    if (imap_get(&l->by_id, id) == EXCEPTED)
+    if (imap_get(&l->by_id, id) == LIMIT_EXCEPTED)
         return ERR_OK;
     return imap_put(&l->by_id, id, value);
 }
@@ -91,45 +134,177 @@ int limits_special(struct limits *l, int64_t id, struct slice name, int limit)
 
 int limits_except(struct limits *l, int64_t id, struct slice name)
 {
-    return put_rule(l, id, name, EXCEPTED);
+    return put_rule(l, id, name, LIMIT_EXCEPTED);
 }
+
+int limits_pattern(struct limits *l, bool suffix, struct slice text, int limit)
+{
+    return patterns_put(&l->patterns, suffix, text, (void *)((uintptr_t)limit + 1));
+}
+
+int limits_owner_pattern(struct limits *l, bool suffix, struct slice text, struct slice owner)
+{
+    char *kept = smap_get(&l->pattern_owners, owner);
+    int rc;
+
+    if (owner.n == 0)
+        return ERR_INVALID;
+    if (!kept) {
+        kept = trait_copy(owner);
+        if (!kept)
+            return ERR_NOMEM;
+        rc = smap_put(&l->pattern_owners, owner, kept);
+        if (rc) {
+            free(kept);
+            return rc;
+        }
+    }
+    return patterns_put(&l->owner_patterns, suffix, text, kept);
+}
+
+/* ---- the rules that are settings ---- */
+
+void limits_options(struct limits *l, const struct limit_options *opt)
+{
+    l->opt = *opt;
+}
+
+int limits_group(struct limits *l, int64_t group_id, int limit)
+{
+    return imap_put(&l->group_limits, group_id, (uint32_t)limit);
+}
+
+int limits_group_mode(struct limits *l, int64_t group_id, enum policy_mode mode)
+{
+    return imap_put(&l->group_modes, group_id, (uint32_t)mode);
+}
+
+int limits_filter_group(struct limits *l, int64_t group_id)
+{
+    return imap_put(&l->filter_groups, group_id, 1);
+}
+
+int limits_filter_admin(struct limits *l, struct slice owner)
+{
+    int64_t id;
+
+    if (owner.n == 0)
+        return ERR_INVALID;
+    if (slice_starts(owner, SLICE("id:")) && !num_int(slice_skip(owner, 3), 1, INT64_MAX, &id))
+        return imap_put(&l->filter_ids, id, 1);
+    return smap_put(&l->filter_owners, owner, l);
+}
+
+/* ---- the directory ---- */
 
 int limits_learn(struct limits *l, int64_t id, struct slice name)
 {
-    return directory_put(&l->dir, id, name);
+    return directory_put(l->dir, id, name);
+}
+
+static int learn_groups(struct directory *d, struct directory_row *row,
+                        const struct limit_person *p)
+{
+    uint32_t before = row->groups, now = 0;
+    int rc = groupsets_take(&d->groups, p->groups, p->n_groups, &now);
+
+    /* More than can be kept: which filter would hold cannot be told. */
+    if (rc && rc != ERR_TOO_BIG)
+        return rc;
+    groupsets_drop(&d->groups, before);
+    row->groups = now;
+    return now != before;
+}
+
+static int learn_owner(struct directory *d, struct directory_row *row, const struct limit_person *p)
+{
+    uint32_t now = 0;
+    int rc = owners_take(&d->owners, p->owner_id, p->owner, &now);
+    bool changed;
+
+    if (rc < 0 && rc != ERR_TOO_BIG)
+        return rc;
+    changed = rc == 1 || now != row->owner;
+    row->owner = now;
+    return changed;
+}
+
+int limits_learn_person(struct limits *l, const struct limit_person *p)
+{
+    struct directory *d = l->dir;
+    int changed = directory_put(d, p->id, p->name), rc;
+    struct directory_row *row = directory_row(d, p->id);
+
+    if (changed < 0 || !row)
+        return changed;
+    if (p->groups_known) {
+        rc = learn_groups(d, row, p);
+        if (rc < 0)
+            return rc;
+        changed |= rc;
+    }
+    if (p->owner_known) {
+        rc = learn_owner(d, row, p);
+        if (rc < 0)
+            return rc;
+        changed |= rc;
+    }
+    if (p->hwid_known) {
+        uint16_t hwid = p->hwid_limit <= 0              ? 0
+                        : p->hwid_limit > LIMIT_LARGEST ? LIMIT_LARGEST
+                                                        : (uint16_t)p->hwid_limit;
+
+        changed |= row->hwid != hwid;
+        row->hwid = hwid;
+    }
+    return changed;
+}
+
+static void tell(const struct directory *d, const struct directory_row *row,
+                 struct limit_person *ret)
+{
+    *ret = (struct limit_person){.id = row->id,
+                                 .name = directory_row_name(d, row),
+                                 .groups_known = row->groups != 0,
+                                 .owner_known = row->owner != 0,
+                                 .hwid_known = row->hwid != HWID_UNKNOWN};
+    if (row->groups) {
+        ret->groups = groupsets_at(&d->groups, row->groups)->ids;
+        ret->n_groups = groupsets_at(&d->groups, row->groups)->n;
+    }
+    if (row->owner > OWNER_NONE) {
+        ret->owner_id = owners_at(&d->owners, row->owner)->id;
+        ret->owner = slice_of(owners_at(&d->owners, row->owner)->name);
+    }
+    if (ret->hwid_known)
+        ret->hwid_limit = row->hwid;
+}
+
+bool limits_person(const struct limits *l, int64_t id, struct limit_person *ret)
+{
+    const struct directory_row *row = directory_row(l->dir, id);
+
+    if (row)
+        tell(l->dir, row, ret);
+    return row != NULL;
+}
+
+void limits_person_at(const struct limits *l, uint32_t at, struct limit_person *ret)
+{
+    tell(l->dir, &l->dir->rows[at], ret);
 }
 
 struct slice limits_name(const struct limits *l, int64_t id)
 {
-    return directory_name(&l->dir, id);
+    return directory_name(l->dir, id);
 }
 
 int64_t limits_id(const struct limits *l, struct slice name)
 {
-    return directory_id(&l->dir, name);
+    return directory_id(l->dir, name);
 }
 
 uint32_t limits_known(const struct limits *l)
 {
-    return l->dir.n;
-}
-
-int limits_of(const struct limits *l, int64_t id, int general, enum limit_source *ret_source)
-{
-    uint32_t v = imap_get(&l->by_id, id);
-
-    if (v != EXCEPTED && l->by_name.n) {
-        struct slice name = directory_name(&l->dir, id);
-        void *index = name.n ? smap_get(&l->by_name, name) : NULL;
-
-        /* What was entered by id is the later word, but an exception is never overruled. */
-        if (index && (v == MAP_FREE || l->named[(uintptr_t)index - 1] == EXCEPTED))
-            v = l->named[(uintptr_t)index - 1];
-    }
-    if (v == MAP_FREE) {
-        *ret_source = LIMIT_FROM_GENERAL;
-        return general;
-    }
-    *ret_source = v == EXCEPTED ? LIMIT_FROM_EXCEPTION : LIMIT_FROM_SPECIAL;
-    return v == EXCEPTED ? 0 : (int)v;
+    return l->dir->n;
 }
