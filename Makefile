@@ -30,5 +30,6 @@ lint:
 format:
 	@tools/format
 
+# The data in build/geo was brought by scripts/setup, and stays.
 clean:
-	@rm -rf $(BUILD)
+	@[ ! -d $(BUILD) ] || find $(BUILD) -mindepth 1 -maxdepth 1 ! -name geo -exec rm -rf {} +
