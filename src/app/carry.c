@@ -162,7 +162,11 @@ static void action_text(const struct decision *dec, char *out, size_t n)
 {
     int64_t s = dec->for_us / STAMP_SECOND;
 
-    if (s == 0)
+    if (dec->action == ACTION_WARN)
+        snprintf(out, n, "warn");
+    else if (dec->action == ACTION_REVOKE)
+        snprintf(out, n, "revoke");
+    else if (dec->action == ACTION_HAND)
         snprintf(out, n, "disable until enabled by hand");
     else if (s % 3600 == 0)
         snprintf(out, n, "disable %lldh", (long long)(s / 3600));
@@ -172,8 +176,9 @@ static void action_text(const struct decision *dec, char *out, size_t n)
         snprintf(out, n, "disable %llds", (long long)s);
 }
 
-/* A verdict that is not carried out is kept all the same, as one of shadow mode. */
-static void keep_shadow(struct carry *c, const struct decision *dec, struct slice name)
+/* A verdict that the enforcement has nothing to do with is kept all the same: a warning, or a shadow one. */
+static void keep_verdict(struct carry *c, const struct decision *dec, struct slice name,
+                         enum db_outcome outcome)
 {
     struct violation_job *j = calloc(1, sizeof(*j));
 
@@ -186,8 +191,9 @@ static void keep_shadow(struct carry *c, const struct decision *dec, struct slic
     j->row = (struct db_violation){.user_id = dec->id,
                                    .name = slice_of(j->name),
                                    .at_us = dec->at_us,
-                                   .shadow = true,
-                                   .outcome = DB_OUTCOME_SHADOW,
+                                   .shadow = outcome == DB_OUTCOME_SHADOW,
+                                   .outcome = outcome,
+                                   .step = dec->step,
                                    .action = slice_of(j->action),
                                    .max_devices = dec->limit,
                                    .devices = dec->devices,
@@ -197,6 +203,12 @@ static void keep_shadow(struct carry *c, const struct decision *dec, struct slic
         buf_release(&j->evidence);
         free(j);
     }
+}
+
+void carry_not_punished(struct daemon *d, int64_t id, int64_t verdict_us)
+{
+    engine_clear_user(d->engine, id);
+    engine_forgive(d->engine, id, verdict_us);
 }
 
 static void execute(struct carry *c, const struct decision *dec)
@@ -216,6 +228,7 @@ static void execute(struct carry *c, const struct decision *dec)
                                .name = name,
                                .verdict_us = dec->at_us,
                                .duration_us = dec->for_us,
+                               .step = dec->step,
                                .action = slice_of(action),
                                .max_devices = dec->limit,
                                .devices = dec->devices,
@@ -226,7 +239,7 @@ static void execute(struct carry *c, const struct decision *dec)
         if (enforce_find(d->enforce, dec->id, &row) == 0)
             news_known(d, &row);
         else
-            engine_clear_user(d->engine, dec->id);
+            carry_not_punished(d, dec->id, dec->at_us);
     } else {
         enforce_run(d->enforce);
     }
@@ -266,7 +279,7 @@ static void wait_turn(struct carry *c, struct decision *dec)
         struct waiting *p = realloc(c->waiting, cap * sizeof(*p));
 
         if (!p) {
-            engine_clear_user(c->d->engine, dec->id);
+            carry_not_punished(c->d, dec->id, dec->at_us);
             return;
         }
         c->waiting = p;
@@ -276,13 +289,22 @@ static void wait_turn(struct carry *c, struct decision *dec)
     dec->evidence = NULL;
 }
 
-static void take_turn(struct carry *c, int64_t id)
+/* A verdict's turn has come: turn tells what is to be done now, the verdict all the rest. */
+static void take_turn(struct carry *c, const struct decision *turn, struct slice name)
 {
-    size_t i = waiting_at(c, id);
+    size_t i = waiting_at(c, turn->id);
+    struct decision *dec;
 
     if (i == c->n)
         return;
-    execute(c, &c->waiting[i].decision);
+    dec = &c->waiting[i].decision;
+    dec->action = turn->action;
+    dec->step = turn->step;
+    dec->for_us = turn->for_us;
+    if (dec->action == ACTION_WARN)
+        keep_verdict(c, dec, name, DB_OUTCOME_WARNED);
+    else
+        execute(c, dec);
     drop_at(c, i);
 }
 
@@ -325,6 +347,13 @@ static void on_punish(struct carry *c, struct decision *dec, struct slice name)
     char action[48];
 
     action_text(dec, action, sizeof(action));
+    if (dec->applied == APPLIED_NOW && dec->action == ACTION_WARN) {
+        log_warning("verdict", "%.*s: %s: warned, nothing else at this step", LOG_SLICE(name),
+                    dec->why);
+        event(d, "warning", dec->id, name, dec->why);
+        keep_verdict(c, dec, name, DB_OUTCOME_WARNED);
+        return;
+    }
     switch (dec->applied) {
     case APPLIED_NOW:
         log_warning("verdict", "%.*s: %s: %s", LOG_SLICE(name), dec->why, action);
@@ -340,7 +369,7 @@ static void on_punish(struct carry *c, struct decision *dec, struct slice name)
         log_warning("verdict", "%.*s: %s: would %s (%s)", LOG_SLICE(name), dec->why, action,
                     dec->applied == APPLIED_SHADOW ? "shadow mode" : "paused by the breaker");
         event(d, "shadow_verdict", dec->id, name, dec->why);
-        keep_shadow(c, dec, name);
+        keep_verdict(c, dec, name, DB_OUTCOME_SHADOW);
         return;
     }
 }
@@ -512,7 +541,7 @@ static void carry_one(struct carry *c, struct decision *dec)
         on_punish(c, dec, name);
         return;
     case DECISION_EXECUTE:
-        take_turn(c, dec->id);
+        take_turn(c, dec, name);
         return;
     case DECISION_RESTORE:
         /* A real one is the journal's business, which survives this process. */

@@ -83,6 +83,9 @@ void carry_drop_waiting(struct carry *c);
 /* An operator has set `enforcement` anew: what was paused or held goes on. */
 void carry_resume(struct carry *c);
 
+/* A verdict of that time did not come about: CLEAR without evidence, and it does not count. */
+void carry_not_punished(struct daemon *d, int64_t id, int64_t verdict_us);
+
 /* ---- news.c ---- */
 /* enforce_opts.event and .approve; daemon is the struct daemon. */
 void news_event(void *daemon, const struct enforce_event *ev);

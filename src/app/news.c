@@ -84,7 +84,7 @@ void news_event(void *daemon, const struct enforce_event *ev)
         break;
     case ENFORCE_REFUSED:
         log_warning("enforce", "%.*s: not disabled: %s", LOG_SLICE(ev->name), ev->text);
-        engine_clear_user(d->engine, ev->user_id);
+        carry_not_punished(d, ev->user_id, ev->verdict_us);
         break;
     case ENFORCE_RESTORED:
         on_restored(d, ev);

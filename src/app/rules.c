@@ -264,14 +264,16 @@ static int each_violation(void *arg, const struct db_violation *row)
     v->last_id = row->id;
     v->n++;
     if (!row->shadow && row->outcome != DB_OUTCOME_CANCELLED && row->forgiven_us == STAMP_NONE)
-        (void)!engine_had_verdict(v->d->engine, row->user_id, row->at_us);
+        (void)!engine_had_violation(v->d->engine, row->user_id, row->at_us);
     return ERR_OK;
 }
 
-/* Every verdict of the last 7 days, a page at a time. */
+/* Every verdict that a step or the breaker looks back to, a page at a time. */
 static int load_verdicts(struct daemon *d, struct db *db, struct err *err)
 {
-    struct db_violation_filter f = {.since_us = daemon_now(d) - 7 * 86400 * STAMP_SECOND,
+    int64_t week_us = 7 * 86400 * STAMP_SECOND, window_us = d->policy.punishment_window_us;
+    struct db_violation_filter f = {.since_us =
+                                        daemon_now(d) - (window_us > week_us ? window_us : week_us),
                                     .limit = LIMIT_PAGE};
     struct verdicts v = {.d = d};
     int rc = ERR_OK;

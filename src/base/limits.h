@@ -16,6 +16,7 @@ enum {
     LIMIT_LANES = 16,            /* most recent devices whose pairs are weighed */
     LIMIT_CIDRS = 65536,         /* entries of an address list */
     LIMIT_SHARED = 65536,        /* addresses marked as shared sources */
+    LIMIT_STEPS = 10,            /* punishment steps, and violations remembered of one user */
     LIMIT_QUEUE = 10000,         /* punishments waiting for their turn */
     LIMIT_JSON_DEPTH = 64,       /* nesting of a JSON document from outside */
     LIMIT_HTTP_BODY = 64 << 20,  /* largest answer read from the panel */

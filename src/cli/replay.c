@@ -150,9 +150,12 @@ static void print_json(const struct replay *r, const struct decision *d, struct 
         : shadow          ? "shadow"
                           : "now",
         d->limit, d->devices, d->concurrent);
-    if (punish)
+    if (punish && d->action == ACTION_DISABLE)
         buf_addf(&b, ",\"action\":\"disable\",\"for_s\":%lld",
                  (long long)(d->for_us / STAMP_SECOND));
+    else if (punish)
+        buf_addf(&b, ",\"action\":\"%s\",\"for_s\":%s", decision_action_name(d->action),
+                 d->action == ACTION_WARN ? "0" : "null");
     else
         buf_addf(&b, ",\"action\":%s,\"for_s\":null", restore ? "\"enable\"" : "null");
     buf_add_str(&b, ",\"why\":");
@@ -189,13 +192,22 @@ static bool is_printed(enum decision_kind kind)
            kind == DECISION_UNKNOWN || kind == DECISION_PUNISH || kind == DECISION_RESTORE;
 }
 
+/* Whether a verdict begins a time at whose end he is restored. */
+static bool has_term(const struct decision *d)
+{
+    bool real = d->applied == APPLIED_NOW || d->applied == APPLIED_QUEUED;
+
+    return d->kind == DECISION_PUNISH && d->action != ACTION_WARN &&
+           (!real || d->action == ACTION_DISABLE);
+}
+
 static void count(struct tally_of *t, const struct decision *d)
 {
     t->kinds[d->kind]++;
     t->watched += d->kind == DECISION_MONITOR;
     t->watched -=
         d->kind == DECISION_ACQUIT || d->kind == DECISION_UNKNOWN || d->kind == DECISION_PUNISH;
-    t->punished += d->kind == DECISION_PUNISH;
+    t->punished += has_term(d);
     t->punished -= d->kind == DECISION_RESTORE;
     if (d->kind == DECISION_BREAKER) {
         t->trips++;

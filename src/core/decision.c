@@ -22,6 +22,13 @@ static const char *const applied[] = {
     [APPLIED_PAUSED] = "paused",
 };
 
+static const char *const actions[] = {
+    [ACTION_DISABLE] = "disable",
+    [ACTION_WARN] = "warn",
+    [ACTION_HAND] = "hand",
+    [ACTION_REVOKE] = "revoke",
+};
+
 static const char *const sources[] = {
     [LIMIT_FROM_EXCEPTION] = "except", [LIMIT_FROM_SPECIAL] = "special",
     [LIMIT_FROM_PATTERN] = "pattern",  [LIMIT_FROM_HWID] = "hwid",
@@ -47,6 +54,11 @@ const char *decision_name(enum decision_kind kind)
 const char *decision_applied_name(enum decision_applied how)
 {
     return (unsigned)how < ARRAY_LEN(applied) ? applied[how] : "unknown";
+}
+
+const char *decision_action_name(enum decision_action action)
+{
+    return (unsigned)action < ARRAY_LEN(actions) ? actions[action] : "unknown";
 }
 
 const char *limit_source_name(enum limit_source source)

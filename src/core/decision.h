@@ -7,6 +7,7 @@
 
 #include "base/limits.h"
 #include "core/addr.h"
+#include "core/policy.h"
 
 /* What the engine decides, as values in a queue: replay prints them, the daemon carries them out. */
 
@@ -88,9 +89,13 @@ struct decision {
     int64_t id;  /* user; 0 for SHARED and BREAKER */
     bool warned; /* he was warned in this case */
     int limit;
-    int devices;        /* active and counted */
-    int concurrent;     /* largest set of pairwise concurrent devices */
-    int64_t for_us;     /* length of the punishment; 0 = until enabled by hand */
+    int devices;                 /* active and counted */
+    int concurrent;              /* largest set of pairwise concurrent devices */
+    enum decision_action action; /* PUNISH, EXECUTE: what is to be done */
+    int step;           /* its number among the punishment steps, from 0; 0 without steps */
+    int64_t for_us;     /* ACTION_DISABLE: how long; otherwise 0 */
+    bool leaked;        /* PUNISH: convicted by the number of networks alone */
+    int trust;          /* WARN, PUNISH: 0 (none) … 100; -1 where nothing was weighed */
     struct addr shared; /* DECISION_SHARED */
     int64_t shared_until_us;
     int breaker_users; /* DECISION_BREAKER: users counted, the bound they passed, its window */
@@ -105,6 +110,8 @@ struct decision {
 const char *decision_name(enum decision_kind kind);
 /* "now", "queued", "shadow", "paused". */
 const char *decision_applied_name(enum decision_applied applied);
+/* "disable", "warn", "hand", "revoke". */
+const char *decision_action_name(enum decision_action action);
 /* "except", "special", "pattern", "hwid", "group", "name", "general", "filter", "unknown". */
 const char *limit_source_name(enum limit_source source);
 /* Why a device counts or not, for people: "counted", "shared source", "idle", … */

@@ -6,7 +6,13 @@
 #include "base/stamp.h"
 #include "base/banned.h"
 
-static const int64_t verdict_memory_s = 7 * 86400;
+static const int64_t breaker_memory_us = 7 * 86400 * STAMP_SECOND;
+
+static void release_user(struct user *u)
+{
+    past_free(&u->past);
+    user_release(u);
+}
 
 struct engine *engine_new(const struct policy *policy, struct hash_key key)
 {
@@ -44,7 +50,7 @@ void engine_free(struct engine *e)
     while (engine_take(e, &d))
         decision_release(&d);
     for (i = 0; i < e->n_slots; i++)
-        user_release(engine_slot(e, i));
+        release_user(engine_slot(e, i));
     for (i = 0; i < e->n_chunks; i++)
         free(e->chunks[i]);
     for (i = 0; i < e->n_tags; i++)
@@ -85,7 +91,7 @@ void engine_set_policy(struct engine *e, const struct policy *policy, int64_t no
     if (other_keys)
         place_forget_all(e);
     if (stops)
-        judge_drop_waiting(e);
+        punish_drop_waiting(e);
     if (!starts)
         return;
     for (i = 0; i < e->n_slots; i++) {
@@ -222,10 +228,14 @@ struct user *engine_user(const struct engine *e, int64_t id)
     return slot == MAP_FREE ? NULL : engine_slot(e, slot);
 }
 
-bool engine_pinned(const struct user *u, int64_t now_us)
+bool engine_pinned(const struct engine *e, const struct user *u, int64_t now_us)
 {
+    int64_t window_us = e->policy.punishment_window_us;
+
+    if (window_us < breaker_memory_us)
+        window_us = breaker_memory_us;
     return u->state != USER_CLEAR || u->until_us > now_us ||
-           (u->verdict_s && now_us / STAMP_SECOND - u->verdict_s < verdict_memory_s);
+           now_us - past_last(u->past) < window_us;
 }
 
 void engine_drop_user(struct engine *e, uint32_t slot)
@@ -243,7 +253,7 @@ void engine_drop_user(struct engine *e, uint32_t slot)
         e->cap_free = cap;
     }
     imap_del(&e->user_by_id, u->id);
-    user_release(u);
+    release_user(u);
     *u = (struct user){0};
     e->free_slots[e->n_free++] = slot;
     e->stats.users--;
@@ -267,7 +277,7 @@ static void evict_oldest(struct engine *e, int64_t now_us)
     for (i = 0; i < e->n_slots; i++) {
         const struct user *u = engine_slot(e, i);
 
-        if (u->id && !engine_pinned(u, now_us))
+        if (u->id && !engine_pinned(e, u, now_us))
             seen[n++] = u->last_us;
     }
     if (n) {
@@ -276,7 +286,7 @@ static void evict_oldest(struct engine *e, int64_t now_us)
         for (i = 0; i < e->n_slots; i++) {
             const struct user *u = engine_slot(e, i);
 
-            if (u->id && u->last_us <= cut && !engine_pinned(u, now_us)) {
+            if (u->id && u->last_us <= cut && !engine_pinned(e, u, now_us)) {
                 engine_drop_user(e, i);
                 e->stats.evicted++;
             }
@@ -357,10 +367,10 @@ void engine_advance(struct engine *e, int64_t now_us)
                 next = now_us - now_us % interval;
             engine_at(e, next);
             e->next_check_us = next + interval;
-            judge_due(e, e->now_us);
+            punish_due(e, e->now_us);
             sweep_check(e, e->now_us);
         } else {
-            judge_due(e, e->now_us);
+            punish_due(e, e->now_us);
         }
     }
     engine_at(e, now_us);
@@ -369,7 +379,7 @@ void engine_advance(struct engine *e, int64_t now_us)
 int64_t engine_next_us(const struct engine *e)
 {
     int64_t next = e->next_check_us, due = timers_next(&e->due);
-    int64_t turn = judge_next_turn(e, e->now_us);
+    int64_t turn = punish_next_turn(e, e->now_us);
 
     if (due < next)
         next = due;

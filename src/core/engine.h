@@ -134,8 +134,16 @@ int engine_set_punished(struct engine *e, int64_t id, int64_t due_us, int64_t no
 void engine_clear_user(struct engine *e, int64_t id);
 /* Enabled by hand: CLEAR, and not judged until until_us. */
 int engine_pardon(struct engine *e, int64_t id, int64_t until_us) MUST_CHECK;
-/* The user had a verdict at at_us (from the database at start): the breaker does not count him anew. */
-int engine_had_verdict(struct engine *e, int64_t id, int64_t at_us) MUST_CHECK;
+/*
+ * The user had a violation at at_us (from the database at start: a verdict that was carried out or
+ * warned of, not forgiven). It counts for his next step, and the breaker does not count him anew.
+ */
+int engine_had_violation(struct engine *e, int64_t id, int64_t at_us) MUST_CHECK;
+/*
+ * Forgets his violations at since_us or later: they were forgiven, or the verdict of that time did not
+ * come about. Times are compared by the millisecond. Returns how many.
+ */
+int engine_forgive(struct engine *e, int64_t id, int64_t since_us);
 /* An address known as a shared source until until_us (from the database), or removed (0). */
 int engine_set_shared(struct engine *e, struct addr addr, int64_t until_us) MUST_CHECK;
 /* Not a shared source whatever is counted until until_us: somebody took its mark away. */

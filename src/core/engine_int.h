@@ -2,8 +2,9 @@
 #ifndef CORE_ENGINE_INT_H
 #define CORE_ENGINE_INT_H
 
-/* The inside of the engine, shared by its files only: engine, observe, place, judge, sweep, step, view. */
+/* The inside of the engine, shared by its files only: engine, observe, place, judge, punish, sweep, … */
 
+#include "base/attr.h"
 #include "base/map.h"
 #include "core/breaker.h"
 #include "core/clock.h"
@@ -14,7 +15,10 @@
 #include "core/user.h"
 #include "core/verdict.h"
 
-enum { CHUNK_USERS = 256 };
+enum {
+    CHUNK_USERS = 256,
+    MOST_BY_PAIRS = 15, /* greater limits are judged by number */
+};
 
 struct engine_node {
     struct clock clock;
@@ -88,7 +92,7 @@ static inline void engine_at(struct engine *e, int64_t now_us)
 /* Forgets a user. */
 void engine_drop_user(struct engine *e, uint32_t slot);
 /* Whether more than devices is remembered of the user, so that he must not be forgotten. */
-bool engine_pinned(const struct user *u, int64_t now_us);
+bool engine_pinned(const struct engine *e, const struct user *u, int64_t now_us);
 /* Makes room for so many more decisions. Ask before a state changes: what is decided must be told. */
 bool engine_reserve(struct engine *e, uint32_t more);
 /* A new decision at the end of the queue, filled with kind, time and user; NULL when out of memory. */
@@ -98,18 +102,36 @@ struct decision *engine_emit(struct engine *e, enum decision_kind kind, const st
 int engine_limit_of(struct engine *e, struct user *u);
 
 /* ---- judge.c ---- */
+/* What the rule in force makes of a user now. */
+struct finding {
+    struct tally tally;
+    int concurrent;
+    int likely; /* the devices that a warning speaks of */
+    bool over, warns, convicts;
+};
+/* Moves him to a state, and counts. */
+void judge_set_state(struct engine *e, struct user *u, enum user_state state);
+/* engine_emit, with the figures of f (may be NULL). */
+struct decision *judge_emit(struct engine *e, enum decision_kind kind, const struct user *u,
+                            const struct finding *f, int64_t now_us);
+/* Sets the sentence for people; d may be NULL. */
+void judge_explain(struct decision *d, const char *fmt, ...) PRINTF_LIKE(2, 3);
 /* Judges a user at a line or check; cheap when nothing can have changed. */
 void judge_user(struct engine *e, struct user *u, int64_t now_us, bool at_check);
-/* Ends terms and lets waiting punishments go, up to now_us. */
-void judge_due(struct engine *e, int64_t now_us);
-/* Ends the user's term if it is over at at_us. */
-void judge_end_term(struct engine *e, int64_t id, int64_t at_us);
-/* Back to CLEAR without evidence. */
+/* Back to CLEAR without evidence; a verdict that waits for its turn is forgotten. */
 void judge_clear(struct engine *e, struct user *u);
+
+/* ---- punish.c ---- */
+/* The user is convicted: what becomes of it, told. */
+void punish_user(struct engine *e, struct user *u, const struct finding *f, int64_t now_us);
+/* Ends terms and lets waiting punishments go, up to now_us. */
+void punish_due(struct engine *e, int64_t now_us);
+/* Ends the user's term if it is over at at_us. */
+void punish_end_term(struct engine *e, int64_t id, int64_t at_us);
 /* Empties the queue of waiting punishments; returns how many were dropped. */
-int judge_drop_waiting(struct engine *e);
+int punish_drop_waiting(struct engine *e);
 /* When the next waiting punishment may go, INT64_MAX without one. */
-int64_t judge_next_turn(const struct engine *e, int64_t now_us);
+int64_t punish_next_turn(const struct engine *e, int64_t now_us);
 
 /* ---- place.c ---- */
 /* Whether what comes through this inbound of this node comes through a CDN. */

@@ -5,6 +5,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/limits.h"
+
 /*
  * Every number the engine judges by, as values. Core knows no defaults: the settings table fills this
  * (service/settings.h, settings_policy), for the daemon, for replay and for the tests alike. Names are
@@ -17,6 +19,20 @@ enum policy_warn { WARN_EVIDENCE, WARN_EXCESS };
 enum policy_verify { VERIFY_AUTO, VERIFY_OFF, VERIFY_REQUIRE };
 enum policy_group { GROUP_AUTO, GROUP_IP, GROUP_SUBNET, GROUP_ISP, GROUP_IP_INBOUND };
 
+/* What is done to a convicted user. */
+enum decision_action {
+    ACTION_DISABLE, /* for a time */
+    ACTION_WARN,    /* told, and nothing else: he is CLEAR again, and the verdict counts */
+    ACTION_HAND,    /* disabled until enabled by hand */
+    ACTION_REVOKE,  /* new subscription and credentials, then as ACTION_HAND */
+};
+
+/* One punishment step. */
+struct policy_step {
+    enum decision_action action;
+    int64_t for_us; /* ACTION_DISABLE: the length, over 0; otherwise 0 */
+};
+
 struct policy {
     enum policy_mode mode; /* enforcement */
 
@@ -25,6 +41,13 @@ struct policy {
     int64_t monitoring_period_us;
     int64_t active_window_us;
     int64_t punish_us; /* time_to_active_users */
+
+    bool punishment_enabled; /* by the steps below instead of punish_us */
+    int n_steps;             /* 1-LIMIT_STEPS */
+    struct policy_step steps[LIMIT_STEPS];
+    int64_t punishment_window_us;
+    bool instant_disable;
+    int instant_trust; /* 0-100 */
 
     enum policy_verdict verdict;
     enum policy_warn warn_at;

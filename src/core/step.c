@@ -15,12 +15,13 @@ static void cap(int64_t *at_us, int64_t most_us)
 static void step_user(struct engine *e, struct user *u, int64_t now_us)
 {
     int64_t pardon_us = u->state == USER_CLEAR ? u->until_us : 0;
+    int i;
 
     user_release(u);
     u->hot = 0;
     cap(&u->last_us, now_us);
-    if (u->verdict_s > now_us / STAMP_SECOND)
-        u->verdict_s = (uint32_t)(now_us / STAMP_SECOND);
+    for (i = 0; u->past && i < u->past->n; i++)
+        cap(&u->past->at_us[i], now_us);
     if (u->state == USER_PUNISHED && u->really) {
         /* The journal knows when he is due; here it is enough that he is not judged. */
         cap(&u->since_us, now_us);

@@ -228,7 +228,7 @@ void sweep_check(struct engine *e, int64_t now_us)
             continue;
         if (look_at(e, u, i, now_us))
             suspect(e, i);
-        if (u->last_us <= now_us - hour_us && !engine_pinned(u, now_us))
+        if (u->last_us <= now_us - hour_us && !engine_pinned(e, u, now_us))
             engine_drop_user(e, i);
     }
     shared_pass(e, now_us);
@@ -238,7 +238,7 @@ void sweep_check(struct engine *e, int64_t now_us)
         if (u->id == 0)
             continue;
         if (u->state == USER_PUNISHED && u->until_us && u->until_us <= now_us)
-            judge_end_term(e, u->id, now_us);
+            punish_end_term(e, u->id, now_us);
         judge_user(e, u, now_us, true);
     }
     e->stats.queued = e->n_waiting;

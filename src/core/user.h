@@ -9,6 +9,7 @@
 #include "base/limits.h"
 #include "core/addr.h"
 #include "core/pair.h"
+#include "core/past.h"
 
 /*
  * What the engine remembers of one user: his devices, and, once they outnumber his limit, the pairs of
@@ -74,6 +75,7 @@ struct user {
     int64_t id;
     struct device *devices; /* few, or allocated; never copy a user who has devices */
     struct lanes *lanes;    /* NULL while devices do not outnumber the limit */
+    struct past *past;      /* his violations, NULL without any */
     int64_t last_us;        /* last observation */
     uint32_t limits_gen;    /* of the limit below */
     uint16_t n, cap;        /* devices */
@@ -82,22 +84,19 @@ struct user {
     uint8_t limit_from;
     uint8_t state : 2; /* enum user_state */
     bool warned : 1;
-    bool really : 1;    /* PUNISHED in the panel, not only in shadow */
-    bool queued : 1;    /* PUNISHED, waiting for its turn */
-    bool told_seen : 1; /* that he is still seen */
-    union {
-        uint16_t mon_checks; /* MONITORING: checks since it began */
-        uint16_t convicted;  /* PUNISHED: the limit he was convicted under */
-    };
-    int64_t since_us;   /* of MONITORING or PUNISHED */
-    int64_t until_us;   /* PUNISHED: due, 0 = by hand; CLEAR: pardoned until */
-    int64_t verify_us;  /* online list asked for at; 0 = not */
-    uint32_t verdict_s; /* last verdict, unix seconds; 0 = none */
-    uint32_t overflow;  /* observations of addresses that found no room */
+    bool really : 1;     /* PUNISHED in the panel, not only in shadow */
+    bool queued : 1;     /* PUNISHED, waiting for its turn */
+    bool told_seen : 1;  /* that he is still seen */
+    uint16_t mon_checks; /* MONITORING: checks since it began */
+    uint16_t case_limit; /* in force when MONITORING began; PUNISHED: convicted under */
+    int64_t since_us;    /* of MONITORING or PUNISHED */
+    int64_t until_us;    /* PUNISHED: due, 0 = by hand; CLEAR: pardoned until */
+    int64_t verify_us;   /* online list asked for at; 0 = not */
+    uint32_t overflow;   /* observations of addresses that found no room */
     struct device few[USER_FEW];
 };
 
-/* Frees what a user owns (not the struct). */
+/* Frees his devices and pairs (not the struct, nor his past). */
 void user_release(struct user *u);
 
 /*

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 #include "service/settings_policy.h"
 
+#include "base/attr.h"
+#include "base/num.h"
 #include "base/stamp.h"
 #include "base/banned.h"
 
@@ -17,6 +19,38 @@ static int choice(const struct settings *s, enum setting id)
     return (int)settings_int(s, id);
 }
 
+/* One step in its canonical form, as setting_check left it. */
+static struct policy_step step_of(struct slice text)
+{
+    static const struct {
+        char letter;
+        int64_t seconds;
+    } units[] = {{'s', 1}, {'m', 60}, {'h', 3600}, {'d', 86400}};
+    struct policy_step step = {ACTION_DISABLE, 0};
+    int64_t n;
+    size_t i;
+
+    if (slice_eq(text, SLICE("warn")))
+        step.action = ACTION_WARN;
+    else if (slice_eq(text, SLICE("hand")))
+        step.action = ACTION_HAND;
+    else if (slice_eq(text, SLICE("revoke")))
+        step.action = ACTION_REVOKE;
+    for (i = 0; i < ARRAY_LEN(units) && step.action == ACTION_DISABLE; i++)
+        if (text.n > 1 && text.p[text.n - 1] == units[i].letter &&
+            !num_int((struct slice){text.p, text.n - 1}, 1, INT32_MAX, &n))
+            step.for_us = n * units[i].seconds * STAMP_SECOND;
+    return step;
+}
+
+static void add_steps(const struct settings *s, struct policy *p)
+{
+    struct slice rest = slice_of(settings_text(s, SET_PUNISHMENT_STEPS));
+
+    while (rest.n && p->n_steps < LIMIT_STEPS)
+        p->steps[p->n_steps++] = step_of(slice_cut(&rest, ','));
+}
+
 void settings_policy(const struct settings *s, struct policy *ret_policy)
 {
     *ret_policy = (struct policy){
@@ -26,6 +60,10 @@ void settings_policy(const struct settings *s, struct policy *ret_policy)
         .monitoring_period_us = us(s, SET_MONITORING_PERIOD, 1),
         .active_window_us = us(s, SET_ACTIVE_WINDOW, 1),
         .punish_us = us(s, SET_TIME_TO_ACTIVE_USERS, 1),
+        .punishment_enabled = settings_bool(s, SET_PUNISHMENT_ENABLED),
+        .punishment_window_us = us(s, SET_PUNISHMENT_WINDOW_HOURS, 3600),
+        .instant_disable = settings_bool(s, SET_INSTANT_DISABLE),
+        .instant_trust = (int)settings_int(s, SET_INSTANT_TRUST),
         .verdict = (enum policy_verdict)choice(s, SET_VERDICT),
         .warn_at = (enum policy_warn)choice(s, SET_WARN_AT),
         .evidence_threshold = settings_real(s, SET_EVIDENCE_THRESHOLD),
@@ -57,6 +95,7 @@ void settings_policy(const struct settings *s, struct policy *ret_policy)
         .unknown_after_us = us(s, SET_UNKNOWN_AFTER, 1),
         .max_tracked_users = (uint32_t)settings_int(s, SET_MAX_TRACKED_USERS),
     };
+    add_steps(s, ret_policy);
 }
 
 int settings_scan_rules(const struct settings *s, struct slice nodes, struct scan_rules *rules,

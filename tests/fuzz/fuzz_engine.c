@@ -247,7 +247,7 @@ static void order(struct world *w)
         engine_clear_user(w->e, id);
         forget_case(w, id);
     } else {
-        (void)!engine_had_verdict(w->e, id, w->now_us - v * STAMP_SECOND);
+        (void)!engine_had_violation(w->e, id, w->now_us - v * STAMP_SECOND);
     }
 }
 

@@ -177,7 +177,7 @@ static bool begin(struct life *l, const struct policy *policy)
     (void)!scan_rules_block(engine_scan_rules(l->e), SLICE("BLOCK,block"));
     engine_limits_changed(l->e);
     (void)!engine_set_shared(l->e, mark, l->now_us + 50 * S);
-    (void)!engine_had_verdict(l->e, 2, l->now_us - 86400 * S);
+    (void)!engine_had_violation(l->e, 2, l->now_us - 86400 * S);
     return true;
 }
 

@@ -403,7 +403,7 @@ static void breaker_counts_new_users_only(void **state)
     r.policy.punish_rate = 1000;
     rig_set(&r);
     for (i = 1; i <= 30; i++)
-        assert_int_equal(engine_had_verdict(r.e, i, r.now_us - (i <= 25 ? 6 : 8) * 86400 * S),
+        assert_int_equal(engine_had_violation(r.e, i, r.now_us - (i <= 25 ? 6 : 8) * 86400 * S),
                          ERR_OK);
     rig_share_many(&r, 1, 30, 3, 190);
     assert_int_equal(rig_count(&r, DECISION_PUNISH, 0), 30);
