@@ -439,7 +439,7 @@ struct shared_job {
 static int write_shared(struct db *db, void *arg, struct err *err)
 {
     const struct shared_job *j = arg;
-    struct db_shared row = {slice_of(j->address), j->since_us, j->until_us};
+    struct db_shared row = {slice_of(j->address), j->since_us, j->until_us, false};
 
     return db_shared_put(db, &row, err);
 }

@@ -54,8 +54,11 @@ struct daemon {
 
     int64_t started_us;
     int64_t switched_us; /* when `enforcement` was last set by an operator */
-    bool recovered;      /* the journal has been compared with the panel */
-    bool hold;           /* the panel's ids mean other people: nobody is touched */
+    /* geo: there is data to look up countries, and networks (ASN), in; what needs it has no effect else. */
+    bool knows_countries, knows_networks;
+    char sources_error[256]; /* what is wrong with the file of content_networks; "" = nothing */
+    bool recovered;          /* the journal has been compared with the panel */
+    bool hold;               /* the panel's ids mean other people: nobody is touched */
     bool stopping;
 };
 
@@ -168,6 +171,8 @@ void config_tell(const struct daemon *d);
 void views_status(void *app, struct buf *out);
 void views_nodes(void *app, struct buf *out);
 void views_user(void *app, int64_t id, struct buf *out);
+/* op_port.setting_note: why a value has no effect at the moment, NULL when it has. */
+const char *views_setting_note(void *app, const struct settings *s, enum setting id);
 
 /* ---- groups.c ---- */
 /* The op_port's check of settings about to come into force: is the group there? app: the struct daemon. */

@@ -40,7 +40,7 @@ static void port_changed(void *app, unsigned what)
 
     if (d->stopping) /* The next start reads it. */
         return;
-    if (what & (OP_CHANGED_LIMITS | OP_CHANGED_SETTINGS) && rules_reload(d))
+    if (what & (OP_CHANGED_LIMITS | OP_CHANGED_SETTINGS | OP_CHANGED_SHARED) && rules_reload(d))
         log_error("rules", "the change is kept but not in force: the database is busy");
 }
 
@@ -265,6 +265,7 @@ void ports_init(struct daemon *d)
                                .find_user = port_find_user,
                                .enable = port_enable,
                                .check_settings = port_check,
+                               .setting_note = views_setting_note,
                                .changed = port_changed,
                                .status_json = port_status,
                                .nodes_json = port_nodes,

@@ -27,12 +27,21 @@ struct rule {
     char name[LIMIT_USER_NAME + 1];
 };
 
+/* A shared source that was unmarked. */
+struct bar {
+    struct addr addr;
+    int64_t until_us;
+};
+
 struct snapshot {
     struct daemon *d;
     struct settings settings;
     struct buf warnings;
     struct rule *rules;
     size_t n, cap;
+    struct bar *bars;
+    size_t n_bars, cap_bars;
+    int64_t now_us;
     int64_t switched_us; /* when the row `enforcement` was written */
     int rc;
 };
@@ -42,6 +51,9 @@ static void snapshot_clear(struct snapshot *s)
     free(s->rules);
     s->rules = NULL;
     s->n = s->cap = 0;
+    free(s->bars);
+    s->bars = NULL;
+    s->n_bars = s->cap_bars = 0;
     buf_clear(&s->warnings);
 }
 
@@ -60,6 +72,7 @@ static struct snapshot *snapshot_new(struct daemon *d)
     if (!s)
         return NULL;
     s->d = d;
+    s->now_us = daemon_now(d);
     buf_init(&s->warnings, 1 << 20);
     if (settings_copy(&s->settings, &d->settings)) {
         snapshot_free(s);
@@ -98,6 +111,26 @@ static int each_exception(void *arg, const struct db_limit *row)
     return add_rule(arg, row, -1);
 }
 
+static int each_bar(void *arg, const struct db_shared *row)
+{
+    struct snapshot *s = arg;
+    struct addr a;
+
+    if (!row->barred || addr_parse(row->address, &a))
+        return ERR_OK;
+    if (s->n_bars == s->cap_bars) {
+        size_t cap = s->cap_bars ? s->cap_bars * 2 : 16;
+        struct bar *p = realloc(s->bars, cap * sizeof(*p));
+
+        if (!p)
+            return ERR_NOMEM;
+        s->bars = p;
+        s->cap_bars = cap;
+    }
+    s->bars[s->n_bars++] = (struct bar){a, row->until_us};
+    return ERR_OK;
+}
+
 static int each_setting(void *arg, const struct db_setting *row)
 {
     struct snapshot *s = arg;
@@ -121,6 +154,8 @@ static int read_snapshot(struct db *db, void *arg, struct err *err)
         rc = db_exceptions_each(db, each_exception, s, err);
     if (!rc)
         rc = db_settings_each(db, each_setting, s, err);
+    if (!rc)
+        rc = db_shared_each(db, s->now_us, each_bar, s, err);
     return rc;
 }
 
@@ -140,6 +175,17 @@ static void put_limits(struct daemon *d, const struct snapshot *s)
     engine_limits_changed(d->engine);
 }
 
+static void put_bars(struct daemon *d, const struct snapshot *s)
+{
+    char text[ADDR_TEXT];
+    size_t i;
+
+    for (i = 0; i < s->n_bars; i++)
+        if (engine_bar_shared(d->engine, s->bars[i].addr, s->bars[i].until_us))
+            log_error("rules", "out of memory: %s stays a shared source",
+                      addr_text(s->bars[i].addr, text));
+}
+
 static void tell_warnings(struct slice text)
 {
     while (text.n) {
@@ -157,6 +203,7 @@ static void take(struct daemon *d, struct snapshot *s, bool at_start)
     s->settings = (struct settings){0};
     tell_warnings(buf_slice(&s->warnings));
     put_limits(d, s);
+    put_bars(d, s);
     rules_apply(d);
     if (s->switched_us > d->switched_us) {
         /* Setting `enforcement` is how an operator says: go on, I have looked. */
@@ -190,6 +237,21 @@ int rules_reload(struct daemon *d)
     return rc;
 }
 
+/* The special networks, inbounds, nodes and countries. */
+static void apply_sources(struct daemon *d)
+{
+    struct sources sources;
+    struct err err = {0};
+
+    if (!settings_sources(&d->settings, &sources, &err))
+        err.text[0] = '\0';
+    /* Everything is read again whenever something changes: told once. */
+    if (err.text[0] && strcmp(err.text, d->sources_error) != 0)
+        log_error("config", "content_networks: %s; the list built in is used", err.text);
+    snprintf(d->sources_error, sizeof(d->sources_error), "%s", err.text);
+    engine_set_sources(d->engine, &sources, daemon_now(d));
+}
+
 void rules_apply(struct daemon *d)
 {
     const struct settings *s = &d->settings;
@@ -205,6 +267,7 @@ void rules_apply(struct daemon *d)
     engine_set_policy(d->engine, &d->policy, daemon_now(d));
     if (watch_scan_rules(d->watch, &err))
         log_error("config", "addresses: %s; the old ones stay in force", err.text);
+    apply_sources(d);
     if (d->enforce)
         enforce_set_policy(d->enforce, &how);
     if (before == MODE_ON && d->policy.mode != MODE_ON)
@@ -228,7 +291,7 @@ static int each_shared(void *arg, const struct db_shared *row)
     struct addr a;
 
     /* What finds no room is learned again; it must not keep the program from starting. */
-    if (!addr_parse(row->address, &a))
+    if (!row->barred && !addr_parse(row->address, &a))
         (void)!engine_set_shared(d->engine, a, row->until_us);
     return ERR_OK;
 }

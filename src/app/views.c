@@ -129,6 +129,37 @@ static void add_users(struct daemon *d, const struct engine_stats *e, struct buf
     jout_close(out, '}');
 }
 
+const char *views_setting_note(void *app, const struct settings *s, enum setting id)
+{
+    const struct daemon *d = app;
+
+    if (id == SET_COUNTRY_CODE && settings_has(s, id) && !d->knows_countries)
+        return "without effect: there is no country data, so every address counts";
+    if (id == SET_GROUP_BY && !strcmp(settings_text(s, id), "isp") && !d->knows_networks)
+        return "as ip: there is no data about providers (ASN)";
+    if (id == SET_CONTENT_NETWORKS && s == &d->settings && d->sources_error[0])
+        return "the file cannot be used: the list built in stands for it";
+    return NULL;
+}
+
+static void add_setting_problems(struct daemon *d, struct buf *out)
+{
+    static const enum setting ids[] = {SET_COUNTRY_CODE, SET_GROUP_BY, SET_CONTENT_NETWORKS};
+    size_t i;
+
+    for (i = 0; i < ARRAY_LEN(ids); i++) {
+        const char *note = views_setting_note(d, &d->settings, ids[i]);
+        struct buf line;
+
+        if (!note)
+            continue;
+        buf_init(&line, 1024);
+        buf_addf(&line, "%s: %s", setting_def(ids[i])->key, note);
+        jout_str(out, NULL, buf_slice(&line));
+        buf_release(&line);
+    }
+}
+
 /* What an operator should look at, in words. */
 static void add_problems(struct daemon *d, const struct sums *s, struct buf *out)
 {
@@ -148,6 +179,7 @@ static void add_problems(struct daemon *d, const struct sums *s, struct buf *out
         jout_text(out, NULL,
                   "the panel's user ids mean other people than before: "
                   "`config set enforcement on` confirms them");
+    add_setting_problems(d, out);
     for (i = 0; i < n; i++) {
         const struct coverage *c = coverage_of(d, nodes[i].id);
 
@@ -212,6 +244,8 @@ static void add_node(struct daemon *d, const struct panel_node *n, struct buf *o
     jout_text(out, "status", n->status);
     jout_text(out, "message", n->message[0] ? n->message : NULL);
     jout_text(out, "xray_version", n->xray_version);
+    jout_bool(out, "judged", !sources_is_disabled_node(engine_sources(d->engine), n->id));
+    jout_bool(out, "behind_cdn", sources_is_cdn_node(engine_sources(d->engine), n->id));
     jout_bool(out, "stream_open", followed && st.open);
     jout_time(out, "stream_since", followed ? st.since_us : STAMP_NONE);
     jout_int(out, "stream_opened", followed ? st.opened : 0);

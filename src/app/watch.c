@@ -99,8 +99,13 @@ static void on_addresses(void *arg)
 
 int watch_scan_rules(struct watch *w, struct err *err)
 {
-    return settings_scan_rules(&w->d->settings, hosts_list(w->hosts),
-                               engine_scan_rules(w->d->engine), err);
+    struct scan_rules *rules = engine_scan_rules(w->d->engine);
+    uint32_t before = rules->changes;
+    int rc = settings_scan_rules(&w->d->settings, hosts_list(w->hosts), rules, err);
+
+    if (rules->changes != before)
+        engine_addresses_changed(w->d->engine, daemon_now(w->d));
+    return rc;
 }
 
 /* ---- what the panel says of its nodes ---- */

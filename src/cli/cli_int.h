@@ -78,6 +78,8 @@ int cmd_disabled_list(struct cli *cli);
 int cmd_disabled_info(struct cli *cli);
 int cmd_disabled_enable(struct cli *cli);
 int cmd_disabled_enable_all(struct cli *cli);
+int cmd_shared_list(struct cli *cli);
+int cmd_shared_remove(struct cli *cli);
 int cmd_config_show(struct cli *cli);
 int cmd_config_set(struct cli *cli);
 int cmd_config_reset(struct cli *cli);

@@ -87,6 +87,12 @@ static const struct command commands[] = {
      cmd_disabled_enable_all, "enable all of them, or those of the last while",
      "  pg-limiter disabled enable-all --since 30m --forgive\n", "POST /users/disabled/enable-all"},
 
+    {"shared list", "", 0, 0, LIST, cmd_shared_list,
+     "addresses many users come from: they add no device", NULL, "GET /shared"},
+    {"shared remove", "ADDRESS", 1, 1, WRITE, cmd_shared_remove,
+     "count such an address as a device again, for a day at least", NULL,
+     "DELETE /shared/{address}"},
+
     {"config show", "[KEY]", 0, 1, READ, cmd_config_show,
      "every setting, and where its value comes from", NULL, "GET /config"},
     {"config set", "KEY VALUE", 2, 2, ASKS, cmd_config_set, "change a setting",

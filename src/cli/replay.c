@@ -477,11 +477,17 @@ static int make_engine(struct replay *r, struct err *err)
 {
     static const struct hash_key key = {UINT64_C(0x7265706c61790001), 2};
     struct policy policy;
+    struct sources sources;
 
     settings_policy(&r->settings, &policy);
     r->engine = engine_new(&policy, key);
     if (!r->engine)
         return err_set(err, ERR_NOMEM, "out of memory");
+    if (settings_sources(&r->settings, &sources, err)) {
+        sources_release(&sources);
+        return err->code;
+    }
+    engine_set_sources(r->engine, &sources, 0);
     return settings_scan_rules(&r->settings, (struct slice){"", 0}, engine_scan_rules(r->engine),
                                err);
 }

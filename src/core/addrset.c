@@ -114,6 +114,16 @@ void addrset_seal(struct addrset *s)
     s->sealed = true;
 }
 
+bool addrset_equal(const struct addrset *a, const struct addrset *b)
+{
+    size_t i;
+
+    for (i = 0; i < a->n && i < b->n; i++)
+        if (cmp(a->spans[i].first, b->spans[i].first) || cmp(a->spans[i].last, b->spans[i].last))
+            return false;
+    return a->n == b->n;
+}
+
 bool addrset_has(const struct addrset *s, struct addr a)
 {
     size_t lo = 0, hi = s->n;

@@ -32,6 +32,8 @@ int addrset_add(struct addrset *s, struct slice cidr, struct err *err) MUST_CHEC
 int addrset_add_list(struct addrset *s, struct slice list, struct err *err) MUST_CHECK;
 /* Sorts and merges; lookups are possible from then on. */
 void addrset_seal(struct addrset *s);
+/* Whether two sealed sets hold the same addresses. O(n). */
+bool addrset_equal(const struct addrset *a, const struct addrset *b);
 /* Whether a lies in the sealed set. O(log n), one compare when empty. */
 bool addrset_has(const struct addrset *s, struct addr a);
 

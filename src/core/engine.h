@@ -45,7 +45,7 @@ void engine_addresses_changed(struct engine *e, int64_t now_us);
 /*
  * Networks, inbounds, nodes and countries that are special, from now on; takes what s owns and leaves it
  * empty. Devices of nodes that are disabled now, or that come through a CDN now (or no longer), go; the
- * others are looked at anew. O(users).
+ * others are looked at anew. O(users), unless they are the same as before.
  */
 void engine_set_sources(struct engine *e, struct sources *s, int64_t now_us);
 /* The sources in force. */

@@ -102,6 +102,14 @@ void place_again(struct engine *e, struct user *u, uint32_t slot, int64_t now_us
         e->locate_from = slot + 1;
 }
 
+/* Whether it is still known by the same: what only the online list has shown was taken for a CDN's. */
+static bool still_cdn(const struct engine *e, const struct device *d)
+{
+    bool unseen = d->inbound == TAG_NONE && d->lines == 0 && e->sources.n_cdn_inbounds;
+
+    return d->cdn == (unseen || place_cdn(e, d->node, d->inbound));
+}
+
 /* Looks at all devices of one user anew; those that are not to be counted at all, or are known by something
  * else now, go. */
 static void place_user(struct engine *e, struct user *u)
@@ -112,9 +120,8 @@ static void place_user(struct engine *e, struct user *u)
         struct device *d = &u->devices[i];
         enum addr_class class = addr_classify(d->addr);
 
-        if ((d->node != NODE_NONE && e->nodes[d->node].disabled) ||
-            d->cdn != place_cdn(e, d->node, d->inbound) || class == ADDR_NEVER ||
-            (class == ADDR_PRIVATE && !e->rules.count_private) ||
+        if ((d->node != NODE_NONE && e->nodes[d->node].disabled) || !still_cdn(e, d) ||
+            class == ADDR_NEVER || (class == ADDR_PRIVATE && !e->rules.count_private) ||
             addrset_has(&e->rules.ignored, d->addr))
             user_drop_device(u, i);
         else
@@ -167,6 +174,10 @@ void engine_set_sources(struct engine *e, struct sources *s, int64_t now_us)
     uint32_t i;
 
     engine_at(e, now_us);
+    if (sources_equal(&e->sources, s)) {
+        sources_release(s);
+        return;
+    }
     sources_release(&e->sources);
     e->sources = *s;
     sources_init(s);

@@ -46,6 +46,8 @@ struct scan_rules {
     struct slice *blocked;  /* block_outbounds: tags, pointing into blocked_text */
     size_t n_blocked;
     char *blocked_text;
+    uint32_t
+        changes; /* counts how often the addresses were changed, for those who have to look again */
 };
 
 /* One scanned line; slices point into the line and live as long as it does. */

@@ -129,6 +129,27 @@ int sources_countries(struct sources *s, struct slice list)
     return ERR_OK;
 }
 
+static bool same_ids(const int64_t *a, size_t n_a, const int64_t *b, size_t n_b)
+{
+    return n_a == n_b && (n_a == 0 || memcmp(a, b, n_a * sizeof(*a)) == 0);
+}
+
+bool sources_equal(const struct sources *a, const struct sources *b)
+{
+    size_t i;
+
+    if (a->n_cdn_inbounds != b->n_cdn_inbounds)
+        return false;
+    for (i = 0; i < a->n_cdn_inbounds; i++)
+        if (!slice_eq(a->cdn_inbounds[i], b->cdn_inbounds[i]))
+            return false;
+    return same_ids(a->cdn_nodes, a->n_cdn_nodes, b->cdn_nodes, b->n_cdn_nodes) &&
+           same_ids(a->disabled_nodes, a->n_disabled_nodes, b->disabled_nodes,
+                    b->n_disabled_nodes) &&
+           memcmp(a->countries, b->countries, sizeof(a->countries)) == 0 &&
+           addrset_equal(&a->content, &b->content);
+}
+
 static bool has_id(const int64_t *ids, size_t n, int64_t id)
 {
     size_t i;

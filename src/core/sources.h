@@ -38,6 +38,8 @@ int sources_disabled_nodes(struct sources *s, struct slice list) MUST_CHECK;
 /* country_code: ISO 3166-1 alpha-2 codes separated by commas, any case; empty: no filter. ERR_INVALID. */
 int sources_countries(struct sources *s, struct slice list) MUST_CHECK;
 
+/* Whether both say the same, in the same order. */
+bool sources_equal(const struct sources *a, const struct sources *b);
 /* Whether the node is one of cdn_nodes, of disabled_nodes. O(entries). */
 bool sources_is_cdn_node(const struct sources *s, int64_t node_id);
 bool sources_is_disabled_node(const struct sources *s, int64_t node_id);

@@ -266,6 +266,8 @@ int engine_bar_shared(struct engine *e, struct addr addr, int64_t until_us)
 
     if (!slot)
         return ERR_NOMEM;
+    if (slot->barred && slot->until_us == until_us)
+        return ERR_OK;
     slot->until_us = until_us;
     slot->barred = true;
     flag_devices(e);

@@ -27,6 +27,7 @@ enum op_method { OP_GET, OP_POST, OP_PUT, OP_PATCH, OP_DELETE };
 enum {
     OP_CHANGED_LIMITS = 1,   /* special limits or exceptions */
     OP_CHANGED_SETTINGS = 2, /* the settings table */
+    OP_CHANGED_SHARED = 4,   /* shared sources */
 };
 
 /* Disabled users to enable. */
@@ -70,6 +71,8 @@ struct op_port {
     /* Checks settings about to come into force against the panel and the users; may be NULL. */
     void (*check_settings)(void *app, const struct settings *next, bool confirmed, op_check_fn fn,
                            void *arg);
+    /* Why the value a setting has in s would have no effect at the moment, NULL when it has; may be NULL. */
+    const char *(*setting_note)(void *app, const struct settings *s, enum setting id);
     /* Something was changed in the database: OP_CHANGED_…. */
     void (*changed)(void *app, unsigned what);
     /* Append a JSON object: the state of the daemon, of its nodes, of one user as the engine sees him. */

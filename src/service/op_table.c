@@ -8,7 +8,7 @@
  * of the documents only (op_path.c finds the row).
  */
 static const struct op_row *const groups[] = {
-    op_rows_state, op_rows_limits, op_rows_disabled, op_rows_settings, op_rows_user,
+    op_rows_state, op_rows_limits, op_rows_disabled, op_rows_settings, op_rows_shared, op_rows_user,
 };
 
 const struct op_row *op_row_at(size_t i)

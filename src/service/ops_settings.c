@@ -21,13 +21,17 @@ static void add_shown(struct buf *b, const char *key, enum setting id, const cha
 }
 
 /* What an operator should know of a value beside itself; "" when nothing. */
-static void add_note(struct buf *b, const struct settings *s, enum setting id)
+static void add_note(struct buf *b, const struct op_port *port, const struct settings *s,
+                     enum setting id)
 {
+    const char *now = port->setting_note ? port->setting_note(port->app, s, id) : NULL;
     const char *file = settings_layer(s, id, ORIGIN_FILE), *env = settings_layer(s, id, ORIGIN_ENV);
     const char *outside = env ? env : file, *db = settings_layer(s, id, ORIGIN_DB);
 
     if (setting_is_later(id, settings_text(s, id)))
         buf_add_str(b, "kept, but without effect in this version");
+    else if (now)
+        buf_add_str(b, now);
     if (!db || !outside || strcmp(db, outside) == 0)
         return;
     if (b->n)
@@ -37,7 +41,8 @@ static void add_note(struct buf *b, const struct settings *s, enum setting id)
     buf_addf(b, " (`config reset %s` goes back)", setting_def(id)->key);
 }
 
-static void add_setting(struct buf *b, const struct settings *s, enum setting id)
+static void add_setting(struct buf *b, const struct op_port *port, const struct settings *s,
+                        enum setting id)
 {
     const struct setting_def *def = setting_def(id);
     struct buf text;
@@ -60,7 +65,7 @@ static void add_setting(struct buf *b, const struct settings *s, enum setting id
     jout_text(b, "section", setting_section_name(def->section));
     jout_text(b, "help", def->help);
     buf_clear(&text);
-    add_note(&text, s, id);
+    add_note(&text, port, s, id);
     jout_text(b, "note", text.n ? buf_str(&text) : NULL);
     jout_close(b, '}');
     buf_release(&text);
@@ -75,7 +80,7 @@ static void config_show(struct op *op)
     jout_open(&op->out, NULL, '{');
     jout_open(&op->out, "data", '[');
     for (i = 0; i < SET_COUNT; i++)
-        add_setting(&op->out, s, (enum setting)i);
+        add_setting(&op->out, op->port, s, (enum setting)i);
     jout_close(&op->out, ']');
     jout_int(&op->out, "total", SET_COUNT);
     jout_text(&op->out, "env_file", op->port->env_file(op->port->app));
@@ -147,7 +152,7 @@ static void build_answer(struct op *op)
         jout_text(&op->out, "origin", setting_origin_name(settings_origin(new, id)));
         jout_text(&op->out, "unit", setting_def(id)->unit[0] ? setting_def(id)->unit : NULL);
         buf_clear(&note);
-        add_note(&note, new, id);
+        add_note(&note, op->port, new, id);
         jout_text(&op->out, "note", note.n ? buf_str(&note) : NULL);
         jout_close(&op->out, '}');
     }

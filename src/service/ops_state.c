@@ -38,7 +38,8 @@ const struct op_row op_rows_state[] = {
      .finish = show_status},
     {.def = {OP_GET, "/nodes", "Every node: streams, lines, what was ignored and why, clock.",
              .answer = "{data:[{id:int,name:text,address:text~,status:text~,message:text~,"
-                       "stream_open:bool,stream_since:time~,stream_error:text~}],total:int}"},
+                       "judged:bool,behind_cdn:bool,stream_open:bool,stream_since:time~,"
+                       "stream_error:text~}],total:int}"},
      .flags = ROW_LIVE,
      .finish = show_nodes},
     {.def = {.pattern = NULL}},

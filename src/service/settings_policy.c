@@ -4,6 +4,7 @@
 #include "base/attr.h"
 #include "base/num.h"
 #include "base/stamp.h"
+#include "service/content_networks.h"
 #include "base/banned.h"
 
 static int64_t us(const struct settings *s, enum setting id, int64_t unit_s)
@@ -117,8 +118,48 @@ int settings_scan_rules(const struct settings *s, struct slice nodes, struct sca
         return rc;
     }
     addrset_seal(&set);
+    rules->changes += !addrset_equal(&set, &rules->ignored) ||
+                      rules->count_private != settings_bool(s, SET_COUNT_PRIVATE_IPS);
     addrset_release(&rules->ignored);
     rules->ignored = set;
     rules->count_private = settings_bool(s, SET_COUNT_PRIVATE_IPS);
     return ERR_OK;
+}
+
+/* The file's networks or, where it cannot be read, those built in; says what was wrong with the file. */
+static int content(const struct settings *s, struct addrset *ret_set, struct err *err)
+{
+    int why = ERR_OK, rc;
+
+    addrset_init(ret_set);
+    if (settings_has(s, SET_CONTENT_NETWORKS)) {
+        why = content_networks_file(ret_set, settings_text(s, SET_CONTENT_NETWORKS), err);
+        if (!why) {
+            addrset_seal(ret_set);
+            return ERR_OK;
+        }
+        addrset_release(ret_set);
+    }
+    rc = content_networks_builtin(ret_set, why ? NULL : err);
+    addrset_seal(ret_set);
+    return rc ? rc : why;
+}
+
+int settings_sources(const struct settings *s, struct sources *ret_sources, struct err *err)
+{
+    int rc;
+
+    sources_init(ret_sources);
+    rc = sources_cdn_inbounds(ret_sources, slice_of(settings_text(s, SET_CDN_INBOUNDS)));
+    if (!rc)
+        rc = sources_cdn_nodes(ret_sources, slice_of(settings_text(s, SET_CDN_NODES)));
+    if (!rc)
+        rc = sources_disabled_nodes(ret_sources, slice_of(settings_text(s, SET_DISABLED_NODES)));
+    if (!rc)
+        rc = sources_countries(ret_sources, slice_of(settings_text(s, SET_COUNTRY_CODE)));
+    if (rc) {
+        sources_release(ret_sources);
+        return err_set(err, rc, "the special inbounds, nodes and countries: %s", err_name(rc));
+    }
+    return content(s, &ret_sources->content, err);
 }

@@ -4,6 +4,7 @@
 
 #include "core/policy.h"
 #include "core/scan.h"
+#include "core/sources.h"
 #include "service/settings.h"
 
 /*
@@ -19,5 +20,13 @@ void settings_policy(const struct settings *s, struct policy *ret_policy);
  */
 int settings_scan_rules(const struct settings *s, struct slice nodes, struct scan_rules *rules,
                         struct err *err) MUST_CHECK;
+
+/*
+ * Fills ret_sources (released by the caller) with cdn_inbounds, cdn_nodes, disabled_nodes, country_code and
+ * content_networks. Reads the file of the last at once. ERR_NOMEM, or a code of content_networks_file():
+ * then everything is filled but the list built in stands for the file.
+ */
+int settings_sources(const struct settings *s, struct sources *ret_sources,
+                     struct err *err) MUST_CHECK;
 
 #endif

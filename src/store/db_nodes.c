@@ -62,16 +62,24 @@ int db_shared_put(struct db *db, const struct db_shared *row, struct err *err)
 {
     return sql_run(db, err,
                    "INSERT INTO shared_sources(address, since, until) VALUES(?1, ?2, ?3)"
-                   " ON CONFLICT(address) DO UPDATE SET until=max(until, ?3)",
+                   " ON CONFLICT(address) DO UPDATE SET"
+                   " since=CASE WHEN barred THEN ?2 ELSE since END,"
+                   " until=CASE WHEN barred THEN ?3 ELSE max(until, ?3) END, barred=0"
+                   " WHERE NOT (barred AND until>?2)",
                    "stt", row->address, row->since_us, row->until_us);
 }
 
-int db_shared_delete(struct db *db, struct slice address, struct err *err)
+int db_shared_bar(struct db *db, struct slice address, int64_t now_us, int64_t until_us,
+                  struct err *err)
 {
-    int rc = sql_run(db, err, "DELETE FROM shared_sources WHERE address=?1", "s", address);
+    int rc = sql_run(db, err,
+                     "UPDATE shared_sources SET since=?2, until=?3, barred=1"
+                     " WHERE address=?1 AND barred=0 AND until>?2",
+                     "stt", address, now_us, until_us);
 
     if (!rc && sql_changes(db) == 0)
-        return err_set(err, ERR_NOT_FOUND, "the address is not marked as a shared source");
+        return err_set(err, ERR_NOT_FOUND, "%.*s is not marked as a shared source", (int)address.n,
+                       address.p);
     return rc;
 }
 
@@ -80,14 +88,15 @@ int db_shared_each(struct db *db, int64_t now_us, db_shared_fn fn, void *arg, st
     struct db_shared row;
     struct sql q;
     int rc = sql_open(&q, db, err,
-                      "SELECT address, since, until FROM shared_sources WHERE until>?1"
+                      "SELECT address, since, until, barred FROM shared_sources WHERE until>?1"
                       " ORDER BY address",
                       "t", now_us);
 
     if (rc)
         return rc;
     while ((rc = sql_step(&q, err)) == 1) {
-        row = (struct db_shared){sql_text(&q, 0), sql_time(&q, 1), sql_time(&q, 2)};
+        row = (struct db_shared){sql_text(&q, 0), sql_time(&q, 1), sql_time(&q, 2),
+                                 sql_int(&q, 3) != 0};
         rc = fn(arg, &row);
         if (rc)
             break;

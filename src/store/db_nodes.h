@@ -2,6 +2,7 @@
 #ifndef STORE_DB_NODES_H
 #define STORE_DB_NODES_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -29,6 +30,7 @@ struct db_shared {
     struct slice address;
     int64_t since_us;
     int64_t until_us;
+    bool barred; /* the mark was taken away: not to be set again until until_us */
 };
 
 /* One row; the same rules as db_setting_fn. */
@@ -49,11 +51,14 @@ int db_clock_put(struct db *db, const struct db_clock *clock, struct err *err) M
 /* All offsets, by node. */
 int db_clock_each(struct db *db, db_clock_fn fn, void *arg, struct err *err) MUST_CHECK;
 
-/* Marks an address as a shared source, or prolongs the mark (never shortens it). */
+/* Marks an address as a shared source, or prolongs the mark (never shortens it); a bar that has not ended at
+ * row->since_us stays. Ignores row->barred. */
 int db_shared_put(struct db *db, const struct db_shared *row, struct err *err) MUST_CHECK;
-/* Takes a mark away. ERR_NOT_FOUND. */
-int db_shared_delete(struct db *db, struct slice address, struct err *err) MUST_CHECK;
-/* The marks still valid at now_us, by address. */
+/* Takes a mark away and bars the address from being marked again before until_us. ERR_NOT_FOUND: it is not
+ * marked at now_us. */
+int db_shared_bar(struct db *db, struct slice address, int64_t now_us, int64_t until_us,
+                  struct err *err) MUST_CHECK;
+/* The marks and bars still valid at now_us, by address. */
 int db_shared_each(struct db *db, int64_t now_us, db_shared_fn fn, void *arg,
                    struct err *err) MUST_CHECK;
 

@@ -107,6 +107,8 @@ static const char *const migrations[] = {
     "  thread_id INTEGER, fold_key TEXT, body TEXT NOT NULL, attempts INTEGER NOT NULL DEFAULT 0,"
     "  next_at INTEGER NOT NULL, last_error TEXT) STRICT;"
     "CREATE INDEX outbox_next ON outbox(next_at);",
+    /* 4 -> 5: an operator took the mark of a shared source away: not to be marked again until `until`. */
+    "ALTER TABLE shared_sources ADD COLUMN barred INTEGER NOT NULL DEFAULT 0;",
 };
 
 int schema_version(void)

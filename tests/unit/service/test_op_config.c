@@ -61,7 +61,7 @@ static void several_settings_change_together_or_not_at_all(void **state)
                              "{\"count_private_ips\":true,\"switch_p\":0.25}"),
                      200);
     assert_true(settings_real(&bed->settings, SET_SWITCH_P) == 0.25);
-    assert_int_equal(bed_ask(bed, "PATCH /config", "{\"group_by\":\"isp\"}"), 200);
+    assert_int_equal(bed_ask(bed, "PATCH /config", "{\"sources\":\"log\"}"), 200);
     assert_non_null(strstr(bed_member(bed_first(bed), "note"), "without effect"));
 }
 

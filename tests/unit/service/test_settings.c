@@ -432,8 +432,8 @@ static void later_features_are_known(void **state)
     (void)state;
     assert_false(setting_is_later(SET_BOT_TOKEN, ""));
     assert_true(setting_is_later(SET_BOT_TOKEN, "1:a"));
-    assert_true(setting_is_later(SET_GROUP_BY, "isp"));
-    assert_false(setting_is_later(SET_GROUP_BY, "ip_inbound"));
+    assert_true(setting_is_later(SET_SOURCES, "log"));
+    assert_false(setting_is_later(SET_SOURCES, "both"));
     assert_false(setting_is_later(SET_GENERAL_LIMIT, "7"));
 }
 
@@ -472,7 +472,7 @@ static void policy_holds_the_values(void **state)
     assert_int_equal(set(&s, SET_BREAKER, "off", &err), ERR_OK);
     settings_policy(&s, &p);
     assert_int_equal(p.mode, MODE_SHADOW);
-    assert_int_equal(p.group_by, GROUP_AUTO); /* isp is not in this version */
+    assert_int_equal(p.group_by, GROUP_ISP);
     assert_int_equal(p.general_limit, 2);
     assert_true(p.monitoring_period_us == 180 * STAMP_SECOND);
     assert_true(p.punish_us == 900 * STAMP_SECOND);
