@@ -121,8 +121,15 @@ void people_sync(struct people *p);
  * they were before, or the next listing would hold it again.
  */
 void people_confirm(struct people *p);
-/* A line came for an id whose name is not known: asked one by one, at a bounded rate. */
+/* A line came for an id of whom something is not known (limits_lacks): asked at a bounded rate. */
 void people_unknown(struct people *p, int64_t id);
+/*
+ * Takes what the panel has just said of a user into the engine's directory: name, groups, owner,
+ * hwid_limit, as far as they were told.
+ */
+void people_learn(struct daemon *d, const struct panel_user *user);
+/* The port that the enforcement is given: the panel's, whose answers the directory hears, too. */
+struct panel_port people_port(struct people *p, const struct panel_port *panel);
 /* When the last complete listing ended, 0 = never; how many users it had. */
 int64_t people_synced(const struct people *p, uint32_t *ret_users);
 

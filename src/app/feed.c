@@ -109,7 +109,7 @@ static void take_line(void *arg, struct slice line)
         return;
     if (f->history)
         history_add(f->history, f->at->node_id, &rec, f->now_us);
-    if (rec.name.n == 0 && limits_name(engine_limits(f->engine), rec.id).n == 0)
+    if (limits_lacks(engine_limits(f->engine), rec.id))
         f->unknown(f->arg, rec.id);
 }
 

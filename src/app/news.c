@@ -12,11 +12,18 @@ int news_approve(void *daemon, const struct enforce_case *ec, const struct panel
                  struct err *why)
 {
     struct daemon *d = daemon;
+    struct limits *l = engine_limits(d->engine);
     enum limit_source from;
-    int limit = limits_of(engine_limits(d->engine), user->id, d->policy.general_limit, &from);
+    int limit;
 
+    people_learn(d, user);
+    limit = limits_of(l, user->id, d->policy.general_limit, &from);
     if (d->policy.mode != MODE_ON)
         return err_set(why, ERR_REFUSED, "enforcement is not on any more");
+    if (limit_source_why(from))
+        return err_set(why, ERR_REFUSED, "%s", limit_source_why(from));
+    if (limits_mode(l, user->id, MODE_ON) != MODE_ON)
+        return err_set(why, ERR_REFUSED, "one of his groups is only watched (group_modes)");
     if (engine_paused(d->engine))
         return err_set(why, ERR_REFUSED, "the breaker has paused enforcement");
     if (from == LIMIT_FROM_EXCEPTION)

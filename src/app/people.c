@@ -27,6 +27,7 @@ struct people {
     int64_t synced_us;
     int64_t asked_us; /* when the running listing began */
     uint32_t users;
+    struct panel_port panel; /* that the enforcement's questions go on to */
 };
 
 static void sync_due(void *arg)
@@ -147,11 +148,24 @@ static void keep(struct daemon *d, const struct panel_user *users, size_t n)
         free(p);
 }
 
-static void learn(struct daemon *d, const struct panel_user *u)
+void people_learn(struct daemon *d, const struct panel_user *u)
 {
-    int rc = limits_learn(engine_limits(d->engine), u->id, u->name);
+    int64_t aside = settings_int(&d->settings, SET_DISABLED_GROUP_ID);
+    struct limit_person p = {.id = u->id,
+                             .name = u->name,
+                             .groups_known = u->groups_told,
+                             .owner_known = u->admin_told,
+                             .hwid_known = u->status_text.n > 0,
+                             .groups = u->groups,
+                             .n_groups = u->n_groups,
+                             .owner_id = u->admin_id,
+                             .owner = u->admin_name,
+                             .hwid_limit = u->hwid_limit};
 
-    if (rc == 1)
+    /* Put aside by the group method, he has no groups of his own: those he had before are his. */
+    if (aside && u->n_groups == 1 && u->groups[0] == aside)
+        p.groups_known = false;
+    if (limits_learn_person(engine_limits(d->engine), &p) == 1)
         engine_limits_changed(d->engine);
 }
 
@@ -163,7 +177,7 @@ static void on_page(void *arg, const struct panel_user *users, size_t n, bool fu
     size_t i;
 
     for (i = 0; i < n; i++) {
-        learn(p->d, &users[i]);
+        people_learn(p->d, &users[i]);
         if (full)
             enforce_seen(p->d->enforce, &users[i], p->asked_us);
     }
@@ -240,6 +254,79 @@ void people_confirm(struct people *p)
                   "busy");
 }
 
+/* ---- what the enforcement reads ---- */
+
+struct overheard {
+    struct people *p;
+    panel_user_fn fn;
+    void *arg;
+};
+
+static void on_answer(void *arg, int rc, const struct err *err, const struct panel_user *user)
+{
+    struct overheard o = *(struct overheard *)arg;
+
+    free(arg);
+    if (rc == 0 && user && !o.p->d->stopping)
+        people_learn(o.p->d, user);
+    o.fn(o.arg, rc, err, user);
+}
+
+/* Without memory the answer goes straight to who asked: the next listing tells the same. */
+static struct overheard *overhear(struct people *p, panel_user_fn fn, void *arg)
+{
+    struct overheard *o = malloc(sizeof(*o));
+
+    if (o)
+        *o = (struct overheard){p, fn, arg};
+    return o;
+}
+
+static void read_user(void *ctx, int64_t id, panel_user_fn fn, void *arg)
+{
+    struct people *p = ctx;
+    struct overheard *o = overhear(p, fn, arg);
+
+    p->panel.read_user(p->panel.ctx, id, o ? on_answer : fn, o ? o : arg);
+}
+
+static void set_disabled(void *ctx, int64_t id, bool disabled, panel_user_fn fn, void *arg)
+{
+    struct people *p = ctx;
+    struct overheard *o = overhear(p, fn, arg);
+
+    p->panel.set_disabled(p->panel.ctx, id, disabled, o ? on_answer : fn, o ? o : arg);
+}
+
+static void set_groups(void *ctx, int64_t id, const int64_t *groups, size_t n, panel_user_fn fn,
+                       void *arg)
+{
+    struct people *p = ctx;
+    struct overheard *o = overhear(p, fn, arg);
+
+    p->panel.set_groups(p->panel.ctx, id, groups, n, o ? on_answer : fn, o ? o : arg);
+}
+
+static bool is_up(void *ctx)
+{
+    struct people *p = ctx;
+
+    return p->panel.is_up(p->panel.ctx);
+}
+
+struct panel_port people_port(struct people *p, const struct panel_port *panel)
+{
+    struct panel_port port = *panel;
+
+    p->panel = *panel;
+    port.ctx = p;
+    port.read_user = read_user;
+    port.set_disabled = set_disabled;
+    port.set_groups = set_groups;
+    port.is_up = is_up;
+    return port;
+}
+
 /* ---- single ids ---- */
 
 static void on_user(void *arg, int rc, const struct err *err, const struct panel_user *user)
@@ -247,7 +334,7 @@ static void on_user(void *arg, int rc, const struct err *err, const struct panel
     struct people *p = arg;
 
     if (rc == 0) {
-        learn(p->d, user);
+        people_learn(p->d, user);
         keep(p->d, user, 1);
     } else if (rc != ERR_CANCELLED) {
         log_debug("panel", "a user whom lines name: %s", err->text);

@@ -11,6 +11,7 @@
 #include "store/db_journal.h"
 #include "store/db_limits.h"
 #include "store/db_nodes.h"
+#include "store/db_patterns.h"
 #include "store/db_settings.h"
 #include "store/db_users.h"
 #include "store/db_violations.h"
@@ -33,6 +34,14 @@ struct bar {
     int64_t until_us;
 };
 
+/* A row of limit_patterns or of admin_patterns. */
+struct pattern {
+    bool suffix;
+    int limit;
+    char text[LIMIT_USER_NAME + 1];
+    char admin[LIMIT_USER_NAME + 1]; /* "": of limit_patterns */
+};
+
 struct snapshot {
     struct daemon *d;
     struct settings settings;
@@ -42,6 +51,8 @@ struct snapshot {
     struct bar *bars;
     size_t n_bars, cap_bars;
     int64_t now_us;
+    struct pattern *patterns;
+    size_t n_patterns, cap_patterns;
     int64_t switched_us; /* when the row `enforcement` was written */
     int rc;
 };
@@ -54,6 +65,9 @@ static void snapshot_clear(struct snapshot *s)
     free(s->bars);
     s->bars = NULL;
     s->n_bars = s->cap_bars = 0;
+    free(s->patterns);
+    s->patterns = NULL;
+    s->n_patterns = s->cap_patterns = 0;
     buf_clear(&s->warnings);
 }
 
@@ -131,6 +145,28 @@ static int each_bar(void *arg, const struct db_shared *row)
     return ERR_OK;
 }
 
+static int each_pattern(void *arg, const struct db_pattern *row)
+{
+    struct snapshot *s = arg;
+    struct pattern *p;
+
+    if (s->n_patterns == s->cap_patterns) {
+        size_t cap = s->cap_patterns ? s->cap_patterns * 2 : 64;
+
+        p = realloc(s->patterns, cap * sizeof(*p));
+        if (!p)
+            return ERR_NOMEM;
+        s->patterns = p;
+        s->cap_patterns = cap;
+    }
+    p = &s->patterns[s->n_patterns++];
+    *p = (struct pattern){.suffix = row->suffix, .limit = row->max_devices};
+    snprintf(p->text, sizeof(p->text), "%.*s", (int)row->text.n, row->text.p);
+    snprintf(p->admin, sizeof(p->admin), "%.*s", (int)row->admin.n,
+             row->admin.n ? row->admin.p : "");
+    return ERR_OK;
+}
+
 static int each_setting(void *arg, const struct db_setting *row)
 {
     struct snapshot *s = arg;
@@ -153,6 +189,10 @@ static int read_snapshot(struct db *db, void *arg, struct err *err)
     if (!rc)
         rc = db_exceptions_each(db, each_exception, s, err);
     if (!rc)
+        rc = db_limit_patterns_each(db, each_pattern, s, err);
+    if (!rc)
+        rc = db_admin_patterns_each(db, each_pattern, s, err);
+    if (!rc)
         rc = db_settings_each(db, each_setting, s, err);
     if (!rc)
         rc = db_shared_each(db, s->now_us, each_bar, s, err);
@@ -171,6 +211,14 @@ static void put_limits(struct daemon *d, const struct snapshot *s)
 
         if (r->limit < 0 ? limits_except(l, r->id, name) : limits_special(l, r->id, name, r->limit))
             log_error("rules", "out of memory: the rule of %s is not in force", r->name);
+    }
+    for (i = 0; i < s->n_patterns; i++) {
+        const struct pattern *p = &s->patterns[i];
+        struct slice text = slice_of(p->text);
+
+        if (p->admin[0] ? limits_owner_pattern(l, p->suffix, text, slice_of(p->admin))
+                        : limits_pattern(l, p->suffix, text, p->limit))
+            log_error("rules", "the pattern %s is not in force: there are too many", p->text);
     }
     engine_limits_changed(d->engine);
 }
@@ -264,6 +312,8 @@ void rules_apply(struct daemon *d)
     struct err err = {0};
 
     settings_policy(s, &d->policy);
+    if (settings_limits(s, engine_limits(d->engine)))
+        log_error("rules", "out of memory: not all group limits, modes and filters are in force");
     engine_set_policy(d->engine, &d->policy, daemon_now(d));
     if (watch_scan_rules(d->watch, &err))
         log_error("config", "addresses: %s; the old ones stay in force", err.text);

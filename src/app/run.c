@@ -169,8 +169,7 @@ static int build_panel(struct daemon *d, struct err *err)
 
 static int build_enforce(struct daemon *d, struct err *err)
 {
-    struct enforce_opts eo = {.panel = *panel_port(d->panel),
-                              .submit = owner_submit,
+    struct enforce_opts eo = {.submit = owner_submit,
                               .store = d->owner,
                               .ctx = d,
                               .now = enforce_now,
@@ -179,6 +178,10 @@ static int build_enforce(struct daemon *d, struct err *err)
                               .group_gone = gone_group,
                               .seed = loop_random(d->loop)};
 
+    d->people = people_new(d);
+    if (!d->people)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    eo.panel = people_port(d->people, panel_port(d->panel));
     if (enforce_new(&eo, &d->enforce))
         return err_set(err, ERR_NOMEM, "out of memory");
     rules_apply(d); /* the method of disabling, now that there is someone to tell */
@@ -208,11 +211,10 @@ static int build_feed(struct daemon *d, struct err *err)
         rc = recorder_new(d->opts->record_dir, &d->recorder, err);
     if (rc)
         return rc;
-    d->people = people_new(d);
     d->feed = feed_new(d->engine, d->history, d->recorder, on_unknown, d);
     d->gone = gone_new(d);
     d->janitor = janitor_new(d);
-    if (!d->history || !d->feed || !d->people || !d->gone || !d->janitor)
+    if (!d->history || !d->feed || !d->gone || !d->janitor)
         return err_set(err, ERR_NOMEM, "out of memory");
     if (d->recorder)
         log_warning("record", "every line goes to %s, customers' addresses with it",

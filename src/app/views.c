@@ -167,6 +167,7 @@ static void add_problems(struct daemon *d, const struct sums *s, struct buf *out
     size_t n, i;
     const struct panel_node *nodes = panel_nodes(d->panel, &n);
     struct buf line;
+    uint32_t unsure;
 
     jout_open(out, "problems", '[');
     buf_init(&line, 4096);
@@ -180,6 +181,14 @@ static void add_problems(struct daemon *d, const struct sums *s, struct buf *out
                   "the panel's user ids mean other people than before: "
                   "`config set enforcement on` confirms them");
     add_setting_problems(d, out);
+    unsure = limits_unsure(engine_limits(d->engine));
+    if (unsure) {
+        buf_addf(&line,
+                 "%u of %u users are not judged: a filter or limit needs their groups, owner or "
+                 "hwid_limit, which the panel has not told",
+                 unsure, limits_known(engine_limits(d->engine)));
+        jout_str(out, NULL, buf_slice(&line));
+    }
     for (i = 0; i < n; i++) {
         const struct coverage *c = coverage_of(d, nodes[i].id);
 

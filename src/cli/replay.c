@@ -9,6 +9,7 @@
 #include "base/num.h"
 #include "base/stamp.h"
 #include "cli/linein.h"
+#include "cli/replay_rules.h"
 #include "core/engine.h"
 #include "service/settings.h"
 #include "service/settings_policy.h"
@@ -408,12 +409,34 @@ static int usage(const char *problem)
     fprintf(
         problem ? stderr : stdout,
         "usage: pg-limiter replay [--json] [--set KEY=VALUE]... [--except USER]... "
-        "[--special USER=N]... FILE...\n\n"
+        "[--special USER=N]...\n"
+        "                         [--people FILE] [--pattern prefix|suffix:TEXT=N]... FILE...\n\n"
         "Runs recorded logs through the limiter with a virtual clock and prints every decision.\n"
         "One file is one node; \"-\" is standard input. A log's own time stamps are read as UTC;\n"
         "a recording made by `run --record` carries its own times. No .env is read: built-in\n"
-        "defaults and --set hold. USER is a name, or id:12.\n");
+        "defaults and --set hold. USER is a name, or id:12. --people tells what the panel would\n"
+        "say of users, a JSON object a line: {\"id\":12,\"name\":\"ann\",\"groups\":[3],\n"
+        "\"admin\":{\"id\":1,\"username\":\"root\"},\"hwid_limit\":2}; what is not told is not known.\n"
+        "--pattern gives names with that beginning or end a limit, or with =admin:NAME an owner.\n");
     return problem ? EXIT_USAGE : 0;
+}
+
+/* What is said of users, each with a value. */
+static bool takes_value(struct slice a)
+{
+    return slice_eq(a, SLICE("--except")) || slice_eq(a, SLICE("--special")) ||
+           slice_eq(a, SLICE("--people")) || slice_eq(a, SLICE("--pattern"));
+}
+
+static int take_value(struct replay *r, struct slice option, const char *value, struct err *err)
+{
+    struct limits *l = engine_limits(r->engine);
+
+    if (slice_eq(option, SLICE("--people")))
+        return replay_people(l, value, err);
+    if (slice_eq(option, SLICE("--pattern")))
+        return replay_pattern(l, value, err);
+    return add_rule(r, value, slice_eq(option, SLICE("--special")), err);
 }
 
 /* Settings come first, whatever the order: the engine is made with them. */
@@ -432,7 +455,7 @@ static int parse_settings(struct replay *r, int argc, char **argv, struct err *e
             rc = set_setting(r, argv[i], err);
             if (rc)
                 return ERR_INVALID;
-        } else if (slice_eq(a, SLICE("--except")) || slice_eq(a, SLICE("--special"))) {
+        } else if (takes_value(a)) {
             i++;
         }
     }
@@ -446,12 +469,11 @@ static int parse_rest(struct replay *r, int argc, char **argv, struct err *err)
 
     for (i = 0; i < argc; i++) {
         struct slice a = slice_of(argv[i]);
-        bool special = slice_eq(a, SLICE("--special"));
 
-        if (!only_files && (special || slice_eq(a, SLICE("--except")))) {
+        if (!only_files && takes_value(a)) {
             if (++i == argc)
-                return err_set(err, ERR_INVALID, "%s needs a user", argv[i - 1]);
-            rc = add_rule(r, argv[i], special, err);
+                return err_set(err, ERR_INVALID, "%s needs a value", argv[i - 1]);
+            rc = take_value(r, a, argv[i], err);
         } else if (!only_files && slice_eq(a, SLICE("--set"))) {
             i++;
             continue;
@@ -488,6 +510,8 @@ static int make_engine(struct replay *r, struct err *err)
         return err->code;
     }
     engine_set_sources(r->engine, &sources, 0);
+    if (settings_limits(&r->settings, engine_limits(r->engine)))
+        return err_set(err, ERR_NOMEM, "out of memory");
     return settings_scan_rules(&r->settings, (struct slice){"", 0}, engine_scan_rules(r->engine),
                                err);
 }

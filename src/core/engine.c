@@ -128,11 +128,15 @@ void engine_limits_changed(struct engine *e)
 int engine_limit_of(struct engine *e, struct user *u)
 {
     enum limit_source from;
+    enum policy_mode mode;
 
     if (u->limits_gen == e->limits_gen)
         return u->limit;
     u->limit = (uint16_t)limits_of(e->limits, u->id, e->policy.general_limit, &from);
     u->limit_from = (uint8_t)from;
+    mode = limits_mode(e->limits, u->id, e->policy.mode);
+    u->restart |= u->limits_gen && u->mode != MODE_ON && mode == MODE_ON;
+    u->mode = (uint8_t)mode & 3;
     u->limits_gen = e->limits_gen;
     return u->limit;
 }

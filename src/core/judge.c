@@ -242,6 +242,23 @@ static void tell_still_seen(struct engine *e, struct user *u, int64_t now_us)
     judge_explain(d, "still seen after being disabled: open connections live on");
 }
 
+static const char *why_not(enum limit_source from)
+{
+    const char *why = limit_source_why(from);
+
+    return why ? why : from == LIMIT_FROM_EXCEPTION ? "excepted" : "unlimited";
+}
+
+/* Enforcement has become on for one of his groups: what was gathered before it does not count. */
+static void start_anew(struct engine *e, struct user *u)
+{
+    u->restart = false;
+    if (u->state == USER_CLEAR)
+        user_drop_lanes(u);
+    else if (!(u->state == USER_PUNISHED && u->really))
+        judge_clear(e, u);
+}
+
 void judge_user(struct engine *e, struct user *u, int64_t now_us, bool at_check)
 {
     struct finding f;
@@ -249,18 +266,21 @@ void judge_user(struct engine *e, struct user *u, int64_t now_us, bool at_check)
 
     if (e->policy.mode == MODE_OFF || !engine_reserve(e, MOST_AT_ONCE))
         return;
+    limit = engine_limit_of(e, u);
+    if (u->restart)
+        start_anew(e, u);
     if (u->state == USER_PUNISHED) {
         tell_still_seen(e, u, now_us);
         return;
     }
     if (u->state == USER_CLEAR && u->until_us > now_us)
         return;
-    limit = engine_limit_of(e, u);
     if (u->state == USER_CLEAR && (limit == 0 || u->n <= limit))
         return;
     if (limit == 0) {
         find(e, u, now_us, &f);
-        judge_explain(judge_emit(e, DECISION_ACQUIT, u, &f, now_us), "not limited any more");
+        judge_explain(judge_emit(e, DECISION_ACQUIT, u, &f, now_us), "not judged any more: %s",
+                      why_not((enum limit_source)u->limit_from));
         judge_clear(e, u);
         return;
     }

@@ -93,12 +93,17 @@ bool limits_person(const struct limits *l, int64_t id, struct limit_person *ret)
 void limits_person_at(const struct limits *l, uint32_t at, struct limit_person *ret);
 /* The name of an id; p NULL when unknown. Valid until the next limits_learn. */
 struct slice limits_name(const struct limits *l, int64_t id);
+/* How many users cannot be judged because something that a rule needs of them is not known. O(users). */
+uint32_t limits_unsure(const struct limits *l);
 /* The id of a name, 0 when unknown. */
 int64_t limits_id(const struct limits *l, struct slice name);
 /* Users in the directory. */
 uint32_t limits_known(const struct limits *l);
 
 /* ---- the questions ---- */
+
+/* Whether the panel should be asked of the user: his name is not known, or what a rule needs. O(1). */
+bool limits_lacks(const struct limits *l, int64_t id);
 
 /*
  * The user's limit now: devices, 0 = unlimited, excepted or not judged, and where it comes from. O(1):

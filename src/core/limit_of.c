@@ -33,6 +33,16 @@ static uint32_t best_of(const struct imap *rules, const struct groupset *set, bo
     return best;
 }
 
+static bool needs_groups(const struct limits *l)
+{
+    return l->filter_groups.n || l->group_modes.n || l->group_limits.n;
+}
+
+static bool needs_owner(const struct limits *l)
+{
+    return l->filter_owners.n || l->filter_ids.n;
+}
+
 static enum judged by_groups(const struct limits *l, const struct groupset *set)
 {
     enum judged j = JUDGED;
@@ -70,7 +80,7 @@ static enum judged by_owner(const struct limits *l, const struct directory_row *
     struct pattern_hit hit;
     enum judged j = JUDGED;
 
-    if (l->filter_owners.n + l->filter_ids.n == 0)
+    if (!needs_owner(l))
         return JUDGED;
     if (row && row->owner > OWNER_NONE) {
         const struct owner_trait *o = owners_at(&l->dir->owners, row->owner);
@@ -182,6 +192,14 @@ static int by_rules(const struct limits *l, const struct directory_row *row, str
     return general;
 }
 
+bool limits_lacks(const struct limits *l, int64_t id)
+{
+    const struct directory_row *row = directory_row(l->dir, id);
+
+    return !row || row->len == 0 || (needs_groups(l) && row->groups == 0) ||
+           (needs_owner(l) && row->owner == 0) || (l->opt.from_hwid && row->hwid == HWID_UNKNOWN);
+}
+
 int limits_of(const struct limits *l, int64_t id, int general, enum limit_source *ret_source)
 {
     const struct directory_row *row = directory_row(l->dir, id);
@@ -204,6 +222,21 @@ int limits_of(const struct limits *l, int64_t id, int general, enum limit_source
     if (pattern_limit(l, name, &limit))
         return limit;
     return by_rules(l, row, name, general, ret_source);
+}
+
+uint32_t limits_unsure(const struct limits *l)
+{
+    uint32_t n = 0, i;
+
+    if (!needs_groups(l) && !needs_owner(l) && !l->opt.from_hwid)
+        return 0;
+    for (i = 0; i < l->dir->n; i++) {
+        enum limit_source from;
+
+        limits_of(l, l->dir->rows[i].id, 1, &from);
+        n += from == LIMIT_FROM_UNKNOWN;
+    }
+    return n;
 }
 
 enum policy_mode limits_mode(const struct limits *l, int64_t id, enum policy_mode general)

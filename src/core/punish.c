@@ -127,10 +127,12 @@ static enum decision_applied in_shadow(struct engine *e, struct user *u, struct 
 static enum decision_applied apply(struct engine *e, struct user *u, struct policy_step step,
                                    int64_t now_us)
 {
-    if (e->policy.mode == MODE_ON)
+    enum policy_mode mode = limits_mode(e->limits, u->id, e->policy.mode);
+
+    if (mode == MODE_ON)
         ask_breaker(e, u, now_us);
     convict(e, u, now_us);
-    if (e->policy.mode != MODE_ON)
+    if (mode != MODE_ON)
         return in_shadow(e, u, step, now_us, APPLIED_SHADOW);
     /* One whom the breaker spares stays new to it: resumed too early, it must see him again. */
     if (e->breaker.paused)
@@ -238,6 +240,10 @@ static void take_turn(struct engine *e, int64_t now_us)
         return;
     if (engine_limit_of(e, u) == 0 || u->limit > u->case_limit) {
         excuse_waiting(e, u, now_us, "his limit was changed before his turn came");
+        return;
+    }
+    if (u->mode != MODE_ON) {
+        excuse_waiting(e, u, now_us, "one of his groups is only watched now");
         return;
     }
     if (now_us - u->since_us > stale_us) {

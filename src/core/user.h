@@ -87,6 +87,8 @@ struct user {
     bool really : 1;     /* PUNISHED in the panel, not only in shadow */
     bool queued : 1;     /* PUNISHED, waiting for its turn */
     bool told_seen : 1;  /* that he is still seen */
+    uint8_t mode : 2;    /* enum policy_mode for him, as of limits_gen */
+    bool restart : 1;    /* that became MODE_ON: to start CLEAR */
     uint16_t mon_checks; /* MONITORING: checks since it began */
     uint16_t case_limit; /* in force when MONITORING began; PUNISHED: convicted under */
     int64_t since_us;    /* of MONITORING or PUNISHED */

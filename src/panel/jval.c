@@ -85,6 +85,11 @@ const struct jval *jval_get(const struct jval *v, const char *name)
     return j && !json_is_null(j) ? out(j) : NULL;
 }
 
+bool jval_has(const struct jval *v, const char *name)
+{
+    return jval_is_object(v) && json_object_get(in(v), name);
+}
+
 size_t jval_len(const struct jval *v)
 {
     if (jval_is_array(v))

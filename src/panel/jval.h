@@ -29,6 +29,8 @@ bool jval_is_object(const struct jval *v);
 bool jval_is_array(const struct jval *v);
 /* The member of an object; NULL when v is NULL or no object, or the member is missing or null. */
 const struct jval *jval_get(const struct jval *v, const char *name);
+/* Whether an object has the member, null or not. */
+bool jval_has(const struct jval *v, const char *name);
 /* Entries of an array or members of an object; 0 for anything else. */
 size_t jval_len(const struct jval *v);
 /* Entry i of an array, NULL past its end. */

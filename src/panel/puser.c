@@ -77,8 +77,10 @@ int puser_read(const struct jval *v, struct panel_user *ret_user, struct err *er
         return rc;
     user.status_text = jval_opt_text(v, "status");
     user.status = status_of(user.status_text);
+    user.groups_told = jval_is_array(jval_get(v, "group_ids")) && !user.groups_cut;
     user.admin_id = jval_opt_int(admin, "id", 0);
     user.admin_name = jval_opt_text(admin, "username");
+    user.admin_told = jval_has(v, "admin") && (!admin || user.admin_id > 0 || user.admin_name.n);
     user.hwid_limit = jval_opt_int(v, "hwid_limit", -1);
     if (user.hwid_limit <= 0)
         user.hwid_limit = -1;

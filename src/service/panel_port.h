@@ -35,9 +35,11 @@ struct panel_user {
     struct slice status_text;         /* the panel's own word */
     int64_t groups[PANEL_GROUPS_MAX]; /* in the panel's order */
     size_t n_groups;
+    bool groups_told;        /* false: the answer held no list of groups, or groups_cut */
     bool groups_cut;         /* more groups than fit: never written back, so no group method */
     int64_t admin_id;        /* owner; 0 = none told */
     struct slice admin_name; /* empty = none told */
+    bool admin_told;         /* he has that owner, or none; false: the answer did not say */
     int64_t hwid_limit;      /* -1 = none (panel 4 sends 0, panel 5 null) */
     int64_t edit_at_us;      /* STAMP_NONE when null */
     int64_t created_at_us;   /* STAMP_NONE when null */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 #include "service/settings.h"
 
+#include <stdio.h>
 #include <strings.h>
 #include <unistd.h>
 
@@ -335,6 +336,59 @@ static int item_step(const struct check *c, struct slice item)
     return refuse(c, ERR_INVALID, item, "is no step");
 }
 
+/* The canonical list so far must not name the group already: which of the two should hold? */
+static bool is_named(const struct check *c, int64_t group)
+{
+    struct slice rest = buf_slice(c->out), item;
+    char key[32];
+
+    snprintf(key, sizeof(key), "%lld=", (long long)group);
+    while (rest.p && rest.n) {
+        item = slice_cut(&rest, ',');
+        if (slice_starts(item, slice_of(key)))
+            return true;
+    }
+    return false;
+}
+
+/* Cuts "3=" off an entry and writes it. */
+static int group_of(const struct check *c, struct slice item, struct slice *ret_value)
+{
+    struct slice value = item, key = slice_trim(slice_cut(&value, '='));
+    int64_t group;
+
+    if (!value.p || num_int(key, 1, INT64_C(999999999999999999), &group))
+        return refuse(c, ERR_INVALID, item, "does not begin with a group's id and =");
+    if (is_named(c, group))
+        return refuse(c, ERR_INVALID, item, "names its group a second time");
+    *ret_value = slice_trim(value);
+    return buf_addf(c->out, "%lld=", (long long)group);
+}
+
+static int item_group_limit(const struct check *c, struct slice item)
+{
+    struct slice value;
+    int64_t limit;
+    int rc = group_of(c, item, &value);
+
+    if (!rc && num_int(value, 0, 10000, &limit))
+        rc = refuse(c, ERR_INVALID, item, "has no limit");
+    return rc ? rc : buf_addf(c->out, "%lld", (long long)limit);
+}
+
+static int item_group_mode(const struct check *c, struct slice item)
+{
+    static const char *const modes[] = {"on", "shadow", "off"};
+    struct slice value;
+    size_t i;
+    int rc = group_of(c, item, &value);
+
+    for (i = 0; !rc && i < ARRAY_LEN(modes); i++)
+        if (value.n == strlen(modes[i]) && strncasecmp(value.p, modes[i], value.n) == 0)
+            return buf_add_str(c->out, modes[i]);
+    return rc ? rc : refuse(c, ERR_INVALID, item, "has no mode");
+}
+
 static int item_pin(const struct check *c, struct slice item)
 {
     struct slice b64 = slice_skip(item, 8);
@@ -418,6 +472,10 @@ static int check_type(const struct check *c)
         return check_list(c, item_country);
     case TYPE_STEPS:
         return check_list(c, item_step);
+    case TYPE_GROUP_LIMITS:
+        return check_list(c, item_group_limit);
+    case TYPE_GROUP_MODES:
+        return check_list(c, item_group_mode);
     case TYPE_PINS:
         return check_list(c, item_pin);
     }

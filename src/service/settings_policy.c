@@ -99,6 +99,70 @@ void settings_policy(const struct settings *s, struct policy *ret_policy)
     add_steps(s, ret_policy);
 }
 
+/* Puts one entry of a list (canonical text) in force. */
+typedef int (*entry_fn)(struct limits *l, struct slice entry);
+
+static int add_group_limit(struct limits *l, struct slice entry)
+{
+    struct slice group = slice_cut(&entry, '=');
+    int64_t id, limit;
+
+    if (num_int(group, 1, INT64_MAX, &id) || num_int(entry, 0, 10000, &limit))
+        return ERR_INVALID;
+    return limits_group(l, id, (int)limit);
+}
+
+static int add_group_mode(struct limits *l, struct slice entry)
+{
+    struct slice group = slice_cut(&entry, '=');
+    enum policy_mode mode = slice_eq(entry, SLICE("on"))       ? MODE_ON
+                            : slice_eq(entry, SLICE("shadow")) ? MODE_SHADOW
+                                                               : MODE_OFF;
+    int64_t id;
+
+    return num_int(group, 1, INT64_MAX, &id) ? ERR_INVALID : limits_group_mode(l, id, mode);
+}
+
+static int add_filter_group(struct limits *l, struct slice entry)
+{
+    int64_t id;
+
+    return num_int(entry, 1, INT64_MAX, &id) ? ERR_INVALID : limits_filter_group(l, id);
+}
+
+int settings_limits(const struct settings *s, struct limits *l)
+{
+    static const struct {
+        enum setting id;
+        entry_fn fn;
+    } lists[] = {{SET_GROUP_LIMITS, add_group_limit},
+                 {SET_GROUP_MODES, add_group_mode},
+                 {SET_GROUP_FILTER, add_filter_group},
+                 {SET_ADMIN_FILTER, limits_filter_admin}};
+    const struct limit_options opt = {
+        .from_hwid = settings_bool(s, SET_LIMIT_FROM_HWID),
+        .name_suffix = settings_bool(s, SET_NAME_SUFFIX_LIMITS),
+        .group_exclude = settings_int(s, SET_GROUP_FILTER_MODE) == 1,
+        .admin_exclude = settings_int(s, SET_ADMIN_FILTER_MODE) == 1,
+    };
+    int rc = ERR_OK, one;
+    size_t i;
+
+    limits_clear_settings(l);
+    limits_options(l, &opt);
+    for (i = 0; i < ARRAY_LEN(lists); i++) {
+        struct slice rest = slice_of(settings_text(s, lists[i].id)), entry;
+
+        while (rest.p && rest.n) {
+            entry = slice_cut(&rest, ',');
+            one = entry.n ? lists[i].fn(l, entry) : ERR_OK;
+            if (one)
+                rc = one;
+        }
+    }
+    return rc;
+}
+
 int settings_scan_rules(const struct settings *s, struct slice nodes, struct scan_rules *rules,
                         struct err *err)
 {

@@ -2,6 +2,7 @@
 #ifndef SERVICE_SETTINGS_POLICY_H
 #define SERVICE_SETTINGS_POLICY_H
 
+#include "core/limit.h"
 #include "core/policy.h"
 #include "core/scan.h"
 #include "core/sources.h"
@@ -12,6 +13,12 @@
  * do yet (setting_is_later) counts as the default.
  */
 void settings_policy(const struct settings *s, struct policy *ret_policy);
+
+/*
+ * Puts group_limits, group_modes, group_filter, admin_filter and their modes, limit_from_hwid and
+ * name_suffix_limits in force in place of what was. ERR_NOMEM: some of them are not.
+ */
+int settings_limits(const struct settings *s, struct limits *l) MUST_CHECK;
 
 /*
  * Puts count_private_ips, block_outbounds, ignored_ips and ip_allowlist in force. nodes (may be empty)

@@ -109,6 +109,12 @@ void setting_add_range(struct buf *b, enum setting id)
         buf_addf(b, "%.0f to %.0f of warn, a time (10s to 7d, as 30s 10m 24h 7d), hand, revoke",
                  def->min, def->max);
         return;
+    case TYPE_GROUP_LIMITS:
+        buf_add_str(b, "group=limit pairs such as 3=2,5=0, limits 0 (unlimited) to 10000");
+        return;
+    case TYPE_GROUP_MODES:
+        buf_add_str(b, "group=mode pairs such as 3=shadow,5=off, modes on, shadow or off");
+        return;
     case TYPE_PINS:
         buf_add_str(b, "sha256//<44 characters of base64>, several separated by commas");
         return;

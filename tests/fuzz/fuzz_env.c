@@ -5,6 +5,7 @@
 #include "base/limits.h"
 #include "service/env_file.h"
 #include "service/settings.h"
+#include "service/settings_policy.h"
 
 /* A .env as hostile as it may be: every pair goes into the settings as the daemon's reader would put it. */
 
@@ -45,11 +46,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct settings s;
+    struct limits *l;
 
     if (settings_init(&s))
         return 0;
     if (env_file_parse((struct slice){(const char *)data, size}, take, fault, &s) == ERR_OK)
         (void)!settings_cross_check(&s, NULL);
+    l = limits_new((struct hash_key){1, 2});
+    /* What the check lets through is never refused afterwards. */
+    if (l && settings_limits(&s, l) == ERR_INVALID)
+        abort();
+    limits_free(l);
     settings_release(&s);
     return 0;
 }

@@ -93,12 +93,16 @@ static void build_panel(struct app_bed *b)
                               .approve = news_approve,
                               .group_gone = gone_group,
                               .seed = 7};
+    struct panel_port port;
     struct err err = {0};
 
     assert_int_equal(panel_new(d->loop, d->worker, &po, &none, d, &d->panel, &err), ERR_OK);
     fp_init(&b->panel, daemon_now(d));
     b->line = (struct fp_line){.panel = &b->panel};
-    eo.panel = fp_port(&b->line);
+    port = fp_port(&b->line);
+    d->people = people_new(d);
+    assert_non_null(d->people);
+    eo.panel = people_port(d->people, &port);
     assert_int_equal(enforce_new(&eo, &d->enforce), ERR_OK);
     rules_apply(d);
 }
@@ -109,12 +113,10 @@ static void build_rest(struct app_bed *b)
 
     ports_init(d);
     d->history = history_new(d->owner, d->key);
-    d->people = people_new(d);
     d->feed = feed_new(d->engine, d->history, NULL, no_unknown, d);
     d->gone = gone_new(d);
     d->janitor = janitor_new(d);
     assert_non_null(d->history);
-    assert_non_null(d->people);
     assert_non_null(d->feed);
     assert_non_null(d->gone);
     assert_non_null(d->janitor);

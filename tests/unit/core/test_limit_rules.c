@@ -217,6 +217,9 @@ static void group_filter(void **state)
     tell(l, 4, "dora", 0, NULL, 0);
     assert_int_equal(limits_filter_group(l, 5), ERR_OK);
     want(l, 1, 0, LIMIT_FROM_UNKNOWN);
+    assert_int_equal(limits_unsure(l), 1);
+    assert_true(limits_lacks(l, 1));
+    assert_false(limits_lacks(l, 4));
     want(l, 2, 2, LIMIT_FROM_GENERAL);
     want(l, 3, 0, LIMIT_FROM_FILTER);
     want(l, 4, 0, LIMIT_FROM_FILTER);

@@ -178,13 +178,25 @@ static void odd_users(void **state)
     assert_true(u.expire_us == INT64_C(1795448496000000));
     assert_int_equal(u.data_limit, 5);
     assert_int_equal(u.n_groups, 0);
+    /* Nothing was said of groups and owner: that is not "in none", nor "nobody's". */
+    assert_false(u.groups_told || u.admin_told);
+    jval_free(doc);
+    assert_int_equal(read_one("{\"id\":1,\"username\":\"a\",\"group_ids\":[],\"admin\":null}", &u,
+                              &doc),
+                     ERR_OK);
+    assert_true(u.groups_told && u.admin_told);
+    jval_free(doc);
+    assert_int_equal(read_one("{\"id\":1,\"username\":\"a\",\"group_ids\":[2],\"admin\":{}}", &u,
+                              &doc),
+                     ERR_OK);
+    assert_true(u.groups_told && !u.admin_told);
     jval_free(doc);
     n = (size_t)snprintf(text, sizeof(text), "{\"id\":1,\"username\":\"a\",\"group_ids\":[");
     for (int i = 0; i < PANEL_GROUPS_MAX + 1; i++)
         n += (size_t)snprintf(text + n, sizeof(text) - n, i ? ",%d" : "%d", i + 1);
     snprintf(text + n, sizeof(text) - n, "]}");
     assert_int_equal(read_one(text, &u, &doc), ERR_OK);
-    assert_true(u.groups_cut);
+    assert_true(u.groups_cut && !u.groups_told);
     assert_int_equal(u.n_groups, PANEL_GROUPS_MAX);
     jval_free(doc);
 }

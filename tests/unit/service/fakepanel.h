@@ -240,7 +240,9 @@ static inline void fp_show(const struct fp_user *u, struct panel_user *out, char
     out->status_text = slice_of(words[u->status]);
     memcpy(out->groups, u->groups, u->n_groups * sizeof(u->groups[0]));
     out->n_groups = u->n_groups;
+    out->groups_told = out->admin_told = true;
     out->admin_id = 1;
+    out->admin_name = slice_of("root");
     out->hwid_limit = -1;
     out->edit_at_us = u->edit_us;
     out->created_at_us = u->created_us;
