@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "api/auth.h"
 #include "base/attr.h"
 #include "base/err.h"
 #include "net/loop.h"
@@ -12,7 +13,7 @@
 
 /*
  * An HTTP/1.1 server on the loop (libmicrohttpd) that turns every request into an op_call: the control
- * socket, and later REST over TCP. libmicrohttpd is lenient, so requests that are ambiguous are refused
+ * socket, and REST over TCP. libmicrohttpd is lenient, so requests that are ambiguous are refused
  * here before anything else is looked at: two headers of one name, blanks in a header name, a length
  * beside chunks, %00 in the path. A connection that does not bring a whole request in time is shut
  * down, however slowly it goes on sending.
@@ -24,10 +25,15 @@ struct server_opts {
     bool need_host; /* a request without exactly one Host is refused; false on the control socket */
     const char *who;      /* for the audit log: "cli" */
     unsigned connections; /* most at a time */
+    unsigned per_address; /* most at a time of one address; 0 = no bound of its own */
     int64_t deadline_us;  /* for a whole request, and for the pause between two */
+    struct auth *auth;    /* who may come in; NULL: everyone (the socket's mode decides) */
+    const char *tls_cert; /* PEM texts, NULL: no TLS; must live as long as the server */
+    const char *tls_key;
+    const char *origins; /* web origins that may call from a browser, by commas; NULL or "": none */
 };
 
-/* Starts serving on the loop. port must outlive the server. ERR_IO, ERR_NOMEM. */
+/* Starts serving on the loop. port and auth must outlive the server. ERR_IO, ERR_NOMEM. */
 int server_new(struct loop *loop, const struct server_opts *opts, const struct op_port *port,
                struct server **ret_server, struct err *err) MUST_CHECK;
 /*

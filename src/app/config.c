@@ -49,7 +49,7 @@ static void tell_static(const struct settings *was, const struct settings *is)
     int id;
 
     for (id = 0; id < SET_COUNT; id++)
-        if (setting_def(id)->flags & SETTING_STATIC &&
+        if (setting_def(id)->flags & SETTING_STATIC && setting_def(id)->section != SECTION_API &&
             strcmp(settings_text(was, id), settings_text(is, id)) != 0)
             log_warning("config", "%s has changed: it needs `pg-limiter restart`",
                         setting_def(id)->env);
@@ -78,6 +78,7 @@ void config_reload(struct daemon *d)
     d->settings = next;
     memcpy(d->env_file, file, sizeof(d->env_file));
     rules_apply(d);
+    rest_apply(d->rest, &d->settings);
     /* A reading of the database that is under way began with the old ones, and would bring them back. */
     if (rules_reload(d))
         log_error("config", "out of memory");

@@ -6,6 +6,7 @@
 
 #include <limits.h>
 
+#include "api/rest.h"
 #include "api/server.h"
 #include "app/feed.h"
 #include "app/run.h"
@@ -49,7 +50,8 @@ struct daemon {
     struct watch *watch;
     struct janitor *janitor;
     struct gone *gone;
-    struct server *server;
+    struct server *server; /* the control socket */
+    struct rest *rest;     /* TCP */
     struct op_port port;
 
     int64_t started_us;

@@ -197,6 +197,9 @@ static int build_control(struct daemon *d, struct err *err)
                              .deadline_us = control_deadline_us};
 
     ports_init(d);
+    d->rest = rest_new(d->loop, &d->port);
+    if (!d->rest)
+        return err_set(err, ERR_NOMEM, "out of memory");
     return control_listen(d->data_dir, &so.listen_fd, err)
                ? err->code
                : server_new(d->loop, &so, &d->port, &d->server, err);
@@ -227,6 +230,7 @@ static void take_apart(struct daemon *d)
     bool served = d->server != NULL;
 
     d->stopping = true;
+    rest_free(d->rest);
     server_free(d->server);
     if (served)
         control_remove(d->data_dir);
@@ -314,6 +318,7 @@ static int run(struct daemon *d)
         rc = loop_signal_new(d->loop, SIGHUP, on_hup, d, &hup);
     if (!rc) {
         config_tell(d);
+        rest_apply(d->rest, &d->settings);
         enforce_recover(d->enforce);
         panel_start(d->panel);
         loop_run(d->loop);

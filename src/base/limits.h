@@ -46,4 +46,13 @@ enum {
     LIMIT_HISTORY_PENDING = 200000, /* sightings gathered between two writes of ip_history */
 };
 
+/* The REST API. */
+enum {
+    LIMIT_LOGIN_ADDRESSES = 1024, /* addresses whose wrong logins are remembered */
+    LIMIT_API_CLIENTS = 256,      /* connections */
+    LIMIT_API_ADDRESS = 100,      /* … of one address */
+    LIMIT_EVENT_STREAMS = 16,     /* live streams of events of one server */
+    LIMIT_EVENT_QUEUE = 1 << 18,  /* events gathered for one stream that reads slowly */
+};
+
 #endif

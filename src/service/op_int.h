@@ -75,8 +75,13 @@ struct op {
 /* The rows of the whole table (op_table.c) by number; NULL past the last. */
 const struct op_row *op_row_at(size_t i);
 /* The rows of each file, ended by one without a pattern. */
-extern const struct op_row op_rows_state[], op_rows_limits[], op_rows_disabled[],
-    op_rows_settings[], op_rows_shared[], op_rows_user[];
+extern const struct op_row op_rows_disabled[];
+extern const struct op_row op_rows_events[];
+extern const struct op_row op_rows_limits[];
+extern const struct op_row op_rows_settings[];
+extern const struct op_row op_rows_shared[];
+extern const struct op_row op_rows_state[];
+extern const struct op_row op_rows_user[];
 /* Hands the row's job to the store and finishes after it. */
 void op_run_job(struct op *op);
 /* Ends the call with op->out (rc 0), or with rc and op->err; frees op. */

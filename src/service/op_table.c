@@ -7,9 +7,18 @@
  * Every operation, once: the rows stand at the end of the file that carries them out. Their order is that
  * of the documents only (op_path.c finds the row).
  */
+/* One a line, since everyone adds to it. */
+/* clang-format off */
 static const struct op_row *const groups[] = {
-    op_rows_state, op_rows_limits, op_rows_disabled, op_rows_settings, op_rows_shared, op_rows_user,
+    op_rows_state,
+    op_rows_limits,
+    op_rows_disabled,
+    op_rows_settings,
+    op_rows_shared,
+    op_rows_user,
+    op_rows_events,
 };
+/* clang-format on */
 
 const struct op_row *op_row_at(size_t i)
 {
@@ -53,7 +62,7 @@ static const struct {
     {"violation",
      "{at:time,action:text,outcome:text,shadow:bool,limit:int,devices:int,forgiven_at:time~,"
      "evidence:any}"},
-    {"event", "{at:time,kind:text,who:text,what:text}"},
+    {"event", "{id:int,at:time,kind:text,user_id:int~,username:text~,who:text,what:text,data:any}"},
     {"seen", "{address:text,node_id:int,inbound:text~,first_seen:time,last_seen:time,lines:int}"},
 };
 

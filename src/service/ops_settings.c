@@ -174,9 +174,7 @@ static int patch_args(struct op *op)
         return rc;
     json_object_foreach(op->body, key, value)
     {
-        rc = setting_find(slice_of(key), &id, &op->err);
-        if (!rc)
-            rc = change(op, id, value);
+        rc = setting_find(slice_of(key), &id, &op->err) ? ERR_INVALID : change(op, id, value);
         if (rc)
             return rc;
     }

@@ -17,6 +17,15 @@ static void show_nodes(struct op *op)
     op_reply(op, ERR_OK);
 }
 
+static void welcome(struct op *op)
+{
+    jout_open(&op->out, NULL, '{');
+    jout_text(&op->out, "status", "ok");
+    jout_text(&op->out, "message", "PG-Limiter; the description of this API is at /docs");
+    jout_close(&op->out, '}');
+    op_reply(op, ERR_OK);
+}
+
 static void show_health(struct op *op)
 {
     jout_open(&op->out, NULL, '{');
@@ -26,6 +35,8 @@ static void show_health(struct op *op)
 }
 
 const struct op_row op_rows_state[] = {
+    {.def = {OP_GET, "/", "Welcome.", .answer = "{status:text,message:text}", .may = OP_PUBLIC},
+     .finish = welcome},
     {.def = {OP_GET, "/healthz", "Whether the daemon lives.", .answer = "{status:text}",
              .may = OP_PUBLIC},
      .flags = ROW_LIVE,
@@ -33,7 +44,7 @@ const struct op_row op_rows_state[] = {
     {.def = {OP_GET, "/status", "Everything at a glance: panel, nodes, users, enforcement, memory.",
              .answer = "{running:bool,started:time,uptime_s:int,enforcement:text,paused:bool,"
                        "journal_compared:bool,panel:any,nodes:any,users:any,lines:any,"
-                       "store_waiting:int,problems:[text]}"},
+                       "store_waiting:int,api:text~,problems:[text]}"},
      .flags = ROW_LIVE,
      .finish = show_status},
     {.def = {OP_GET, "/nodes", "Every node: streams, lines, what was ignored and why, clock.",

@@ -3,6 +3,7 @@
 
 #include "base/stamp.h"
 #include "service/jout.h"
+#include "service/op_event.h"
 #include "store/db_events.h"
 #include "store/db_history.h"
 #include "store/db_violations.h"
@@ -38,12 +39,8 @@ static int add_event(void *arg, const struct db_event *row)
 {
     struct buf *b = arg;
 
-    jout_open(b, NULL, '{');
-    jout_time(b, "at", row->at_us);
-    jout_str(b, "kind", row->kind);
-    jout_str(b, "who", row->who);
-    jout_str(b, "what", row->what);
-    jout_close(b, '}');
+    jout_key(b, NULL);
+    op_event_json(b, row);
     return b->failed ? ERR_TOO_BIG : ERR_OK;
 }
 

@@ -27,27 +27,24 @@ int db_events_add(struct db *db, const struct db_event *r, int64_t *ret_id, stru
 }
 
 #define COLUMNS "SELECT id, at, kind, user_id, name, who, what, data FROM events"
+#define OF_USER " WHERE user_id=?1 AND id<?2 AND id>?3 AND (?4 IS NULL OR kind=?4)"
+#define OF_ALL " WHERE id<?2 AND id>?3 AND (?4 IS NULL OR kind=?4) AND ?1=0"
+#define DOWN " ORDER BY id DESC LIMIT ?5 OFFSET ?6"
+#define UP " ORDER BY id LIMIT ?5 OFFSET ?6"
 
 int db_events_each(struct db *db, const struct db_event_filter *f, db_event_fn fn, void *arg,
                    struct err *err)
 {
+    static const char *const texts[2][2] = {{COLUMNS OF_ALL DOWN, COLUMNS OF_ALL UP},
+                                            {COLUMNS OF_USER DOWN, COLUMNS OF_USER UP}};
     int64_t before = f->before_id ? f->before_id : INT64_MAX;
     int64_t limit = f->limit > 0 && f->limit < LIMIT_PAGE ? f->limit : LIMIT_PAGE;
     struct slice kind = f->kind.n ? f->kind : (struct slice){NULL, 0};
     struct db_event row;
     struct sql q;
-    int rc;
+    int rc = sql_open(&q, db, err, texts[f->user_id != 0][f->oldest_first], "iiisii", f->user_id,
+                      before, f->after_id, kind, limit, f->offset);
 
-    if (f->user_id)
-        rc = sql_open(&q, db, err,
-                      COLUMNS " WHERE user_id=?1 AND id<?2 AND id>?3 AND (?4 IS NULL OR kind=?4)"
-                              " ORDER BY id DESC LIMIT ?5",
-                      "iiisi", f->user_id, before, f->after_id, kind, limit);
-    else
-        rc = sql_open(&q, db, err,
-                      COLUMNS " WHERE id<?1 AND id>?2 AND (?3 IS NULL OR kind=?3)"
-                              " ORDER BY id DESC LIMIT ?4",
-                      "iisi", before, f->after_id, kind, limit);
     if (rc)
         return rc;
     while ((rc = sql_step(&q, err)) == 1) {
@@ -59,4 +56,15 @@ int db_events_each(struct db *db, const struct db_event_filter *f, db_event_fn f
     }
     sql_close(&q);
     return rc;
+}
+
+int db_events_total(struct db *db, const struct db_event_filter *f, int64_t *ret_n, struct err *err)
+{
+    int64_t before = f->before_id ? f->before_id : INT64_MAX;
+    struct slice kind = f->kind.n ? f->kind : (struct slice){NULL, 0};
+
+    return sql_number(db, ret_n, err,
+                      f->user_id ? "SELECT count(*) FROM events" OF_USER
+                                 : "SELECT count(*) FROM events" OF_ALL,
+                      "iiis", f->user_id, before, f->after_id, kind);
 }

@@ -2,6 +2,7 @@
 #ifndef STORE_DB_EVENTS_H
 #define STORE_DB_EVENTS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/attr.h"
@@ -29,7 +30,9 @@ struct db_event_filter {
     struct slice kind; /* empty: every kind */
     int64_t before_id; /* only ids below, 0: from the newest */
     int64_t after_id;  /* only ids above */
+    int64_t offset;    /* rows to leave out */
     int limit;         /* rows, at most LIMIT_PAGE */
+    bool oldest_first; /* otherwise the newest come first */
 };
 
 /* One row; the same rules as db_setting_fn. */
@@ -38,8 +41,11 @@ typedef int (*db_event_fn)(void *arg, const struct db_event *row);
 /* Adds an event; row->id is not read. ret_id may be NULL. */
 int db_events_add(struct db *db, const struct db_event *row, int64_t *ret_id,
                   struct err *err) MUST_CHECK;
-/* Rows of a filter, newest first. Page on with before_id = the last row's id. */
+/* Rows of a filter, in its order. Page on with before_id (or after_id) = the last row's id. */
 int db_events_each(struct db *db, const struct db_event_filter *f, db_event_fn fn, void *arg,
                    struct err *err) MUST_CHECK;
+/* How many rows a filter has, whatever its offset and limit. */
+int db_events_total(struct db *db, const struct db_event_filter *f, int64_t *ret_n,
+                    struct err *err) MUST_CHECK;
 
 #endif

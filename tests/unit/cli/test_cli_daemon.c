@@ -6,7 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "api/api.h"
+#include "api/control.h"
+#include "api/server.h"
 #include "base/attr.h"
 #include "base/stamp.h"
 #include "cli/cli.h"
@@ -19,7 +20,7 @@ struct daemon {
     struct bed *bed;
     pthread_t thread;
     struct loop *loop;
-    struct api *api;
+    struct server *server;
     struct db *db;
     struct op_port port;
     struct settings settings;
@@ -127,6 +128,7 @@ static void stop_loop(void *arg)
 static int start(void **state)
 {
     struct db_user user = {12, SLICE("alice"), STAMP_NONE};
+    struct server_opts so = {.who = "cli", .connections = 8, .deadline_us = 30 * STAMP_SECOND};
     struct daemon *d = &daemon_;
     struct err err;
 
@@ -148,7 +150,8 @@ static int start(void **state)
                                .nodes_json = nodes_json,
                                .live_json = live_json};
     assert_int_equal(loop_new(&d->loop), ERR_OK);
-    if (api_new(d->loop, d->bed->dir, &d->port, &d->api, &err))
+    if (control_listen(d->bed->dir, &so.listen_fd, &err) ||
+        server_new(d->loop, &so, &d->port, &d->server, &err))
         fail_msg("%s", err.text);
     assert_int_equal(pthread_create(&d->thread, NULL, serve, d), 0);
     return 0;
@@ -160,7 +163,8 @@ static void end_daemon(struct daemon *d)
         return;
     assert_int_equal(loop_post(d->loop, stop_loop, d->loop), ERR_OK);
     pthread_join(d->thread, NULL);
-    api_free(d->api);
+    server_free(d->server);
+    control_remove(d->bed->dir);
     loop_free(d->loop);
     d->loop = NULL;
     db_close(d->db);

@@ -50,7 +50,7 @@ static void several_settings_change_together_or_not_at_all(void **state)
     assert_int_equal(settings_int(&bed->settings, SET_DISABLED_GROUP_ID), 7);
     assert_int_equal(bed_ask(bed, "PATCH /config", "{\"check_interval\":30,\"tick\":9999}"), 422);
     assert_int_equal(settings_int(&bed->settings, SET_CHECK_INTERVAL), 60);
-    assert_int_equal(bed_ask(bed, "PATCH /config", "{\"genral_limit\":3}"), 404);
+    assert_int_equal(bed_ask(bed, "PATCH /config", "{\"genral_limit\":3}"), 422);
     assert_non_null(strstr(bed_text(bed, "detail"), "general_limit"));
     assert_int_equal(bed_ask(bed, "PATCH /config", "{\"data_dir\":\"/x\"}"), 422);
     assert_non_null(strstr(bed_text(bed, "detail"), "DATA_DIR"));

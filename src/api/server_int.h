@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#ifndef API_SERVER_INT_H
+#define API_SERVER_INT_H
+
+/* What the files of the HTTP server share; nobody else includes this. */
+
+#include <microhttpd.h>
+
+#include "api/server.h"
+#include "base/buf.h"
+
+struct events;
+
+/* One connection: its deadline. */
+struct conn {
+    struct loop_timer *timer;
+    int fd;
+};
+
+/* An operation on its way, outliving the request when the server stops first. */
+struct pending {
+    struct request *request;
+};
+
+/* One request, from its first line to its last byte of answer. */
+struct request {
+    struct request *prev, *next;
+    struct server *server;
+    struct MHD_Connection *mhd;
+    struct pending *pending;
+    char *uri; /* raw, as it came */
+    struct slice path, query;
+    enum op_method method; /* HEAD is read as GET */
+    struct buf body;
+    bool begun, too_big, called, suspended, answered;
+    /* the answer */
+    int status;
+    struct buf answer;
+    const char *type;   /* Content-Type; NULL: JSON */
+    const char *policy; /* Content-Security-Policy, or NULL */
+    char allow[80];     /* Allow, "" = none */
+    int64_t retry_s;    /* Retry-After, 0 = none */
+    bool challenge;     /* WWW-Authenticate */
+};
+
+struct server {
+    struct loop *loop;
+    struct server_opts opts;
+    char *who, *origins;
+    const struct op_port *port;
+    struct MHD_Daemon *daemon;
+    struct loop_fd *event;
+    struct loop_timer *timer;
+    struct request *requests;
+    struct events *events;
+    struct buf openapi; /* made at the first request for it */
+    bool running;       /* inside MHD_run */
+};
+
+/* ---- server.c ---- */
+/* The connection's deadline, NULL when there was no memory for one. */
+struct conn *conn_of(struct MHD_Connection *mhd);
+/* Lets libmicrohttpd look at its connections in the next turn. */
+void server_wake(struct server *s);
+
+/* ---- head.c ---- */
+/* The value of a header, or NULL. */
+const char *head_value(const struct request *r, const char *name);
+/* NULL when the head of a request is sound, else what to say; status and code as well. */
+const char *head_check(const struct request *r, int *status, const char **code);
+/* Whether the body, if there is one, is not declared as JSON. */
+bool head_wrong_type(const struct request *r);
+/* Whether a web page that has no business here sends the request: its Origin is neither ours nor allowed. */
+bool head_foreign_origin(const struct request *r);
+/* The Origin when it is one of those allowed by the settings, or NULL. */
+const char *head_allowed_origin(const struct request *r);
+/* Whether a reverse proxy says that it speaks for somebody else. */
+bool head_forwarded(const struct request *r);
+
+/* ---- request.c ---- */
+/* Callbacks of libmicrohttpd, arg the struct server. */
+void *request_uri(void *arg, const char *uri, struct MHD_Connection *mhd);
+enum MHD_Result request_step(void *arg, struct MHD_Connection *mhd, const char *url,
+                             const char *method, const char *version, const char *data, size_t *n,
+                             void **slot);
+void request_completed(void *arg, struct MHD_Connection *mhd, void **slot,
+                       enum MHD_RequestTerminationCode how);
+/* Answers 503 to a request that waits for its operation: the daemon is stopping. */
+void request_stop(struct request *r);
+/* Adds the headers that every answer to r has. */
+enum MHD_Result request_headers(const struct request *r, struct MHD_Response *resp);
+
+/* ---- events.c ---- */
+/* The live streams of one server. ERR_NOMEM through NULL. */
+struct events *events_new(struct server *s);
+/* Ends all streams; the server must run once more before it stops. */
+void events_stop(struct events *e);
+/* After MHD_stop_daemon. NULL is allowed. */
+void events_free(struct events *e);
+/* Answers GET /events with a stream. ERR_BUSY: there are as many as there may be; ERR_NOMEM. */
+int events_open(struct events *e, struct request *r, int64_t after_id) MUST_CHECK;
+
+/* ---- page.c ---- */
+/* A file of the page /docs: its bytes and their type; false: no such file. */
+bool page_find(struct slice path, struct slice *ret_bytes, const char **ret_type);
+
+#endif

@@ -1,0 +1,77 @@
+"""Speaks to the REST API of a daemon as a stranger would: over TCP, byte by byte where it matters."""
+
+import base64
+import contextlib
+import http.client
+import json
+import socket
+import ssl
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+class Answer:
+    def __init__(self, status, headers, body):
+        self.status, self.headers, self.body = status, headers, body
+
+    @property
+    def json(self):
+        return json.loads(self.body)
+
+    @property
+    def code(self):
+        return self.json["code"]
+
+    def __repr__(self):
+        return f"{self.status} {self.body[:300]!r}"
+
+
+class Rest:
+    """The API at one port; user and password None: no login is sent."""
+
+    def __init__(self, port, user="admin", password="secret-of-the-api", tls=None, host="127.0.0.1"):
+        self.port, self.user, self.password, self.tls, self.host = port, user, password, tls, host
+
+    def headers(self):
+        if self.user is None:
+            return {}
+        pair = base64.b64encode(f"{self.user}:{self.password}".encode()).decode()
+        return {"Authorization": "Basic " + pair}
+
+    def connect(self, timeout=10):
+        if self.tls:
+            return http.client.HTTPSConnection(self.host, self.port, timeout=timeout,
+                                               context=self.tls)
+        return http.client.HTTPConnection(self.host, self.port, timeout=timeout)
+
+    def __call__(self, method, path, body=None, **headers):
+        data = body if isinstance(body, (bytes, type(None))) else json.dumps(body).encode()
+        every = {**self.headers(), **({"Content-Type": "application/json"} if data else {}),
+                 **{k.replace("_", "-"): v for k, v in headers.items()}}
+        with contextlib.closing(self.connect()) as conn:
+            conn.request(method, path, data, every)
+            answer = conn.getresponse()
+            return Answer(answer.status, answer.headers, answer.read())
+
+    def get(self, path, **headers):
+        return self("GET", path, **headers)
+
+    def raw(self, data, wait=5.0):
+        """Sends bytes as they are, and returns all that comes back until the end or a pause."""
+        with socket.create_connection((self.host, self.port), timeout=wait) as s:
+            s.sendall(data)
+            got = b""
+            with contextlib.suppress(OSError):
+                while part := s.recv(65536):
+                    got += part
+            return got
+
+
+def tls_trusting(cert):
+    context = ssl.create_default_context(cafile=str(cert))
+    context.check_hostname = False
+    return context
