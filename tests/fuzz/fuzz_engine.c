@@ -6,6 +6,7 @@
  */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/limits.h"
 #include "base/stamp.h"
@@ -28,6 +29,7 @@ struct world {
     int64_t watched_us[USERS + 1]; /* since when; 0: not */
     bool warned[USERS + 1], waiting[USERS + 1];
     bool paused;
+    unsigned geo_salt;
     const uint8_t *p, *end;
 };
 
@@ -91,9 +93,22 @@ static void drain(struct world *w)
     }
 }
 
+/* Whether two devices ought to be one. */
+static bool same_key(const struct engine *e, const struct device *a, const struct device *b)
+{
+    bool inbound = e->policy.group_by != GROUP_IP_INBOUND || a->inbound == b->inbound;
+
+    if (a->cdn != b->cdn)
+        return false;
+    if (a->addr.hi == b->addr.hi && a->addr.lo == b->addr.lo)
+        return inbound;
+    return e->policy.group_by == GROUP_ISP && a->asn && a->asn == b->asn && device_plain(a) &&
+           device_plain(b);
+}
+
 static void check_user(const struct engine *e, const struct user *u)
 {
-    int i;
+    int i, k;
 
     need(u->n <= u->cap && u->n <= LIMIT_DEVICES_MAX && (u->n == 0 || u->devices));
     for (i = 0; i < u->n; i++) {
@@ -102,6 +117,12 @@ static void check_user(const struct engine *e, const struct user *u)
         need(d->last_us <= e->now_us && (d->node == NODE_NONE || d->node < e->n_nodes));
         need(d->lane == LANE_NONE ||
              (u->lanes && d->lane < u->lanes->n && u->lanes->device[d->lane] == i));
+        need(d->lane == LANE_NONE || device_plain(d));
+        need(d->shared == shared_marked(&e->marks, d->addr));
+        need(d->content == addrset_has(&e->sources.content, d->addr));
+        need(d->node == NODE_NONE || !e->nodes[d->node].disabled);
+        for (k = 0; k < i; k++)
+            need(!same_key(e, &u->devices[k], d));
     }
     need(!u->lanes || u->lanes->n <= LIMIT_LANES);
     need(!u->queued || (u->state == USER_PUNISHED && u->until_us == 0));
@@ -185,12 +206,75 @@ static void change_policy(struct world *w)
     w->policy.breaker = v >> 7;
     w->policy.general_limit = u % 3;
     w->policy.punish_rate = 1 + (u >> 2) % 3;
-    w->policy.group_by = u >> 5 & 1 ? GROUP_IP_INBOUND : GROUP_AUTO;
     w->policy.shared_source_users = u >> 6;
     engine_set_policy(w->e, &w->policy, w->now_us);
     if (w->policy.mode == MODE_ON && before != MODE_ON)
         for (id = 1; id <= USERS; id++)
             forget_case(w, id);
+}
+
+/* What is known of networks: a few providers and countries by the second byte, or nothing. */
+static void tell(void *arg, struct addr a, struct geo *ret)
+{
+    const struct world *w = arg;
+    unsigned v = (unsigned)(a.hi ? a.hi >> 32 : a.lo >> 16) + w->geo_salt;
+
+    *ret = (struct geo){0};
+    if (v % 3)
+        ret->asn = v % 4;
+    if (v % 5)
+        memcpy(ret->country, v % 2 ? "IR" : "DE", 3);
+}
+
+/* Another meaning of the keys: whoever is watched is CLEAR from then on. */
+static void change_grouping(struct world *w)
+{
+    uint8_t v = byte(w);
+    enum policy_group by = (enum policy_group)(v % 5);
+    unsigned prefix = v & 64 ? 48 : 64;
+    bool other = by != w->policy.group_by || prefix != w->policy.ipv6_prefix;
+    uint32_t i;
+    int64_t id;
+
+    w->policy.group_by = by;
+    w->policy.ipv6_prefix = prefix;
+    engine_set_policy(w->e, &w->policy, w->now_us);
+    if (!other)
+        return;
+    for (i = 0; i < w->e->n_slots; i++)
+        need(engine_slot(w->e, i)->n == 0 && engine_slot(w->e, i)->state != USER_MONITORING);
+    for (id = 1; id <= USERS; id++)
+        w->watched_us[id] = 0;
+}
+
+static void change_sources(struct world *w)
+{
+    static const char *const inbounds[] = {"", "I0", "I1,I2", "I0,I1,I2,I"};
+    static const char *const nodes[] = {"", "1", "2", "1,2"};
+    static const char *const countries[] = {"", "IR", "DE,IR", "FR"};
+    static const char *const content[] = {"", "5.0.0.0/12", "6.0.0.0/8,2a01::/24", "::/0"};
+    uint8_t v = byte(w), u = byte(w);
+    struct sources s;
+    int rc;
+
+    sources_init(&s);
+    rc = sources_cdn_inbounds(&s, slice_of(inbounds[v & 3]));
+    rc = rc ? rc : sources_cdn_nodes(&s, slice_of(nodes[v >> 2 & 3]));
+    rc = rc ? rc : sources_disabled_nodes(&s, slice_of(nodes[v >> 6 & 1]));
+    rc = rc ? rc : sources_countries(&s, slice_of(countries[u & 3]));
+    rc = rc ? rc : addrset_add_list(&s.content, slice_of(content[u >> 2 & 3]), NULL);
+    need(rc == 0 || rc == ERR_NOMEM);
+    addrset_seal(&s.content);
+    engine_set_sources(w->e, &s, w->now_us);
+    sources_release(&s);
+    if (u & 16)
+        w->geo_salt = u >> 5;
+    if (u & 32)
+        engine_set_geo(w->e, u & 64 ? tell : NULL, w, w->now_us);
+    else if (u & 16)
+        engine_geo_changed(w->e, w->now_us);
+    if (u & 128)
+        engine_addresses_changed(w->e, w->now_us);
 }
 
 static void online(struct world *w)
@@ -223,7 +307,8 @@ static void rule(struct world *w)
     else if (v < 128)
         limits_clear_rules(engine_limits(w->e));
     else if (v < 200)
-        (void)!engine_set_shared(w->e, a, v % 2 ? w->now_us + v * STAMP_SECOND : 0);
+        (void)!(v % 8 ? engine_set_shared(w->e, a, v % 2 ? w->now_us + v * STAMP_SECOND : 0)
+                      : engine_bar_shared(w->e, a, w->now_us + v * STAMP_SECOND));
     else {
         engine_resume(w->e, w->now_us);
         w->paused = false;
@@ -265,7 +350,7 @@ static void stream(struct world *w)
 
 static void step(struct world *w)
 {
-    switch (byte(w) % 12) {
+    switch (byte(w) % 14) {
     case 0:
         wait_for(w, (int64_t)byte(w) * STAMP_SECOND / 4);
         break;
@@ -286,6 +371,12 @@ static void step(struct world *w)
         break;
     case 6:
         stream(w);
+        break;
+    case 7:
+        change_grouping(w);
+        break;
+    case 8:
+        change_sources(w);
         break;
     default:
         line(w);
