@@ -11,7 +11,7 @@
 
 static const int64_t still_seen_us =
     10 * STAMP_SECOND; /* lines on their way when the user was disabled */
-static const int64_t verify_again_us = 10 * STAMP_SECOND;
+static const int64_t verify_again_s = 10;
 enum {
     MOST_AT_ONCE = 4, /* decisions that one judgement may bring */
 };
@@ -33,7 +33,7 @@ void judge_clear(struct engine *e, struct user *u)
     judge_set_state(e, u, USER_CLEAR);
     u->since_us = 0;
     u->until_us = 0;
-    u->verify_us = 0;
+    u->verify_s = 0;
     u->warned = u->really = u->queued = u->told_seen = false;
     user_drop_lanes(u);
 }
@@ -113,9 +113,9 @@ static void convict(struct engine *e, struct user *u, const struct finding *f, i
         punish_user(e, u, f, now_us);
         return;
     }
-    if (u->verify_us && now_us - u->verify_us < verify_again_us)
+    if (u->verify_s && now_us / STAMP_SECOND - u->verify_s < verify_again_s)
         return;
-    u->verify_us = now_us;
+    u->verify_s = (uint32_t)(now_us / STAMP_SECOND);
     d = judge_emit(e, DECISION_VERIFY, u, f, now_us);
     judge_explain(d, "convicted by the log, reading the online list");
 }
@@ -126,13 +126,13 @@ void engine_verified(struct engine *e, int64_t id, bool answered, int64_t now_us
     struct finding f;
 
     engine_at(e, now_us);
-    if (!u || u->state != USER_MONITORING || !u->verify_us || e->policy.mode == MODE_OFF)
+    if (!u || u->state != USER_MONITORING || !u->verify_s || e->policy.mode == MODE_OFF)
         return;
     if (!answered && e->policy.verify_online == VERIFY_REQUIRE)
         return;
     if (!engine_reserve(e, MOST_AT_ONCE))
         return;
-    u->verify_us = 0;
+    u->verify_s = 0;
     if (engine_limit_of(e, u) == 0)
         return;
     find(e, u, now_us, &f);
@@ -153,7 +153,7 @@ static void start_monitoring(struct engine *e, struct user *u, const struct find
     u->mon_checks = 0;
     u->case_limit = u->limit;
     u->warned = false;
-    u->verify_us = 0;
+    u->verify_s = 0;
     d = judge_emit(e, DECISION_MONITOR, u, f, now_us);
     judge_explain(d, "%d active devices, limit %d", f->tally.devices, u->limit);
 }

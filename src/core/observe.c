@@ -184,15 +184,6 @@ static int place(struct engine *e, struct user *u, const struct observation *o,
     return index;
 }
 
-/* Moves last_us on while the tick that began earlier goes on. */
-static void extend(struct device *d, int64_t at_us)
-{
-    int64_t ago = at_us - device_tick_us(d);
-
-    d->tick_ago_us = ago > UINT32_MAX ? UINT32_MAX : (uint32_t)ago;
-    d->last_us = at_us;
-}
-
 /* Whether an address that only the online list shows may be a CDN's: the list tells of no inbound. */
 static bool may_be_cdn(const struct engine *e, const struct observation *o)
 {
@@ -237,7 +228,7 @@ static void observe(struct engine *e, struct user *u, const struct observation *
             start_tick(e, u, index, o->at_us);
             tick = true;
         } else {
-            extend(d, o->at_us);
+            device_extend(d, o->at_us);
         }
         d->node = o->node;
     } else if (o->at_us / STAMP_SECOND < d->first_s) {
@@ -246,7 +237,7 @@ static void observe(struct engine *e, struct user *u, const struct observation *
     if (!o->online || d->inbound == TAG_NONE)
         d->inbound = o->inbound == TAG_NONE ? d->inbound : o->inbound;
     d->online |= o->online;
-    d->lines += !o->online;
+    d->lines += !o->online && d->lines < LINES_MAX;
     if (o->at_us > u->last_us)
         u->last_us = o->at_us;
     if (tick)

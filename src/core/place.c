@@ -18,9 +18,9 @@ static void locate(const struct engine *e, struct device *d, struct addr full)
 
     if (e->geo)
         e->geo(e->geo_arg, full, &g);
-    d->asn = g.asn;
+    d->asn = (g.asn <= ASN_MAX ? g.asn : 0) & ASN_MAX;
     d->outside = filters && !sources_counts_country(&e->sources, g.country);
-    d->located = g.asn && (!filters || g.country[0]);
+    d->located = d->asn && (!filters || g.country[0]);
 }
 
 void place_device(const struct engine *e, struct device *d, struct addr full)

@@ -106,7 +106,7 @@ static void convict(struct engine *e, struct user *u, int64_t now_us)
     judge_set_state(e, u, USER_PUNISHED);
     u->since_us = now_us;
     u->case_limit = u->limit;
-    u->verify_us = 0;
+    u->verify_s = 0;
     u->told_seen = false;
     user_drop_lanes(u);
 }

@@ -74,8 +74,8 @@ static bool look_at(struct engine *e, struct user *u, uint32_t slot, int64_t now
         }
         active++;
         counted += !d->outside;
-        d->checks = (uint8_t)(d->checks + (d->checks < UINT8_MAX));
-        d->checks_run = (uint8_t)(d->checks_run + (d->checks_run < UINT8_MAX));
+        d->checks += d->checks < UINT8_MAX;
+        d->checks_run += d->checks_run < UINT8_MAX;
         count_device(e, u, i);
     }
     /* A watched user keeps what he had: the silence of a node must not empty his case. */
@@ -84,7 +84,7 @@ static bool look_at(struct engine *e, struct user *u, uint32_t slot, int64_t now
     e->stats.active += active > 0;
     e->stats.seen_hour += u->last_us > now_us - hour_us;
     if (u->state == USER_MONITORING) {
-        u->mon_checks = (uint16_t)(u->mon_checks + (u->mon_checks < UINT16_MAX));
+        u->mon_checks = (uint8_t)(u->mon_checks + (u->mon_checks < UINT8_MAX));
         return true;
     }
     /* The end of a term has a timer, unless there was no memory for one. */
@@ -95,14 +95,14 @@ static bool look_at(struct engine *e, struct user *u, uint32_t slot, int64_t now
 
 static void mark(struct engine *e, struct addr addr, int64_t now_us)
 {
-    struct shared_slot *slot = shared_find(&e->marks, addr, NODE_NONE);
+    struct shared_slot *slot = shared_find(&e->marks, addr, SHARED_ANY_NODE);
     bool fresh = !slot;
     struct decision *d;
 
     if ((slot && slot->barred) || !engine_reserve(e, 1))
         return;
     if (fresh)
-        slot = shared_put(&e->marks, addr, NODE_NONE);
+        slot = shared_put(&e->marks, addr, SHARED_ANY_NODE);
     if (!slot)
         return;
     /* Told again once a day at most, so that the database keeps a mark that goes on. */
@@ -246,8 +246,8 @@ void sweep_check(struct engine *e, int64_t now_us)
 
 int engine_set_shared(struct engine *e, struct addr addr, int64_t until_us)
 {
-    struct shared_slot *slot =
-        until_us ? shared_put(&e->marks, addr, NODE_NONE) : shared_find(&e->marks, addr, NODE_NONE);
+    struct shared_slot *slot = until_us ? shared_put(&e->marks, addr, SHARED_ANY_NODE)
+                                        : shared_find(&e->marks, addr, SHARED_ANY_NODE);
 
     if (!slot)
         return until_us ? ERR_NOMEM : ERR_OK;
@@ -262,7 +262,7 @@ int engine_set_shared(struct engine *e, struct addr addr, int64_t until_us)
 
 int engine_bar_shared(struct engine *e, struct addr addr, int64_t until_us)
 {
-    struct shared_slot *slot = shared_put(&e->marks, addr, NODE_NONE);
+    struct shared_slot *slot = shared_put(&e->marks, addr, SHARED_ANY_NODE);
 
     if (!slot)
         return ERR_NOMEM;

@@ -32,7 +32,7 @@ int user_find(struct user *u, const struct device_key *key)
         return u->hot;
     for (i = 0; i < u->n; i++) {
         if (is_it(&u->devices[i], key)) {
-            u->hot = i;
+            u->hot = (uint8_t)i;
             return i;
         }
     }
@@ -129,7 +129,7 @@ int user_add_device(struct user *u, uint32_t max, int64_t idle_us, int64_t activ
         return ERR_NOMEM;
     u->devices[u->n] = (struct device){.lane = LANE_NONE, .inbound = TAG_NONE, .node = NODE_NONE};
     *ret_index = u->n;
-    u->hot = u->n;
+    u->hot = (uint8_t)u->n;
     u->n++;
     return ERR_OK;
 }
@@ -266,16 +266,13 @@ int user_merge_devices(struct user *u, int a, int b)
     if (x->first_s < d->first_s)
         d->first_s = x->first_s;
     if (x->last_us > d->last_us) {
-        int64_t ago = x->last_us - device_tick_us(d);
-
-        d->tick_ago_us = ago > UINT32_MAX ? UINT32_MAX : (uint32_t)ago;
-        d->last_us = x->last_us;
+        device_extend(d, x->last_us);
         d->addr = x->addr;
         d->asn = x->asn;
         d->node = x->node;
         d->inbound = x->inbound;
     }
-    d->lines += x->lines;
+    d->lines = (x->lines < LINES_MAX - d->lines ? d->lines + x->lines : LINES_MAX) & LINES_MAX;
     d->checks = d->checks > x->checks ? d->checks : x->checks;
     d->checks_run = d->checks_run > x->checks_run ? d->checks_run : x->checks_run;
     d->online |= x->online;

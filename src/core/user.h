@@ -13,31 +13,42 @@
 
 /*
  * What the engine remembers of one user: his devices, and, once they outnumber his limit, the pairs of
- * the most recent of them. Kept small: 100,000 users with two addresses each take some 20 MB.
+ * the most recent of them. Kept small: 100,000 users with two addresses each take some 18 MB.
  */
 
-enum { LANE_NONE = 0xff, TAG_NONE = 0xffff, NODE_NONE = 0xffff };
-
-struct device {
-    struct addr addr;     /* cut to its prefix */
-    int64_t last_us;      /* last observation */
-    uint32_t first_s;     /* first one, unix seconds */
-    uint32_t tick_ago_us; /* the last tick began so long before last_us (at most 71 minutes) */
-    float rate;           /* ticks, decaying, as of the last tick */
-    uint32_t lines;
-    uint16_t node;      /* where seen last */
-    uint16_t inbound;   /* interned tag, TAG_NONE = none */
-    uint8_t lane;       /* place among the pairs, LANE_NONE = none */
-    uint8_t checks;     /* checks at which it was active, up to 255 */
-    uint8_t checks_run; /* the same without a break */
-    bool shared : 1;    /* its address is a shared source */
-    bool cdn : 1;       /* seen through a CDN's inbound or node: part of what it is known by */
-    bool content : 1;   /* its address is in a content network */
-    bool outside : 1;   /* known to be in a country that is not counted */
-    bool located : 1;   /* nothing more is to be learned of its address's network */
-    bool online : 1;    /* seen in an online list */
-    uint32_t asn;       /* of its address; 0 = unknown */
+enum {
+    LANE_NONE = 0x1f,
+    TAG_NONE = 0x1fff,
+    NODE_NONE = 0x1fff,
+    ASN_MAX = 0xffffff,   /* a greater one counts as unknown: none is in use so far */
+    LINES_MAX = 0xffffff, /* not counted further */
 };
+_Static_assert((int)LIMIT_LANES < LANE_NONE && (int)LIMIT_TAGS < TAG_NONE &&
+                   (int)LIMIT_NODES < NODE_NONE,
+               "room");
+
+/* Two of them to a user are the greater part of all memory: 48 bytes, not one to spare. */
+struct device {
+    struct addr addr;          /* cut to its prefix */
+    int64_t last_us;           /* last observation */
+    uint32_t first_s;          /* first one, unix seconds */
+    float rate;                /* ticks, decaying, as of the last tick */
+    uint32_t tick_ago_us : 25; /* the last tick began so long before last_us (at most 33 s) */
+    uint32_t lane : 5;         /* place among the pairs, LANE_NONE = none */
+    uint32_t shared : 1;       /* its address is a shared source */
+    uint32_t online : 1;       /* seen in an online list */
+    uint32_t lines : 24;       /* of the log, up to LINES_MAX */
+    uint32_t checks : 8;       /* checks at which it was active, up to 255 */
+    uint32_t asn : 24;         /* of its address; 0 = unknown */
+    uint32_t checks_run : 8;   /* checks without a break, up to 255 */
+    uint32_t node : 13;        /* where seen last */
+    uint32_t inbound : 13;     /* interned tag, TAG_NONE = none */
+    uint32_t cdn : 1;     /* seen through a CDN's inbound or node: part of what it is known by */
+    uint32_t content : 1; /* its address is in a content network */
+    uint32_t outside : 1; /* known to be in a country that is not counted */
+    uint32_t located : 1; /* nothing more is to be learned of its address's network */
+};
+_Static_assert(sizeof(struct device) == 48, "a device has grown");
 
 /* Whether the device counts for itself, and may make pairs. */
 static inline bool device_plain(const struct device *d)
@@ -79,22 +90,22 @@ struct user {
     int64_t last_us;        /* last observation */
     uint32_t limits_gen;    /* of the limit below */
     uint16_t n, cap;        /* devices */
-    uint16_t hot;           /* the device looked up last */
     uint16_t limit;
-    uint8_t limit_from;
-    uint8_t state : 2; /* enum user_state */
-    bool warned : 1;
-    bool really : 1;     /* PUNISHED in the panel, not only in shadow */
-    bool queued : 1;     /* PUNISHED, waiting for its turn */
-    bool told_seen : 1;  /* that he is still seen */
-    uint8_t mode : 2;    /* enum policy_mode for him, as of limits_gen */
-    bool restart : 1;    /* that became MODE_ON: to start CLEAR */
-    uint16_t mon_checks; /* MONITORING: checks since it began */
-    uint16_t case_limit; /* in force when MONITORING began; PUNISHED: convicted under */
-    int64_t since_us;    /* of MONITORING or PUNISHED */
-    int64_t until_us;    /* PUNISHED: due, 0 = by hand; CLEAR: pardoned until */
-    int64_t verify_us;   /* online list asked for at; 0 = not */
-    uint32_t overflow;   /* observations of addresses that found no room */
+    uint16_t limit_from : 4; /* enum limit_source */
+    uint16_t state : 2;      /* enum user_state */
+    uint16_t warned : 1;
+    uint16_t really : 1;    /* PUNISHED in the panel, not only in shadow */
+    uint16_t queued : 1;    /* PUNISHED, waiting for its turn */
+    uint16_t told_seen : 1; /* that he is still seen */
+    uint16_t mode : 2;      /* enum policy_mode for him, as of limits_gen */
+    uint16_t restart : 1;   /* that became MODE_ON: to start CLEAR */
+    uint8_t mon_checks;     /* MONITORING: checks since it began, up to 255 */
+    uint8_t hot;            /* the device looked up last, of the first 256 */
+    uint16_t case_limit;    /* in force when MONITORING began; PUNISHED: convicted under */
+    int64_t since_us;       /* of MONITORING or PUNISHED */
+    int64_t until_us;       /* PUNISHED: due, 0 = by hand; CLEAR: pardoned until */
+    uint32_t verify_s;      /* online list asked for at, unix seconds; 0 = not */
+    uint32_t overflow;      /* observations of addresses that found no room */
     struct device few[USER_FEW];
 };
 
@@ -137,6 +148,15 @@ void user_drop_lanes(struct user *u);
 
 /* The pair of two lanes (i ≠ j); side 0 is the lower lane. */
 struct pair *lanes_pair(struct lanes *l, int i, int j);
+
+/* Moves the device's last_us on to at_us while the tick that began earlier goes on. */
+static inline void device_extend(struct device *d, int64_t at_us)
+{
+    int64_t ago = at_us - d->last_us + d->tick_ago_us;
+
+    d->tick_ago_us = (ago > 0x1ffffff ? 0x1ffffffu : (uint32_t)ago) & 0x1ffffff;
+    d->last_us = at_us;
+}
 
 /* When the device's last tick began. */
 static inline int64_t device_tick_us(const struct device *d)

@@ -39,8 +39,8 @@ static void start(struct rig *r, struct world *w, enum policy_group by)
 }
 
 /* Puts sources in force: the named lists, "" for none. */
-static void special(struct rig *r, const char *inbounds, const char *cdn_nodes, const char *disabled,
-                    const char *countries, const char *content)
+static void special(struct rig *r, const char *inbounds, const char *cdn_nodes,
+                    const char *disabled, const char *countries, const char *content)
 {
     struct sources s;
 
@@ -80,7 +80,8 @@ static const struct device_view *find(const struct evidence *ev, const char *ip)
 static void one_provider_is_one_device(void **state)
 {
     static const char *const same[] = {"60.1.1.1", "60.9.9.9", "[2a01::1]"};
-    static const char *const two[] = {"60.1.1.1", "61.1.1.1"}, *const dark[] = {"9.1.1.1", "9.9.1.1"};
+    static const char *const two[] = {"60.1.1.1", "61.1.1.1"}, *const dark[] = {"9.1.1.1",
+                                                                                "9.9.1.1"};
     struct world w;
     struct rig r;
 
@@ -163,7 +164,8 @@ static void providers_become_known(void **state)
 /* auto: two families are a pair only when they are known to be of two providers. */
 static void families_of_two_providers(void **state)
 {
-    static const char *const phone[] = {"60.1.1.1", "[2a01::1]"}, *const two[] = {"60.1.1.1", "[2a02::1]"};
+    static const char *const phone[] = {"60.1.1.1", "[2a01::1]"}, *const two[] = {"60.1.1.1",
+                                                                                  "[2a02::1]"};
     static const char *const dark[] = {"60.1.1.1", "[2a03::1]"};
     struct world w;
     struct rig r;
@@ -183,7 +185,8 @@ static void families_of_two_providers(void **state)
 /* Only IR counts: what is known to be elsewhere does not, what is not known does. */
 static void countries(void **state)
 {
-    static const char *const both[] = {"60.1.1.1", "61.1.1.1"}, *const dark[] = {"60.1.1.1", "9.1.1.1"};
+    static const char *const both[] = {"60.1.1.1", "61.1.1.1"}, *const dark[] = {"60.1.1.1",
+                                                                                 "9.1.1.1"};
     const struct device_view *d;
     struct user_view v;
     struct world w;
@@ -262,7 +265,9 @@ static const char *const edges[] = {"70.1.1.1", "71.1.1.1", "72.1.1.1", "73.1.1.
 /* A CDN's eight edges are one device alone, none beside another, and make no pair. */
 static void behind_a_cdn(void **state)
 {
-    const char *const by[][3] = {{"IN-1", "", ""}, {"", "101", ""}, {"", "", "70.0.0.0/7,72.0.0.0/6,76.0.0.0/7"}};
+    const char *const by[][3] = {{"IN-1", "", ""},
+                                 {"", "101", ""},
+                                 {"", "", "70.0.0.0/7,72.0.0.0/6,76.0.0.0/7"}};
     static const enum device_role roles[] = {DEVICE_CDN, DEVICE_CDN, DEVICE_CONTENT};
     struct world w;
     struct rig r;
@@ -481,7 +486,8 @@ static void allowlisted_while_running(void **state)
     rig_line(&r, 0, 7, "[2a01::1]");
     assert_int_equal(rig_view(&r, 7).devices, 3);
     rules = engine_scan_rules(r.e);
-    assert_int_equal(addrset_add_list(&rules->ignored, SLICE("61.0.0.0/8,2a01::/32"), NULL), ERR_OK);
+    assert_int_equal(addrset_add_list(&rules->ignored, SLICE("61.0.0.0/8,2a01::/32"), NULL),
+                     ERR_OK);
     addrset_seal(&rules->ignored);
     engine_addresses_changed(r.e, r.now_us);
     assert_int_equal(rig_view(&r, 7).devices, 1);
