@@ -20,7 +20,8 @@ DEFAULTS = {
     "evidence_threshold": 7.0, "roam_time": 30, "tick": 2, "switch_p": 0.3, "gain_cap": 1.0,
     "gain_block": 10, "evidence_floor": -4.0, "evidence_half_life": 600, "pair_idle": 600,
     "rate_half_life": 300, "persistent_window": 120, "persistent_span": 120,
-    "persistent_checks": 2, "group_by": "auto", "ipv6_prefix": 64,
+    "persistent_checks": 2, "group_by": "auto", "ipv6_prefix": 64, "cdn_inbounds": "",
+    "cdn_nodes": "", "disabled_nodes": "",
 }  # fmt: skip
 
 
@@ -37,6 +38,8 @@ class Device:
     first: int  # whole seconds
     last: int
     tick: int
+    address: str = ""  # the last one
+    plain: bool = True  # counts for itself; else: adds nothing to one that does
     rate: float = 0.0
     checks: int = 0
     run: int = 0
@@ -78,8 +81,10 @@ class Model:
     """Feed line()s in the order of arrival, then finish(); `said` holds the decisions as
     (kind, µs, devices, concurrent)."""
 
-    def __init__(self, **settings):
+    def __init__(self, content: tuple[str, ...] = (), **settings):
+        """content: the networks in the file of content_networks."""
         assert settings.keys() <= DEFAULTS.keys()
+        self.content = [ipaddress.ip_network(net) for net in content]
         self.p = DEFAULTS | settings
         self.us = {k: int(v * SECOND) for k, v in self.p.items() if isinstance(v, (int, float))}
         self.limit = self.p["general_limit"]
@@ -134,22 +139,44 @@ class Model:
 
     # ---- lines ----
 
-    def line(self, now: int, at: int, address: str) -> None:
+    def key(self, address: str, node: int, inbound: str) -> tuple[str, bool]:
+        """What the device is known by, and whether it counts for itself."""
+
+        def listed(name: str) -> list[str]:
+            return [one for one in self.p[name].split(",") if one]
+
+        cdn = inbound in listed("cdn_inbounds") or str(node) in listed("cdn_nodes")
+        ip = ipaddress.ip_address(address)
+        content = any(ip in net for net in self.content if net.version == ip.version)
+        known = address
+        if self.p["group_by"] == "subnet":
+            bits = 24 if ip.version == 4 else min(48, self.p["ipv6_prefix"])
+            known = str(ipaddress.ip_network((address, bits), strict=False))
+        elif self.p["group_by"] == "ip_inbound":
+            known = f"{address} {inbound}"
+        return f"{known} {cdn} {content}", not (cdn or content)
+
+    def line(self, now: int, at: int, address: str, node: int = 1, inbound: str = "") -> None:
         self.advance(now)
+        if str(node) in self.p["disabled_nodes"].split(","):
+            return
         at = min(at, now)
         ip = ipaddress.ip_address(address)
         if ip.version == 6:
             net = ipaddress.ip_network((address, self.p["ipv6_prefix"]), strict=False)
             address = str(net.network_address)
         ticked = False
-        d = self.devices.get(address)
+        key, plain = self.key(address, node, inbound)
+        d = self.devices.get(key)
         if not d:
-            d = self.devices[address] = Device(at // SECOND, at, at)
-            self.tick(address, at)
+            d = self.devices[key] = Device(at // SECOND, at, at, address, plain)
+            self.tick(key, at)
             ticked = True
+        if at >= d.last:
+            d.address = address
         if at > d.last:
             if at - d.tick >= self.us["tick"]:
-                self.tick(address, at)
+                self.tick(key, at)
                 ticked = True
             d.last = at
         d.first = min(d.first, at // SECOND)
@@ -159,8 +186,10 @@ class Model:
 
     def tick(self, address: str, at: int) -> None:
         d = self.devices[address]
-        recent = [a for a, x in self.devices.items() if x.last > at - self.us["pair_idle"]]
-        if self.state != "punished" and self.limit and len(recent) > self.limit:
+        recent = [
+            a for a, x in self.devices.items() if x.plain and x.last > at - self.us["pair_idle"]
+        ]
+        if self.state != "punished" and d.plain and self.limit and len(recent) > self.limit:
             if not self.weighing:
                 self.weighing = True
                 for a in recent:
@@ -233,10 +262,11 @@ class Model:
     def excused(self, a: str, b: str) -> bool:
         if self.p["group_by"] != "auto":
             return False
-        if (":" in a) != (":" in b):
+        mine, other = self.devices[a].address, self.devices[b].address
+        if (":" in mine) != (":" in other):
             return True
         pair = self.pairs.get(frozenset((a, b)))
-        return pair is not None and carrier(a) == carrier(b) and pair.is_nat()
+        return pair is not None and carrier(mine) == carrier(other) and pair.is_nat()
 
     def largest(self, addresses: list[str], joined) -> int:
         for n in range(len(addresses), 0, -1):
@@ -262,7 +292,7 @@ class Model:
         some = [
             a
             for a, d in self.devices.items()
-            if d.last > now - self.us["persistent_window"]
+            if d.plain and d.last > now - self.us["persistent_window"]
             and (d.last - d.first * SECOND >= span or d.checks >= checks)
         ]
         return self.largest(some, lambda a, b: not self.excused(a, b))
@@ -270,7 +300,8 @@ class Model:
     def judge(self, now: int, at_check: bool) -> None:
         if self.state == "punished" or self.limit == 0:
             return
-        devices = sum(self.active(d, now) for d in self.devices.values())
+        active = [d for d in self.devices.values() if self.active(d, now)]
+        devices = sum(d.plain for d in active) or min(1, len(active))
         over = devices > self.limit
         together = self.concurrent(now, self.p["evidence_threshold"]) if over else 0
         if self.state == "clear":
@@ -300,7 +331,7 @@ class Model:
 
     def within(self, now: int) -> int:
         """Since when the user is within his limit."""
-        last = sorted((d.last for d in self.devices.values()), reverse=True)
+        last = sorted((d.last for d in self.devices.values() if d.plain), reverse=True)
         if len(last) <= self.limit:
             return self.since
         return max(self.since, last[self.limit] + self.us["active_window"])

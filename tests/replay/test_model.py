@@ -16,13 +16,15 @@ SETTINGS = {
     "switch_p": [0.1, 0.3, 0.5], "gain_cap": [0.5, 1.0, 3.0], "gain_block": [3, 10, 60],
     "evidence_floor": [-10.0, -4.0, 0.0], "evidence_half_life": [60, 600, 3000],
     "pair_idle": [100, 600], "rate_half_life": [30, 300], "persistent_window": [120, 400],
-    "persistent_span": [60, 120], "persistent_checks": [1, 2, 5], "group_by": ["auto", "ip"],
-    "ipv6_prefix": [56, 64, 128],
+    "persistent_span": [60, 120], "persistent_checks": [1, 2, 5],
+    "group_by": ["auto", "ip", "subnet", "ip_inbound"], "ipv6_prefix": [40, 56, 64, 128],
+    "cdn_inbounds": ["", "WS", "WS,GRPC"], "cdn_nodes": ["", "2"], "disabled_nodes": ["", "1", "2"],
 }  # fmt: skip
 ADDRESSES = [
     "5.120.1.9", "5.120.2.9", "5.120.7.7", "40.11.7.9", "41.12.7.9", "42.13.7.9", "2a01:4f8:0:1::1",
-    "2a01:4f8:0:1::2", "2a01:4f8:0:2::1", "2a02:908::1",
+    "2a01:4f8:0:1::2", "2a01:4f8:0:2::1", "2a02:908::1", "5.120.1.200", "8.9.9.1", "8.9.9.2",
 ]  # fmt: skip
+CONTENT = ("8.9.0.0/16", "2a02:908::/32")
 
 
 def somebody(rng: random.Random) -> list[tuple[float, str]]:
@@ -36,19 +38,24 @@ def somebody(rng: random.Random) -> list[tuple[float, str]]:
     return sorted(trace)
 
 
-@pytest.mark.parametrize("seed", range(40))
-def test_engine_says_what_the_model_says(replay, seed):
+@pytest.mark.parametrize("seed", range(60))
+def test_engine_says_what_the_model_says(replay, tmp_path, seed):
     rng = random.Random(f"model/{seed}")
     changed = rng.sample(sorted(SETTINGS), rng.choice([0, 2, 5, 10]))
     settings = {"general_limit": rng.choice([1, 2])} | {k: rng.choice(SETTINGS[k]) for k in changed}
-    trace = somebody(rng)
-    model = Model(**settings)
-    for t, ip in trace:
+    content = CONTENT if seed % 3 == 0 else ()
+    (tmp_path / "content").write_text("# none\n" + "".join(f"{net}  # a relay\n" for net in content))
+    model = Model(content, **settings)
+    log = Log()
+    for t, ip in somebody(rng):
         now = START_US + micro(t)
-        model.line(now, now, ip)
+        # The node of the first file is 1: the log's first line must be there.
+        node, inbound = rng.choice([0, 0, 1]) if log.lines else 0, rng.choice(["TCP", "TCP", "WS", "GRPC"])
+        model.line(now, now, ip, node + 1, inbound)
+        log.add(t, 7, ip, node=node, inbound=inbound)
     want = model.finish()
     options = [x for k, v in settings.items() for x in ("--set", f"{k}={v}")]
-    run = replay(Log().bursts(trace, 7), *options)
+    run = replay(log, *options, "--set", f"content_networks={tmp_path}/content")
     got = [
         (d["decision"], START_US + micro(d["t"]), d["devices"], d["concurrent"]) for d in run.decisions
     ]

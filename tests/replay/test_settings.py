@@ -136,6 +136,7 @@ def test_every_number_of_the_model_has_its_case():
     """A setting that the engine judges by and that no case here changes would be one that may be dead."""
     tested = {change.split("=")[0] for change in CASES}
     elsewhere = {"group_by", "ipv6_prefix"}  # below
+    elsewhere |= {"cdn_inbounds", "cdn_nodes", "disabled_nodes"}  # test_addresses.py
     assert set(DEFAULTS) <= tested | elsewhere
 
 
@@ -188,13 +189,6 @@ def test_group_by_ip_inbound(replay):
     assert replay(log, *ONE).rows() == []
     assert replay(log, *ONE, "--set", "group_by=ip").rows() == []
     assert replay(log, *ONE, "--set", "group_by=ip_inbound").rows() == USUAL
-
-
-@pytest.mark.parametrize("later", ["subnet", "isp"])
-def test_group_by_of_a_later_version_counts_as_auto(replay, later):
-    """Grouping by network needs data this version has not got: it says so, and judges as auto."""
-    log = Log().every(10, 7, HOME, 0, 300).every(10, 7, "2a01:4f8::1", 5, 300)
-    assert replay(log, *ONE, "--set", f"group_by={later}").rows() == replay(log, *ONE).rows()
 
 
 def test_shared_source_users(replay):

@@ -308,7 +308,7 @@ static void behind_a_cdn(void **state)
     }
 }
 
-/* An address is one thing through the CDN and another without; the list of online users tells of no inbound. */
+/* An address is one thing through the CDN and another without; the online list tells of no inbound. */
 static void cdn_addresses_elsewhere(void **state)
 {
     struct online_seen seen = {0};
