@@ -83,12 +83,41 @@ static void a_pardon_outlives_a_restart(void **state)
     free(v);
 }
 
+/* A mark taken away in the database, by whichever process, is off the devices after the next reading; the
+ * engine does not set it again, nor does the database when it is told of one. */
+static void an_unmarked_source_counts(void **state)
+{
+    struct app_bed *b = *state;
+    struct user_view *v = calloc(1, sizeof(*v));
+    struct addr a;
+
+    assert_non_null(v);
+    assert_int_equal(addr_parse(SLICE("5.6.7.8"), &a), ERR_OK);
+    assert_int_equal(bed_number(b, "INSERT INTO shared_sources(address, since, until)"
+                                   " VALUES('5.6.7.8', 1, 1900000000000) RETURNING 1"),
+                     1);
+    load_again(b);
+    engine_line(b->d.engine, b->node, bed_clock_us,
+                SLICE("from 5.6.7.8:1 accepted tcp:a:1 [I -> O] email: 1"), NULL);
+    engine_line(b->d.engine, b->node, bed_clock_us,
+                SLICE("from 5.6.7.9:1 accepted tcp:a:1 [I -> O] email: 1"), NULL);
+    assert_int_equal(engine_view(b->d.engine, 1, bed_clock_us, v), ERR_OK);
+    assert_int_equal(v->devices, 1);
+    assert_int_equal(bed_number(b, "UPDATE shared_sources SET barred=1 RETURNING 1"), 1);
+    assert_int_equal(rules_reload(&b->d), ERR_OK);
+    bed_settle(b);
+    assert_int_equal(engine_view(b->d.engine, 1, bed_clock_us, v), ERR_OK);
+    assert_int_equal(v->devices, 2);
+    free(v);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(verdicts_of_a_week, bed_setup, bed_teardown),
         cmocka_unit_test_setup_teardown(too_much_from_before, bed_setup, bed_teardown),
         cmocka_unit_test_setup_teardown(a_pardon_outlives_a_restart, bed_setup, bed_teardown),
+        cmocka_unit_test_setup_teardown(an_unmarked_source_counts, bed_setup, bed_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
