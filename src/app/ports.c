@@ -5,6 +5,7 @@
 #include "app/daemon.h"
 #include "base/log.h"
 #include "base/stamp.h"
+#include "panel/checkup.h"
 #include "panel/puser.h"
 #include "service/jout.h"
 #include "base/banned.h"
@@ -254,6 +255,15 @@ static void port_user(void *app, int64_t id, struct buf *out)
         views_user(app, id, out);
 }
 
+static void port_doctor(void *app, struct doctor_facts *facts, void (*fn)(void *arg), void *arg)
+{
+    struct daemon *d = app;
+
+    facts->watched_us = daemon_now(d) - d->started_us;
+    if (d->stopping || checkup_start(d->panel, d->engine, daemon_now(d), facts, fn, arg))
+        fn(arg);
+}
+
 void ports_init(struct daemon *d)
 {
     d->port = (struct op_port){.app = d,
@@ -269,5 +279,6 @@ void ports_init(struct daemon *d)
                                .changed = port_changed,
                                .status_json = port_status,
                                .nodes_json = port_nodes,
-                               .live_json = port_user};
+                               .live_json = port_user,
+                               .doctor = port_doctor};
 }

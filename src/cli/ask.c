@@ -23,7 +23,7 @@ static int open_link(struct cli *cli)
 
     if (cli->link)
         return CLI_OK;
-    rc = link_open(cli->opt[OPT_ENV], &cli->link, &err);
+    rc = link_open(cli->opt[OPT_ENV], cli->sick, &cli->link, &err);
     if (rc)
         return cli_fail(exit_code(rc), "%s", err.text);
     return CLI_OK;
@@ -80,7 +80,7 @@ int cli_ask(struct cli *cli, enum op_method method, const char *path, json_t *bo
     if (!json)
         return cli_fail(CLI_FAILED, "the daemon's answer is no JSON (status %d)", status);
     if (status >= 200 && status < 300) {
-        if (!link_has_daemon(cli->link) && !cli->json)
+        if (!link_has_daemon(cli->link) && !cli->json && !cli->sick)
             fputs("(no daemon is running: this is what the database says)\n", stderr);
         *ret_json = json;
         return CLI_OK;

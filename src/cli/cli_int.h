@@ -19,6 +19,7 @@ struct cli {
     const struct cli_hooks *hooks;
     const char *opt[OPT_COUNT]; /* what stands behind an option, "" for a switch; NULL: not given */
     bool json;                  /* --json was given */
+    bool sick;                  /* the doctor: goes on without a database */
     char **args;                /* what stands after the command's words */
     int n_args;
     struct link *link; /* opened by cli_ask at the first request */
@@ -88,6 +89,7 @@ int cmd_config_interval(struct cli *cli);
 int cmd_config_reenable(struct cli *cli);
 int cmd_config_country(struct cli *cli);
 int cmd_config_example(struct cli *cli);
+int cmd_doctor(struct cli *cli);
 int cmd_mode(struct cli *cli);
 int cmd_completion(struct cli *cli);
 int cmd_version(struct cli *cli);

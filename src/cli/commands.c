@@ -117,6 +117,11 @@ static const struct command commands[] = {
      NULL},
     {"replay", "FILE...", 0, ARGS_ANY, REPLAY, cmd_replay, "run recorded logs through the engine",
      "  pg-limiter replay --set general_limit=1 node-1.log node-2.log\n", NULL},
+    {"doctor", "", 0, 0, READ | BIT(OPT_BUNDLE), cmd_doctor,
+     "what is wrong, and the cure: panel, permissions, nodes, database",
+     "Works without a daemon, too: it then asks the panel by itself, for some seconds.\n"
+     "  pg-limiter doctor --bundle report.json    a report without secrets, names and addresses\n",
+     "GET /doctor"},
     {"completion", "bash|zsh|fish", 1, 1, 0, cmd_completion,
      "print the completion script of a shell",
      "  pg-limiter completion bash > /etc/bash_completion.d/pg-limiter\n"

@@ -15,6 +15,7 @@
 #include "base/limits.h"
 #include "base/stamp.h"
 #include "cli/become.h"
+#include "cli/doctor_here.h"
 #include "service/env.h"
 #include "service/settings_store.h"
 #include "store/db.h"
@@ -30,6 +31,7 @@ struct link {
     struct settings settings;
     struct env_report env;
     struct op_port port;
+    struct err db_err; /* of a database that could not be opened, for the doctor */
 };
 
 /* ---- without a daemon ---- */
@@ -53,6 +55,23 @@ static const char *get_env_file(void *app)
     return ((struct link *)app)->env.file;
 }
 
+static void ask_panel(void *app, struct doctor_facts *facts, void (*fn)(void *arg), void *arg)
+{
+    doctor_here(get_settings(app), facts);
+    fn(arg);
+}
+
+static int submit_here(void *store, enum owner_kind kind, owner_fn fn, owner_done_fn done,
+                       void *arg)
+{
+    struct link *l = store;
+
+    if (l->db)
+        return owner_submit_here(l->db, kind, fn, done, arg);
+    done(arg, l->db_err.code, &l->db_err);
+    return ERR_OK;
+}
+
 static int open_database(struct link *l, const char *dir, struct err *err)
 {
     struct buf warnings;
@@ -71,15 +90,20 @@ static int open_database(struct link *l, const char *dir, struct err *err)
     rc = settings_load(&l->settings, l->db, &warnings, err);
     fputs(buf_str(&warnings), stderr);
     buf_release(&warnings);
+    return rc;
+}
+
+static void make_port(struct link *l)
+{
     l->port = (struct op_port){
         .app = l,
-        .submit = owner_submit_here,
-        .store = l->db,
+        .submit = submit_here,
+        .store = l,
         .settings = get_settings,
         .now_us = get_now,
         .env_file = get_env_file,
+        .doctor = ask_panel,
     };
-    return rc;
 }
 
 struct local_answer {
@@ -215,7 +239,7 @@ static int read_settings(struct link *l, const char *env_path, struct err *err)
     return rc;
 }
 
-int link_open(const char *env_path, struct link **ret_link, struct err *err)
+int link_open(const char *env_path, bool sick, struct link **ret_link, struct err *err)
 {
     struct link *l = calloc(1, sizeof(*l));
     const char *dir;
@@ -234,10 +258,16 @@ int link_open(const char *env_path, struct link **ret_link, struct err *err)
         goto fail;
     n = snprintf(l->socket, sizeof(l->socket), "%s/run/control.sock", dir);
     rc = n < 0 || (size_t)n >= sizeof(l->socket) ? ERR_UNREACHABLE : knock(l, err);
-    if (rc == ERR_UNREACHABLE)
+    make_port(l);
+    if (rc == ERR_UNREACHABLE) {
         rc = open_database(l, dir, err);
-    else if (!rc && !(l->curl = curl_easy_init()))
+        if (rc && sick) {
+            l->db_err = *err;
+            rc = ERR_OK;
+        }
+    } else if (!rc && !(l->curl = curl_easy_init())) {
         rc = err_set(err, ERR_NOMEM, "%s", err_name(ERR_NOMEM));
+    }
     if (rc)
         goto fail;
     *ret_link = l;
@@ -270,4 +300,9 @@ int link_call(struct link *l, enum op_method method, const char *path, const cha
     if (l->curl)
         return call_daemon(l, method, path, body, ret_status, ret_json, err);
     return call_here(l, method, path, body, ret_status, ret_json, err);
+}
+
+const struct settings *link_settings(const struct link *l)
+{
+    return &l->settings;
 }

@@ -18,9 +18,12 @@ struct link;
 /*
  * Reads the settings (env_path as --env, may be NULL), becomes the owner of DATA_DIR when root, sets TZ,
  * and looks for the daemon; without one opens the database. ERR_INVALID: .env is wrong; ERR_NOT_FOUND:
- * there is no DATA_DIR; ERR_IO and others of db_open. Warnings about .env go to standard error.
+ * there is no DATA_DIR; ERR_IO and others of db_open. Warnings about .env go to standard error. sick: for the
+ * doctor, who wants to know of a database that cannot be opened instead of failing by it.
  */
-int link_open(const char *env_path, struct link **ret_link, struct err *err) MUST_CHECK;
+int link_open(const char *env_path, bool sick, struct link **ret_link, struct err *err) MUST_CHECK;
+/* The settings as read from outside, and without a daemon from the database. */
+const struct settings *link_settings(const struct link *link);
 /* Closes. NULL is allowed. */
 void link_close(struct link *link);
 /* Whether a daemon answers. */

@@ -20,6 +20,7 @@ void coverage_line(struct coverage *c, enum scan_reason reason, int64_t now_us)
 {
     c->lines++;
     c->ignored[reason]++;
+    c->last_us[reason] = now_us;
     c->last_line_us = now_us;
     /* Folding the decay in once in 100 ms keeps exp() off the path of a busy node's lines. */
     if (now_us - c->rate_at_us >= STAMP_SECOND / 10) {
@@ -27,6 +28,15 @@ void coverage_line(struct coverage *c, enum scan_reason reason, int64_t now_us)
         c->rate_at_us = now_us;
     }
     c->rate += 1.0 / rate_s;
+}
+
+void coverage_source(struct coverage *c, bool from_header, int64_t now_us)
+{
+    c->from_header += from_header;
+    if (from_header)
+        c->header_us = now_us;
+    else
+        c->direct_us = now_us;
 }
 
 double coverage_rate(const struct coverage *c, int64_t now_us)

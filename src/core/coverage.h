@@ -14,9 +14,12 @@ struct coverage {
     bool quiet;                     /* no lines though users are online there: told by the caller */
     uint64_t lines;                 /* all that came */
     uint64_t ignored[SCAN_REASONS]; /* by reason; [SCAN_COUNTED] are the counted ones */
-    uint64_t stale;                 /* counted lines older than active_window when they came */
-    uint64_t warming;               /* lines before the clock was known: seen, not evidence */
-    uint64_t reconnects;            /* streams opened after the first */
+    int64_t last_us[SCAN_REASONS];  /* arrival of the last line of each reason; 0 = none */
+    uint64_t from_header;           /* counted lines whose address a proxy's header told */
+    int64_t header_us, direct_us; /* the last such line, and the last counted one of another kind */
+    uint64_t stale;               /* counted lines older than active_window when they came */
+    uint64_t warming;             /* lines before the clock was known: seen, not evidence */
+    uint64_t reconnects;          /* streams opened after the first */
     int64_t first_open_us, last_open_us;
     int64_t down_since_us; /* no open stream since; 0 = open, or never opened */
     int64_t quiet_since_us;
@@ -27,6 +30,8 @@ struct coverage {
 
 /* Adds a line that came at now_us. O(1). */
 void coverage_line(struct coverage *c, enum scan_reason reason, int64_t now_us);
+/* Adds where the address of a counted line came from. O(1). */
+void coverage_source(struct coverage *c, bool from_header, int64_t now_us);
 /* Lines a second at now_us. */
 double coverage_rate(const struct coverage *c, int64_t now_us);
 /* Whether the node's silence says nothing: no open stream, or quiet; since when, if ret is not NULL. */

@@ -294,6 +294,8 @@ static enum scan_reason scan(const struct scan_rules *rules, struct slice line, 
     if (r)
         return r;
     r = read_source(source, &ret->ip);
+    ret->from_header =
+        source.n > 2 && source.p[source.n - 1] == '0' && source.p[source.n - 2] == ':';
     if (r)
         return r;
     email = after_email(line);

@@ -57,6 +57,7 @@ struct record {
     int64_t id;            /* panel user id; 0 = none: a foreign user, never limited */
     struct slice name;     /* what follows `id.`, or a foreign user's whole text; may be empty */
     struct addr ip;        /* the client, IPv4-mapped taken as IPv4, not cut */
+    bool from_header;      /* its port is 0: Xray took the address from a proxy's header */
     struct slice inbound;  /* p NULL when the bracket holds only the outbound, or there is none */
     struct slice outbound; /* p NULL when there is no bracket */
 };

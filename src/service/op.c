@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/stamp.h"
+#include "service/doctor.h"
 #include "service/jout.h"
 #include "store/db_events.h"
 #include "store/db_users.h"
@@ -14,6 +15,9 @@ static void op_free(struct op *op)
 {
     json_decref(op->body);
     json_decref(op->args);
+    if (op->facts)
+        doctor_facts_release(op->facts);
+    free(op->facts);
     if (op->settings)
         settings_release(op->settings);
     free(op->settings);

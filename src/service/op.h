@@ -21,6 +21,8 @@
  * call: op_call(). What only the daemon has is given through struct op_port.
  */
 
+struct doctor_facts;
+
 enum op_method { OP_GET, OP_POST, OP_PUT, OP_PATCH, OP_DELETE };
 
 /* What an operation changed: the daemon reads it anew. */
@@ -79,6 +81,8 @@ struct op_port {
     void (*status_json)(void *app, struct buf *out);
     void (*nodes_json)(void *app, struct buf *out);
     void (*live_json)(void *app, int64_t id, struct buf *out);
+    /* Fills the facts about the panel and its nodes (panel/checkup.h), then calls fn, once. */
+    void (*doctor)(void *app, struct doctor_facts *facts, void (*fn)(void *arg), void *arg);
 };
 
 struct op_request {

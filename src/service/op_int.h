@@ -68,8 +68,9 @@ struct op {
     bool enable, confirm, forgive;
     bool disabled; /* an open row of the journal is his */
     int64_t since_us;
-    struct settings *settings; /* a copy for the job */
-    bool touched[SET_COUNT];   /* settings the request names */
+    struct doctor_facts *facts; /* GET /doctor */
+    struct settings *settings;  /* a copy for the job */
+    bool touched[SET_COUNT];    /* settings the request names */
 };
 
 /* The rows of the whole table (op_table.c) by number; NULL past the last. */
@@ -82,6 +83,7 @@ extern const struct op_row op_rows_settings[];
 extern const struct op_row op_rows_shared[];
 extern const struct op_row op_rows_state[];
 extern const struct op_row op_rows_user[];
+extern const struct op_row op_rows_doctor[];
 /* Hands the row's job to the store and finishes after it. */
 void op_run_job(struct op *op);
 /* Ends the call with op->out (rc 0), or with rc and op->err; frees op. */

@@ -17,6 +17,7 @@ static const struct op_row *const groups[] = {
     op_rows_shared,
     op_rows_user,
     op_rows_events,
+    op_rows_doctor,
 };
 /* clang-format on */
 

@@ -97,3 +97,30 @@ int db_history_each(struct db *db, int64_t user_id, int64_t since_us, int limit,
     sql_close(&q);
     return rc;
 }
+
+int db_history_crowds(struct db *db, int64_t since_us, db_crowd_fn fn, void *arg, struct err *err)
+{
+    struct db_crowd row;
+    struct sql q;
+    /* Beside max(), SQLite takes the other columns from the row that holds the greatest. */
+    int rc = sql_open(
+        &q, db, err,
+        "WITH seen AS (SELECT DISTINCT node_id, address, user_id FROM ip_history"
+        "  WHERE last_seen>=?1),"
+        " per AS (SELECT node_id, address, count(*) AS n FROM seen GROUP BY node_id, address),"
+        " whole AS (SELECT node_id, count(DISTINCT user_id) AS n FROM seen GROUP BY node_id)"
+        " SELECT per.node_id, per.address, max(per.n), whole.n FROM per JOIN whole USING(node_id)"
+        " GROUP BY per.node_id",
+        "t", since_us);
+
+    if (rc)
+        return rc;
+    while ((rc = sql_step(&q, err)) == 1) {
+        row = (struct db_crowd){sql_int(&q, 0), sql_text(&q, 1), sql_int(&q, 2), sql_int(&q, 3)};
+        rc = fn(arg, &row);
+        if (rc)
+            break;
+    }
+    sql_close(&q);
+    return rc;
+}

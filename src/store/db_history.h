@@ -39,4 +39,18 @@ int db_history_add(struct db *db, const struct db_seen *seen, size_t n, size_t *
 int db_history_each(struct db *db, int64_t user_id, int64_t since_us, int limit, db_seen_fn fn,
                     void *arg, struct err *err) MUST_CHECK;
 
+/* Of the users seen on a node, those that came from its most used address. */
+struct db_crowd {
+    int64_t node_id;
+    struct slice address;
+    int64_t users, all; /* from that address; of the node */
+};
+
+/* One row; the same rules as db_setting_fn. */
+typedef int (*db_crowd_fn)(void *arg, const struct db_crowd *row);
+
+/* For each node with users seen since a time: its most used address. Reads all rows since then. */
+int db_history_crowds(struct db *db, int64_t since_us, db_crowd_fn fn, void *arg,
+                      struct err *err) MUST_CHECK;
+
 #endif

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#ifndef SERVICE_DOCTOR_H
+#define SERVICE_DOCTOR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/attr.h"
+#include "base/buf.h"
+#include "base/err.h"
+#include "core/scan.h"
+#include "service/settings.h"
+
+/*
+ * The doctor: what is wrong, and the cure. Facts are gathered elsewhere (panel/checkup.h for the panel and
+ * its nodes, ops_doctor.c for database and disk); here they are judged. Pure: facts in, findings out.
+ */
+
+/* What the panel is asked, each standing for a permission. */
+enum doctor_ask {
+    ASK_USERS,  /* users read */
+    ASK_SIMPLE, /* users read_simple: cheaper listing */
+    ASK_UPDATE, /* users update: asked for a user that cannot exist, so that nothing changes */
+    ASK_STATS,  /* nodes stats: the online list */
+    ASK_GROUPS, /* groups read */
+    ASK_ADMINS, /* admins read */
+    ASK_COUNT
+};
+
+enum { DOCTOR_NOT_ASKED = 1 }; /* rc of an answer that there was no need or chance for */
+
+struct doctor_answer {
+    int rc; /* ERR_OK, DOCTOR_NOT_ASKED, ERR_FORBIDDEN, … */
+    char text[200];
+};
+
+/* One node as it is seen. Times 0 or STAMP_NONE: never. */
+struct doctor_node {
+    int64_t id;
+    char name[128], status[24], message[256], stream_error[160];
+    bool enabled, connected, open, quiet;
+    uint64_t lines;
+    int64_t last_us[SCAN_REASONS]; /* of each reason; SCAN_COUNTED: a counted line */
+    int64_t header_us, direct_us;  /* lines whose address a proxy's header told, and others */
+    int64_t clock_us;              /* arrival − stamp; STAMP_NONE: not known */
+    int64_t ahead_us;              /* online list: so far in our future; 0: not */
+    unsigned listed, unlisted;     /* users seen here by their lines: in the online list, or not */
+    unsigned entries, missed; /* of their addresses there: looked at, and those no line told of */
+};
+
+/* Of a node's users of the last hours, most come from one address. */
+struct doctor_crowd {
+    int64_t node_id;
+    char address[64];
+    int64_t users, all;
+};
+
+enum { DOCTOR_CROWDS = 64 };
+
+struct doctor_facts {
+    int64_t now_us;
+    bool daemon;        /* a daemon runs: what is seen is what it sees */
+    int64_t watched_us; /* for so long the nodes have been listened to */
+
+    bool up, has_key, nodes_known;
+    char url[256], error[ERR_TEXT_MAX], version[32];
+    bool refused; /* the login or key was refused */
+    bool version_guessed;
+    int version_major;
+    int64_t cert_ends_us, key_ends_us; /* STAMP_NONE: unknown or never */
+    struct doctor_answer asks[ASK_COUNT];
+    struct doctor_node *nodes;
+    size_t n_nodes;
+
+    int db_rc; /* of the database; db_text says what */
+    char db_text[ERR_TEXT_MAX];
+    int64_t db_bytes;
+    int64_t disk_free; /* bytes, -1 = unknown */
+    struct doctor_crowd crowds[DOCTOR_CROWDS];
+    size_t n_crowds;
+    char env_file[256];
+    int env_mode; /* permissions of .env, -1 = unknown */
+};
+
+/* Empty facts: nothing asked, nothing known. */
+void doctor_facts_init(struct doctor_facts *f, int64_t now_us);
+/* Frees the nodes. */
+void doctor_facts_release(struct doctor_facts *f);
+
+/*
+ * Judges f under the settings s and appends {"checks":[{"check","subject","level","text","cure"}],
+ * "failed":n,"warnings":n}; level is ok, warning, failed or skipped. subject names a node, permission or
+ * setting, or is null.
+ */
+void doctor_judge(const struct doctor_facts *f, const struct settings *s, struct buf *out);
+
+#endif

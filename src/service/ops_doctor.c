@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+
+#include "base/stamp.h"
+#include "service/doctor.h"
+#include "service/op_int.h"
+#include "store/db_history.h"
+#include "base/banned.h"
+
+/* GET /doctor: database and disk here, the panel by the port, the judgement in doctor.c. */
+
+static const int64_t crowd_us = 6 * 3600 * STAMP_SECOND;
+/* Reading a larger file whole would keep the journal waiting. */
+static const int64_t check_bytes = (int64_t)512 << 20;
+
+static int add_crowd(void *arg, const struct db_crowd *row)
+{
+    struct doctor_facts *f = arg;
+    struct doctor_crowd *c;
+
+    if (f->n_crowds == DOCTOR_CROWDS)
+        return ERR_OK;
+    c = &f->crowds[f->n_crowds++];
+    *c = (struct doctor_crowd){.node_id = row->node_id, .users = row->users, .all = row->all};
+    snprintf(c->address, sizeof(c->address), "%.*s", (int)row->address.n, row->address.p);
+    return ERR_OK;
+}
+
+static int look_at_database(struct db *db, void *arg, struct err *err)
+{
+    struct op *op = arg;
+    struct doctor_facts *f = op->facts;
+    struct stat st;
+    int rc = ERR_OK;
+
+    f->n_crowds = 0;
+    f->db_bytes = stat(db_path(db), &st) == 0 ? (int64_t)st.st_size : 0;
+    if (f->db_bytes <= check_bytes)
+        rc = db_check(db, err);
+    else
+        snprintf(f->db_text, sizeof(f->db_text),
+                 "too large to be read whole while the daemon works");
+    return rc ? rc : db_history_crowds(db, op->now_us - crowd_us, add_crowd, f, err);
+}
+
+static void answer(void *arg)
+{
+    struct op *op = arg;
+
+    buf_clear(&op->out);
+    doctor_judge(op->facts, op->port->settings(op->port->app), &op->out);
+    op_reply(op, ERR_OK);
+}
+
+static void database_done(void *arg, int rc, const struct err *err)
+{
+    struct op *op = arg;
+    struct doctor_facts *f = op->facts;
+
+    f->db_rc = rc;
+    if (rc)
+        snprintf(f->db_text, sizeof(f->db_text), "%s", err->text);
+    if (op->port->doctor) {
+        op->port->doctor(op->port->app, f, answer, op);
+        return;
+    }
+    snprintf(f->error, sizeof(f->error), "the panel was not asked");
+    answer(op);
+}
+
+static void look_at_machine(struct op *op)
+{
+    const struct settings *s = op->port->settings(op->port->app);
+    struct doctor_facts *f = op->facts;
+    struct statvfs vfs;
+    struct stat st;
+
+    if (statvfs(settings_text(s, SET_DATA_DIR), &vfs) == 0)
+        f->disk_free = (int64_t)vfs.f_bavail * (int64_t)vfs.f_frsize;
+    snprintf(f->env_file, sizeof(f->env_file), "%s", op->port->env_file(op->port->app));
+    if (f->env_file[0] && stat(f->env_file, &st) == 0)
+        f->env_mode = st.st_mode & 0777;
+}
+
+static void begin(struct op *op)
+{
+    struct err err = {0};
+    int rc;
+
+    op->facts = malloc(sizeof(*op->facts));
+    if (!op->facts) {
+        op_reply(op, err_set(&op->err, ERR_NOMEM, "%s", err_name(ERR_NOMEM)));
+        return;
+    }
+    doctor_facts_init(op->facts, op->now_us);
+    op->facts->daemon = op->port->status_json != NULL;
+    look_at_machine(op);
+    rc = op->port->submit(op->port->store, OWNER_READ, look_at_database, database_done, op);
+    if (rc) {
+        err_set(&err, rc, "the database takes no job: %s", err_name(rc));
+        database_done(op, rc, &err);
+    }
+}
+
+const struct op_row op_rows_doctor[] = {
+    {.def = {OP_GET, "/doctor", "What is wrong and the cure: panel, permissions, nodes, database.",
+             .answer = "{checks:[{check:text,subject:text~,level:text,text:text,cure:text~}],"
+                       "failed:int,warnings:int}"},
+     .before = begin},
+    {.def = {.pattern = NULL}},
+};
