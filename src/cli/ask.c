@@ -2,6 +2,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/limits.h"
 #include "base/num.h"
@@ -138,6 +139,51 @@ bool cli_sure(struct cli *cli, int *ret_code, const char *fmt, ...)
     else
         *ret_code = cli_fail(CLI_FAILED, "nothing was done");
     return false;
+}
+
+/* Whether the operation lets harm be confirmed. */
+static bool may_confirm(enum op_method method, const char *path)
+{
+    struct slice rest = slice_of(path), head = slice_cut(&rest, '?');
+    const struct op_def *def = op_def_find(method, head);
+    const struct op_param *p;
+
+    for (p = def ? def->params : NULL; p && p->name; p++)
+        if (strcmp(p->name, "confirm") == 0)
+            return true;
+    return false;
+}
+
+static int ask_confirmed(struct cli *cli, enum op_method method, const char *path, json_t *body,
+                         json_t **ret_json)
+{
+    struct buf sure;
+    int rc;
+
+    buf_init(&sure, 8192);
+    buf_addf(&sure, "%s%cconfirm=true", path, strchr(path, '?') ? '&' : '?');
+    rc = cli_ask(cli, method, buf_str(&sure), body, ret_json, NULL);
+    buf_release(&sure);
+    return rc;
+}
+
+int cli_ask_sure(struct cli *cli, enum op_method method, const char *path, json_t *body,
+                 json_t **ret_json)
+{
+    struct err err = {0};
+    int rc;
+
+    if (cli->opt[OPT_YES] && may_confirm(method, path))
+        return ask_confirmed(cli, method, path, body, ret_json);
+    rc = cli_ask(cli, method, path, json_incref(body), ret_json, &err);
+    if (!rc || err.code != ERR_CONFIRM) {
+        json_decref(body);
+        return rc;
+    }
+    if (term_ask("%s Go on?", err.text))
+        return ask_confirmed(cli, method, path, body, ret_json);
+    json_decref(body);
+    return cli_fail(CLI_FAILED, "%s: nothing was changed; --yes does it", err.text);
 }
 
 void cli_user_path(struct buf *path, const char *base, const char *user, const char *rest)

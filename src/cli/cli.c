@@ -9,6 +9,7 @@
 #include "cli/cli_int.h"
 #include "cli/complete.h"
 #include "cli/replay.h"
+#include "cli/replay_compare.h"
 #include "service/suggest.h"
 #include "base/banned.h"
 
@@ -150,7 +151,8 @@ static int dispatch(struct cli *cli, int argc, char **argv)
     /* replay reads its own options, and completion the words of a line that is not finished. */
     if (argc > 1 && strcmp(argv[1], "replay") == 0 &&
         !(argc == 3 && (strcmp(argv[2], "--help") == 0 || strcmp(argv[2], "-h") == 0)))
-        return replay_main(argc - 2, argv + 2);
+        return replay_compares(argc - 2, argv + 2) ? replay_compare_main(argc - 2, argv + 2)
+                                                   : replay_main(argc - 2, argv + 2);
     if (argc > 1 && strcmp(argv[1], COMPLETE_WORD) == 0)
         return complete_main(argc - 2, argv + 2);
     if (argc == 2 && (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0))

@@ -54,6 +54,12 @@ int cli_number(struct cli *cli, enum cli_option o, int64_t min, int64_t max, int
  * the exit code.
  */
 bool cli_sure(struct cli *cli, int *ret_code, const char *fmt, ...) PRINTF_LIKE(3, 4);
+/*
+ * As cli_ask for what may do harm: where the operation asks for a yes, so is the person, unless --yes was
+ * given; without a terminal it is refused with what would happen. body may be NULL.
+ */
+int cli_ask_sure(struct cli *cli, enum op_method method, const char *path, json_t *body,
+                 json_t **ret_json);
 /* The path /base/USER/rest of a USER argument, to be released by the caller. */
 void cli_user_path(struct buf *path, const char *base, const char *user, const char *rest);
 /* Sends what operates on one user or row and prints its "detail". */
@@ -89,6 +95,16 @@ int cmd_config_interval(struct cli *cli);
 int cmd_config_reenable(struct cli *cli);
 int cmd_config_country(struct cli *cli);
 int cmd_config_example(struct cli *cli);
+int cmd_user_disable(struct cli *cli);
+int cmd_user_revoke(struct cli *cli);
+int cmd_user_pardon(struct cli *cli);
+int cmd_disabled_stuck(struct cli *cli);
+int cmd_disabled_adopt(struct cli *cli);
+int cmd_steps_show(struct cli *cli);
+int cmd_steps_set(struct cli *cli);
+int cmd_events(struct cli *cli);
+int cmd_history(struct cli *cli);
+int cmd_top(struct cli *cli);
 int cmd_doctor(struct cli *cli);
 int cmd_mode(struct cli *cli);
 int cmd_completion(struct cli *cli);

@@ -152,38 +152,24 @@ static void print_change(json_t *row)
     }
 }
 
-static int send_change(struct cli *cli, const char *key, const char *value, bool confirm,
-                       json_t **ret_json, struct err *err)
-{
-    json_t *body = json_object();
-
-    if (!body || json_object_set_new(body, key, value ? json_string(value) : json_null())) {
-        json_decref(body);
-        return cli_fail(CLI_USAGE, "the value is no UTF-8 text");
-    }
-    return cli_ask(cli, OP_PATCH, confirm ? "/config?confirm=true" : "/config", body, ret_json,
-                   err);
-}
-
 /* Sets (value NULL: resets) one setting, asking first where it would do harm. */
 static int change(struct cli *cli, const char *name, const char *value)
 {
-    const char *key;
+    json_t *body, *json, *row;
     enum setting id;
     struct err err;
-    json_t *json, *row;
     size_t i;
     int rc = setting_find(slice_of(name), &id, &err);
 
     if (rc)
         return cli_fail(CLI_FAILED, "%s", err.text);
-    key = setting_def(id)->key;
-    rc = send_change(cli, key, value, cli->opt[OPT_YES] != NULL, &json, &err);
-    if (rc && err.code == ERR_CONFIRM) {
-        if (!term_ask("%s Go on?", err.text))
-            return cli_fail(CLI_FAILED, "%s: nothing was changed; --yes does it", err.text);
-        rc = send_change(cli, key, value, true, &json, &err);
+    body = json_object();
+    if (!body ||
+        json_object_set_new(body, setting_def(id)->key, value ? json_string(value) : json_null())) {
+        json_decref(body);
+        return cli_fail(CLI_USAGE, "the value is no UTF-8 text");
     }
+    rc = cli_ask_sure(cli, OP_PATCH, "/config", body, &json);
     if (rc)
         return rc;
     if (cli_json(cli, json))

@@ -25,7 +25,7 @@ int cmd_disabled_list(struct cli *cli)
     };
     static const struct list list = {columns, ARRAY_LEN(columns), "Nobody is disabled by us."};
     static const struct list fit = {columns, ARRAY_LEN(columns),
-                                    "Nobody of that name is disabled by us."};
+                                    "Nobody of that name is disabled by us.", true};
 
     return list_show(cli, "/users/disabled", cli->n_args ? &fit : &list);
 }

@@ -70,7 +70,7 @@ int cmd_user_list(struct cli *cli)
         {"", "pending", LIST_FLAG, TERM_YELLOW, "not known to the panel so far"},
     };
     static const struct list list = {columns, ARRAY_LEN(columns), "There are no special limits."};
-    static const struct list fit = {columns, ARRAY_LEN(columns), "No special limit fits."};
+    static const struct list fit = {columns, ARRAY_LEN(columns), "No special limit fits.", true};
 
     return list_show(cli, "/users/limits", cli->n_args ? &fit : &list);
 }
@@ -165,7 +165,7 @@ int cmd_except_list(struct cli *cli)
         {"", "pending", LIST_FLAG, TERM_YELLOW, "not known to the panel so far"},
     };
     static const struct list list = {columns, ARRAY_LEN(columns), "There are no exceptions."};
-    static const struct list fit = {columns, ARRAY_LEN(columns), "No exception fits."};
+    static const struct list fit = {columns, ARRAY_LEN(columns), "No exception fits.", true};
 
     return list_show(cli, "/users/except", cli->n_args ? &fit : &list);
 }

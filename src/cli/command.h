@@ -32,6 +32,7 @@ enum cli_option {
     OPT_FILTER,
     OPT_BUNDLE,
     OPT_FOR,
+    OPT_GROUPS,
     OPT_DRY_RUN,
     OPT_UNDO,
     OPT_USER,
@@ -42,7 +43,6 @@ enum cli_option {
     OPT_COMPARE,
     OPT_PEOPLE,
     OPT_PATTERN,
-    OPT_EVIDENCE,
     OPT_COUNT
 };
 

@@ -15,8 +15,7 @@
 #define WRITE READ
 #define ASKS (WRITE | BIT(OPT_YES))
 #define REPLAY \
-    (BIT(OPT_JSON) | BIT(OPT_SET) | BIT(OPT_EXCEPT) | BIT(OPT_SPECIAL) | BIT(OPT_COMPARE) | \
-     BIT(OPT_EVIDENCE))
+    (BIT(OPT_JSON) | BIT(OPT_SET) | BIT(OPT_EXCEPT) | BIT(OPT_SPECIAL) | BIT(OPT_COMPARE))
 
 static const struct option_def options[OPT_COUNT] = {
     [OPT_ENV] = {"--env", NULL, "FILE", "read this .env"},
@@ -36,6 +35,7 @@ static const struct option_def options[OPT_COUNT] = {
     [OPT_FILTER] = {"--filter", NULL, "TEXT", "only users whose name holds this"},
     [OPT_BUNDLE] = {"--bundle", NULL, "FILE", "write a report fit to send to a stranger"},
     [OPT_FOR] = {"--for", NULL, "MINUTES|hand", "how long; hand: until enabled by hand"},
+    [OPT_GROUPS] = {"--groups", NULL, "IDS", "groups to give back, e.g. 1,2"},
     [OPT_DRY_RUN] = {"--dry-run", NULL, NULL, "only show what would be done"},
     [OPT_UNDO] = {"--undo", NULL, NULL, "take the last one back"},
     [OPT_USER] = {"--user", NULL, "USER", "only of this user"},
@@ -46,7 +46,6 @@ static const struct option_def options[OPT_COUNT] = {
     [OPT_COMPARE] = {"--compare", NULL, "A B",
                      "two settings files: who would be judged differently"},
     [OPT_PEOPLE] = {"--people", NULL, "FILE", "groups and owners of users, JSON lines"},
-    [OPT_EVIDENCE] = {"--evidence", NULL, NULL, "why each address counted, with every verdict"},
     [OPT_PATTERN] = {"--pattern", NULL, "prefix:TEXT=N", "a limit pattern of this run"},
 };
 
@@ -54,8 +53,14 @@ static const struct command commands[] = {
     {"run", "", 0, 0, BIT(OPT_ENV) | BIT(OPT_RECORD), cmd_run, "the daemon", NULL, NULL},
     {"status", "", 0, 0, READ, cmd_status, "everything at a glance", NULL, "GET /status"},
     {"nodes", "", 0, 0, LIST, cmd_nodes, "what is seen of every node", NULL, "GET /nodes"},
-    {"explain", "USER", 1, 1, READ, cmd_explain, "how a user stands, and why",
-     "  pg-limiter explain alice\n", "GET /users/{user}"},
+    {"explain", "USER", 1, 1, READ | BIT(OPT_CUSTOMER), cmd_explain, "how a user stands, and why",
+     "  pg-limiter explain alice\n"
+     "  pg-limiter explain alice --customer    a text to forward, in bot_language, without addresses\n",
+     "GET /users/{user}"},
+
+    {"events", "", 0, 0, LIST | BIT(OPT_FOLLOW) | BIT(OPT_KIND), cmd_events,
+     "what happened, and who did it", "  pg-limiter events --limit 20\n  pg-limiter events -f\n",
+     "GET /events"},
 
     {"user list", "[TEXT]", 0, 1, LIST, cmd_user_list, "special limits of single users", NULL,
      "GET /users/limits"},
@@ -118,7 +123,9 @@ static const struct command commands[] = {
     {"scan", "[FILE|-]", 0, 1, 0, cmd_scan, "say of every log line why it counts or not", NULL,
      NULL},
     {"replay", "FILE...", 0, ARGS_ANY, REPLAY, cmd_replay, "run recorded logs through the engine",
-     "  pg-limiter replay --set general_limit=1 node-1.log node-2.log\n", NULL},
+     "  pg-limiter replay --set general_limit=1 node-1.log node-2.log\n"
+     "  pg-limiter replay --compare now.env next.env node-1.log    who would be judged differently\n",
+     NULL},
     {"doctor", "", 0, 0, READ | BIT(OPT_BUNDLE), cmd_doctor,
      "what is wrong, and the cure: panel, permissions, nodes, database",
      "Works without a daemon, too: it then asks the panel by itself, for some seconds.\n"

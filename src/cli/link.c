@@ -166,7 +166,9 @@ static struct curl_slist *set_request(struct link *l, enum op_method method, con
     struct curl_slist *headers = curl_slist_append(NULL, "Content-Type: application/json"), *more;
     CURL *c = l->curl;
 
-    more = headers ? curl_slist_append(headers, "Expect:") : NULL;
+    /* /events would be a stream otherwise. */
+    more = headers ? curl_slist_append(headers, "Accept: application/json") : NULL;
+    more = more ? curl_slist_append(more, "Expect:") : NULL;
     if (!more) {
         curl_slist_free_all(headers);
         return NULL;

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/limits.h"
 #include "cli/json_in.h"
 #include "base/banned.h"
 
@@ -110,57 +111,127 @@ void list_print(json_t *rows, const struct list *list)
         puts(list->none);
 }
 
-static bool fits(json_t *row, const char *text)
-{
-    const char *name = in_text(row, "username");
+/* ---- pages ---- */
 
-    return !text || (name && strcasestr(name, text));
+/* Whether the operation behind path knows offset and limit. */
+static bool has_pages(const char *path)
+{
+    struct slice rest = slice_of(path), head = slice_cut(&rest, '?');
+    const struct op_def *def = op_def_find(OP_GET, head);
+    const struct op_param *p;
+
+    for (p = def ? def->params : NULL; p && p->name; p++)
+        if (strcmp(p->name, "offset") == 0)
+            return true;
+    return false;
 }
 
-json_t *list_choose(json_t *answer, const char *text, int64_t offset, int64_t limit,
-                    int64_t *ret_left)
+/* Takes rows of a page into all: those from *skip on, until it has limit. */
+static void take(json_t *all, json_t *page, int64_t *skip, int64_t limit)
 {
-    json_t *chosen = json_array(), *row;
-    int64_t seen = 0;
+    json_t *row;
     size_t i;
 
-    *ret_left = 0;
+    json_array_foreach(json_object_get(page, "data"), i, row)
+    {
+        if (*skip > 0)
+            --*skip;
+        else if (!limit || (int64_t)json_array_size(all) < limit)
+            json_array_append(all, row);
+    }
+}
+
+json_t *list_fetch(const char *path, int64_t offset, int64_t limit, list_fetch_fn fetch, void *arg,
+                   int64_t *ret_left)
+{
+    int64_t at = offset, total = 0, skip = 0, n;
+    json_t *answer = NULL, *page, *all = json_array();
+    bool pages = has_pages(path);
+    struct buf where;
+
+    if (!pages)
+        skip = offset;
+    do {
+        int64_t want =
+            limit && limit - (at - offset) < LIMIT_PAGE ? limit - (at - offset) : LIMIT_PAGE;
+
+        buf_init(&where, 8192);
+        buf_add_str(&where, path);
+        if (pages)
+            buf_addf(&where, "%coffset=%lld&limit=%lld", strchr(path, '?') ? '&' : '?',
+                     (long long)at, (long long)want);
+        page = fetch(arg, buf_str(&where));
+        buf_release(&where);
+        if (!page) {
+            json_decref(answer);
+            json_decref(all);
+            return NULL;
+        }
+        n = (int64_t)json_array_size(json_object_get(page, "data"));
+        total = in_int(page, "total");
+        take(all, page, &skip, limit);
+        json_decref(answer);
+        answer = page;
+        at += n;
+    } while (pages && n > 0 && at < total && (!limit || at - offset < limit));
+    if (ret_left)
+        *ret_left = total - offset - (int64_t)json_array_size(all);
+    json_object_set_new(answer, "data", all);
+    return answer;
+}
+
+struct asking {
+    struct cli *cli;
+    int rc;
+};
+
+static json_t *ask(void *arg, const char *path)
+{
+    struct asking *a = arg;
+    json_t *json;
+
+    a->rc = cli_ask(a->cli, OP_GET, path, NULL, &json, NULL);
+    return a->rc ? NULL : json;
+}
+
+/* Keeps the rows whose user's name holds text. */
+static void keep(json_t *answer, const char *text)
+{
+    json_t *rows = json_array(), *row;
+    size_t i;
+
     json_array_foreach(json_object_get(answer, "data"), i, row)
     {
-        if (!fits(row, text) || seen++ < offset)
-            continue;
-        if (limit && (int64_t)json_array_size(chosen) >= limit)
-            ++*ret_left;
-        else
-            json_array_append(chosen, row);
+        const char *name = in_text(row, "username");
+
+        if (name && strcasestr(name, text))
+            json_array_append(rows, row);
     }
-    return chosen;
+    json_object_set_new(answer, "data", rows);
 }
 
 int list_show(struct cli *cli, const char *path, const struct list *list)
 {
-    json_t *answer, *rows;
-    int64_t limit, offset, left;
+    struct asking asking = {cli, CLI_OK};
+    const char *text = list->by_name && cli->n_args ? cli->args[0] : NULL;
+    int64_t limit, offset, left = 0;
+    json_t *answer;
     int rc = cli_number(cli, OPT_LIMIT, 1, 1000000, 0, &limit);
 
     if (!rc)
-        rc = cli_number(cli, OPT_OFFSET, 0, INT64_MAX, 0, &offset);
-    if (!rc)
-        rc = cli_ask(cli, OP_GET, path, NULL, &answer, NULL);
+        rc = cli_number(cli, OPT_OFFSET, 0, 1000000000, 0, &offset);
     if (rc)
         return rc;
-    rows = list_choose(answer, cli->n_args ? cli->args[0] : NULL, offset, limit, &left);
-    if (cli->json) {
-        json_object_set(answer, "data", rows);
-        cli_json(cli, answer);
-        json_decref(rows);
+    answer = list_fetch(path, text ? 0 : offset, text ? 0 : limit, ask, &asking, &left);
+    if (!answer)
+        return asking.rc;
+    if (text)
+        keep(answer, text);
+    if (cli_json(cli, answer))
         return CLI_OK;
-    }
-    list_print(rows, list);
-    if (left)
-        printf("%lld more: --offset %lld\n", (long long)left,
-               (long long)(offset + (int64_t)json_array_size(rows)));
-    json_decref(rows);
+    list_print(json_object_get(answer, "data"), list);
+    if (limit && left > 0)
+        printf("%lld more: --offset %lld\n", (long long)left, (long long)(offset + limit));
     json_decref(answer);
     return CLI_OK;
 }

@@ -32,11 +32,12 @@ struct list {
     const struct list_column *columns;
     size_t n;
     const char *none; /* said of an empty list */
+    bool by_name;     /* an argument of the command is a text that the user's name must hold */
 };
 
 /*
- * Reads path and prints the list, or as JSON with --json. --limit and --offset choose rows; an argument of
- * the command, where it takes one, is a text the user's name must hold. Returns the exit code.
+ * Reads path and prints the list, or as JSON with --json. --limit and --offset choose rows. Returns the
+ * exit code.
  */
 int list_show(struct cli *cli, const char *path, const struct list *list);
 /* Prints rows that are there already. */
@@ -45,8 +46,13 @@ void list_print(json_t *rows, const struct list *list);
 void list_cell(struct term_table *t, json_t *row, const struct list_column *c);
 /* The user of a row as a person names him: into out. */
 const char *list_user(json_t *row, char *out, size_t max);
-/* The rows of answer["data"] that --limit, --offset and text (may be NULL) choose; *ret_left: how many follow. */
-json_t *list_choose(json_t *answer, const char *text, int64_t offset, int64_t limit,
-                    int64_t *ret_left);
+/* Gets one page; NULL when it cannot. */
+typedef json_t *(*list_fetch_fn)(void *arg, const char *path);
+/*
+ * Rows of a list that may come in pages, as one answer: from offset on, at most limit (0: all). NULL when a
+ * part of it did not come. *ret_left (may be NULL): how many follow.
+ */
+json_t *list_fetch(const char *path, int64_t offset, int64_t limit, list_fetch_fn fetch, void *arg,
+                   int64_t *ret_left);
 
 #endif

@@ -9,7 +9,6 @@
 #include "base/num.h"
 #include "base/stamp.h"
 #include "cli/linein.h"
-#include "cli/replay_evidence.h"
 #include "cli/replay_rules.h"
 #include "core/engine.h"
 #include "service/settings.h"
@@ -45,7 +44,7 @@ struct replay {
     int n_sources;
     struct tally_of tally;
     int64_t now_us;
-    bool json, evidence;
+    bool json;
 };
 
 /* ---- reading ---- */
@@ -138,7 +137,7 @@ static void print_json(const struct replay *r, const struct decision *d, struct 
     char when[STAMP_TEXT];
     struct buf b;
 
-    buf_init(&b, 1 << 16);
+    buf_init(&b, 8192);
     buf_addf(&b, "{\"time\":\"%s\",\"id\":%lld,\"name\":", stamp_iso(d->at_us, when),
              (long long)d->id);
     if (name.n)
@@ -162,14 +161,12 @@ static void print_json(const struct replay *r, const struct decision *d, struct 
         buf_addf(&b, ",\"action\":%s,\"for_s\":null", restore ? "\"enable\"" : "null");
     buf_add_str(&b, ",\"why\":");
     buf_add_json(&b, slice_of(d->why));
-    if (r->evidence)
-        replay_evidence_json(d, &b);
     buf_add_str(&b, "}\n");
     fputs(buf_str(&b), stdout);
     buf_release(&b);
 }
 
-static void print_text(const struct replay *r, const struct decision *d, struct slice name)
+static void print_text(const struct decision *d, struct slice name)
 {
     char when[STAMP_TEXT];
     struct buf b;
@@ -185,8 +182,6 @@ static void print_text(const struct replay *r, const struct decision *d, struct 
         buf_addf(&b, "id:%-21lld ", (long long)d->id);
     buf_addf(&b, "%-10s %-7s %s\n", decision_name(d->kind),
              d->kind == DECISION_PUNISH ? decision_applied_name(d->applied) : "", d->why);
-    if (r->evidence)
-        replay_evidence_text(d, &b);
     fputs(buf_str(&b), stdout);
     buf_release(&b);
 }
@@ -233,7 +228,7 @@ static void drain(struct replay *r)
         if (is_printed(d.kind) && r->json)
             print_json(r, &d, name);
         else if (!r->json && (is_printed(d.kind) || d.kind == DECISION_BREAKER))
-            print_text(r, &d, name);
+            print_text(&d, name);
         if (d.kind == DECISION_RESTORE && d.applied == APPLIED_NOW)
             engine_clear_user(r->engine, d.id);
         if (d.kind == DECISION_VERIFY)
@@ -413,7 +408,7 @@ static int usage(const char *problem)
         fprintf(stderr, "pg-limiter replay: %s\n", problem);
     fprintf(
         problem ? stderr : stdout,
-        "usage: pg-limiter replay [--json] [--evidence] [--set KEY=VALUE]... [--except USER]... "
+        "usage: pg-limiter replay [--json] [--set KEY=VALUE]... [--except USER]... "
         "[--special USER=N]...\n"
         "                         [--people FILE] [--pattern prefix|suffix:TEXT=N]... FILE...\n\n"
         "Runs recorded logs through the limiter with a virtual clock and prints every decision.\n"
@@ -422,7 +417,6 @@ static int usage(const char *problem)
         "defaults and --set hold. USER is a name, or id:12. --people tells what the panel would\n"
         "say of users, a JSON object a line: {\"id\":12,\"name\":\"ann\",\"groups\":[3],\n"
         "\"admin\":{\"id\":1,\"username\":\"root\"},\"hwid_limit\":2}; what is not told is not known.\n"
-        "--evidence adds to each warning and verdict why every address counted or not.\n"
         "--pattern gives names with that beginning or end a limit, or with =admin:NAME an owner.\n");
     return problem ? EXIT_USAGE : 0;
 }
@@ -455,8 +449,6 @@ static int parse_settings(struct replay *r, int argc, char **argv, struct err *e
 
         if (slice_eq(a, SLICE("--json")))
             r->json = true;
-        if (slice_eq(a, SLICE("--evidence")))
-            r->evidence = true;
         if (slice_eq(a, SLICE("--set"))) {
             if (++i == argc)
                 return err_set(err, ERR_INVALID, "--set needs KEY=VALUE");
@@ -485,8 +477,7 @@ static int parse_rest(struct replay *r, int argc, char **argv, struct err *err)
         } else if (!only_files && slice_eq(a, SLICE("--set"))) {
             i++;
             continue;
-        } else if (!only_files &&
-                   (slice_eq(a, SLICE("--json")) || slice_eq(a, SLICE("--evidence")))) {
+        } else if (!only_files && slice_eq(a, SLICE("--json"))) {
             continue;
         } else if (!only_files && slice_eq(a, SLICE("--"))) {
             only_files = true;
