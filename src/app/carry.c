@@ -8,7 +8,6 @@
 #include "base/stamp.h"
 #include "store/db_events.h"
 #include "store/db_nodes.h"
-#include "store/db_settings.h"
 #include "store/db_violations.h"
 #include "base/banned.h"
 
@@ -116,8 +115,8 @@ static void free_done(void *arg, int rc, const struct err *err)
     free(arg);
 }
 
-static void event(struct daemon *d, const char *kind, int64_t user_id, struct slice name,
-                  const char *what)
+void carry_event(struct daemon *d, const char *kind, int64_t user_id, struct slice name,
+                 const char *what)
 {
     struct event_job *j = calloc(1, sizeof(*j));
 
@@ -350,7 +349,7 @@ static void on_punish(struct carry *c, struct decision *dec, struct slice name)
     if (dec->applied == APPLIED_NOW && dec->action == ACTION_WARN) {
         log_warning("verdict", "%.*s: %s: warned, nothing else at this step", LOG_SLICE(name),
                     dec->why);
-        event(d, "warning", dec->id, name, dec->why);
+        carry_event(d, "warning", dec->id, name, dec->why);
         keep_verdict(c, dec, name, DB_OUTCOME_WARNED);
         return;
     }
@@ -368,7 +367,7 @@ static void on_punish(struct carry *c, struct decision *dec, struct slice name)
     case APPLIED_PAUSED:
         log_warning("verdict", "%.*s: %s: would %s (%s)", LOG_SLICE(name), dec->why, action,
                     dec->applied == APPLIED_SHADOW ? "shadow mode" : "paused by the breaker");
-        event(d, "shadow_verdict", dec->id, name, dec->why);
+        carry_event(d, "shadow_verdict", dec->id, name, dec->why);
         keep_verdict(c, dec, name, DB_OUTCOME_SHADOW);
         return;
     }
@@ -459,52 +458,11 @@ static void on_shared(struct daemon *d, const struct decision *dec)
         free(j);
 }
 
-struct flag_job {
-    const char *key, *value; /* value NULL: removed */
-};
-
-static int write_flag(struct db *db, void *arg, struct err *err)
-{
-    const struct flag_job *j = arg;
-
-    return j->value ? db_meta_put(db, j->key, slice_of(j->value), err)
-                    : db_meta_delete(db, j->key, err);
-}
-
-static void flag(struct daemon *d, const char *key, const char *value)
-{
-    struct flag_job *j = malloc(sizeof(*j));
-
-    if (!j)
-        return;
-    *j = (struct flag_job){key, value};
-    if (owner_submit(d->owner, OWNER_WRITE, write_flag, free_done, j))
-        free(j);
-}
-
-static void on_breaker(struct carry *c, const struct decision *dec)
-{
-    log_error(
-        "breaker",
-        "%s; %d waiting dropped. Verdicts go on in shadow. Look at `pg-limiter status`; "
-        "`pg-limiter config set enforcement on` resumes, `pg-limiter disabled enable-all --since 5m "
-        "--forgive` undoes",
-        dec->why, dec->dropped);
-    event(c->d, "breaker", 0, (struct slice){NULL, 0}, dec->why);
-    flag(c->d, "breaker_paused", "1");
-    carry_drop_waiting(c);
-}
-
 void carry_resume(struct carry *c)
 {
     struct daemon *d = c->d;
 
-    if (engine_paused(d->engine)) {
-        engine_resume(d->engine, daemon_now(d));
-        flag(d, "breaker_paused", NULL);
-        log_warning("breaker", "resumed by an operator");
-        event(d, "breaker", 0, (struct slice){NULL, 0}, "resumed by an operator");
-    }
+    (void)trip_resume(d, SLICE("an operator, who set enforcement"));
     if (d->hold)
         people_confirm(d->people);
 }
@@ -523,7 +481,7 @@ static void carry_one(struct carry *c, struct decision *dec)
         return;
     case DECISION_WARN:
         log_warning("verdict", "%.*s: warning: %s", LOG_SLICE(name), dec->why);
-        event(d, "warning", dec->id, name, dec->why);
+        carry_event(d, "warning", dec->id, name, dec->why);
         return;
     case DECISION_ACQUIT:
     case DECISION_UNKNOWN:
@@ -532,7 +490,7 @@ static void carry_one(struct carry *c, struct decision *dec)
                  dec->kind == DECISION_ACQUIT ? "no longer watched" : "case closed as unknown",
                  dec->why);
         if (dec->warned || dec->kind == DECISION_UNKNOWN)
-            event(d, decision_name(dec->kind), dec->id, name, dec->why);
+            carry_event(d, decision_name(dec->kind), dec->id, name, dec->why);
         return;
     case DECISION_VERIFY:
         verify(c, dec->id);
@@ -552,13 +510,17 @@ static void carry_one(struct carry *c, struct decision *dec)
         return;
     case DECISION_STILL_SEEN:
         log_warning("verdict", "%.*s: %s", LOG_SLICE(name), dec->why);
-        event(d, "still_seen", dec->id, name, dec->why);
+        carry_event(d, "still_seen", dec->id, name, dec->why);
         return;
     case DECISION_SHARED:
         on_shared(d, dec);
         return;
     case DECISION_BREAKER:
-        on_breaker(c, dec);
+        trip_tell(d, dec);
+        return;
+    case DECISION_FAULTY:
+        log_error("nodes", "%s", dec->why);
+        carry_event(d, "faulty_node", 0, (struct slice){NULL, 0}, dec->why);
         return;
     case DECISION_KINDS:
         return;

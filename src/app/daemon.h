@@ -91,6 +91,21 @@ void carry_resume(struct carry *c);
 /* A verdict of that time did not come about: CLEAR without evidence, and it does not count. */
 void carry_not_punished(struct daemon *d, int64_t id, int64_t verdict_us);
 
+/* Adds a row to the events: about a user, or about the system (user_id 0, name empty). */
+void carry_event(struct daemon *d, const char *kind, int64_t user_id, struct slice name,
+                 const char *what);
+
+/* ---- trip.c ---- */
+/* The breaker has paused enforcement: alarms, remembers, drops what has not begun. */
+void trip_tell(struct daemon *d, const struct decision *dec);
+/* At the start: as it stood when the last run ended. */
+void trip_load(struct daemon *d, struct db *db);
+/* op_port's breaker functions; daemon is the struct daemon. */
+void trip_json(void *daemon, struct buf *out);
+bool trip_resume(void *daemon, struct slice who);
+size_t trip_users(void *daemon, const int64_t **ret_ids, int64_t *ret_since_us);
+void trip_undone(void *daemon);
+
 /* ---- news.c ---- */
 /* enforce_opts.event and .approve; daemon is the struct daemon. */
 void news_event(void *daemon, const struct enforce_event *ev);

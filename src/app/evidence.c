@@ -4,6 +4,19 @@
 #include "service/jout.h"
 #include "base/banned.h"
 
+/* The score with the parts that make it (docs/trust.md); parts without points are left out. */
+static void add_trust(const struct trust *t, struct buf *out)
+{
+    int i;
+
+    jout_int(out, "trust", t->score);
+    jout_open(out, "trust_parts", '{');
+    for (i = 0; i < TRUST_PARTS; i++)
+        if (t->points[i])
+            jout_int(out, trust_part_name((enum trust_part)i), t->points[i]);
+    jout_close(out, '}');
+}
+
 void evidence_members(struct daemon *d, const struct evidence *ev, struct buf *out)
 {
     char text[ADDR_TEXT];
@@ -44,6 +57,8 @@ void evidence_members(struct daemon *d, const struct evidence *ev, struct buf *o
     }
     jout_close(out, ']');
     jout_int(out, "addresses_left_out", ev->devices_overflow);
+    jout_int(out, "networks", ev->networks);
+    add_trust(&ev->trust, out);
     if (ev->monitored_since_us)
         jout_time(out, "monitored_since", ev->monitored_since_us);
 }
@@ -97,6 +112,8 @@ void evidence_json(struct daemon *d, const struct decision *dec, struct buf *out
     jout_int(out, "active", dec->devices);
     jout_int(out, "concurrent", dec->concurrent);
     jout_text(out, "why", dec->why);
+    if (dec->leaked)
+        jout_bool(out, "leaked", true);
     if (dec->evidence) {
         jout_text(out, "limit_from", limit_source_name(dec->evidence->limit_from));
         evidence_members(d, dec->evidence, out);

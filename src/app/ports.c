@@ -177,6 +177,40 @@ static void told(void *arg, const struct enforce_told *t)
     jout_close(&e->out, '}');
 }
 
+/* What enforce_release forgives in the database, forgiven in the engine too. */
+static int forgive(void *arg, const struct enforce_view *v)
+{
+    engine_forgive(((struct daemon *)arg)->engine, v->user_id, v->verdict_us);
+    return 0;
+}
+
+struct forgiving {
+    struct daemon *d;
+    int64_t since_us;
+};
+
+static int forgive_since(void *arg, const struct enforce_view *v)
+{
+    const struct forgiving *f = arg;
+
+    if (f->since_us == 0 || v->applied_us == STAMP_NONE || v->applied_us >= f->since_us)
+        forgive(f->d, v);
+    return 0;
+}
+
+static void forgive_in_engine(struct daemon *d, const struct op_enable *what)
+{
+    struct forgiving f = {d, what->since_us};
+    struct enforce_view v;
+    size_t i;
+
+    for (i = 0; i < what->n; i++)
+        if (!enforce_find(d->enforce, what->ids[i], &v))
+            forgive(d, &v);
+    if (what->all)
+        (void)!enforce_each(d->enforce, forgive_since, &f);
+}
+
 static void port_enable(void *app, const struct op_enable *what, op_enable_fn fn, void *arg)
 {
     struct daemon *d = app;
@@ -196,6 +230,8 @@ static void port_enable(void *app, const struct op_enable *what, op_enable_fn fn
         fn(arg, stopping(&err), &err, (struct slice){NULL, 0});
         return;
     }
+    if (what->forgive)
+        forgive_in_engine(d, what);
     for (i = 0; i < what->n; i++)
         carry_excuse(d->carry, what->ids[i]);
     if (what->all)
@@ -264,6 +300,14 @@ static void port_doctor(void *app, struct doctor_facts *facts, void (*fn)(void *
         fn(arg);
 }
 
+static void port_breaker(void *app, struct buf *out)
+{
+    if (((struct daemon *)app)->stopping)
+        buf_add_str(out, "{}");
+    else
+        trip_json(app, out);
+}
+
 void ports_init(struct daemon *d)
 {
     d->port = (struct op_port){.app = d,
@@ -280,5 +324,9 @@ void ports_init(struct daemon *d)
                                .status_json = port_status,
                                .nodes_json = port_nodes,
                                .live_json = port_user,
+                               .breaker_json = port_breaker,
+                               .breaker_resume = trip_resume,
+                               .breaker_users = trip_users,
+                               .breaker_undone = trip_undone,
                                .doctor = port_doctor};
 }

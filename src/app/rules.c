@@ -438,11 +438,7 @@ static void load_flags(struct daemon *d, struct db *db)
     struct err ignored = {0};
     char text[16];
 
-    if (db_meta_get(db, "breaker_paused", text, sizeof(text), &ignored) == 0) {
-        engine_pause(d->engine);
-        log_warning("breaker",
-                    "still paused from before: `pg-limiter config set enforcement on` resumes");
-    }
+    trip_load(d, db);
     if (db_meta_get(db, "held", text, sizeof(text), &ignored) == 0) {
         d->hold = true;
         log_error("enforce",

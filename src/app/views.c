@@ -177,7 +177,8 @@ static void add_problems(struct daemon *d, const struct sums *s, struct buf *out
         jout_text(out, NULL, rest_problem(d->rest));
     if (engine_paused(d->engine))
         jout_text(out, NULL,
-                  "the breaker has paused enforcement: `config set enforcement on` resumes");
+                  "the breaker has paused enforcement: `pg-limiter breaker resume` goes on, "
+                  "`pg-limiter breaker undo` lets those off whom it counted");
     if (d->hold)
         jout_text(out, NULL,
                   "the panel's user ids mean other people than before: "
@@ -202,6 +203,9 @@ static void add_problems(struct daemon *d, const struct sums *s, struct buf *out
             buf_addf(&line, "%s: its log stream is not open", nodes[i].name);
         else if (c && c->quiet)
             buf_addf(&line, "%s is quiet although users are online there", nodes[i].name);
+        else if (c && c->faulty_until_us > daemon_now(d))
+            buf_addf(&line, "%s shows nearly all of its users over their limit: verdicts wait",
+                     nodes[i].name);
         if (line.n)
             jout_str(out, NULL, buf_slice(&line));
     }
@@ -264,6 +268,7 @@ static void add_node(struct daemon *d, const struct panel_node *n, struct buf *o
     jout_text(out, "stream_error", followed && !st.open && st.last_error[0] ? st.last_error : NULL);
     if (c) {
         jout_bool(out, "quiet", c->quiet);
+        jout_bool(out, "faulty", c->faulty_until_us > daemon_now(d));
         jout_real(out, "lines_per_s", coverage_rate(c, daemon_now(d)), 2);
         jout_int(out, "lines", (int64_t)c->lines);
         jout_int(out, "counted", (int64_t)c->ignored[SCAN_COUNTED]);
@@ -316,6 +321,14 @@ void views_user(void *app, int64_t id, struct buf *out)
         jout_time(out, "since", v->since_us ? v->since_us : STAMP_NONE);
         jout_time(out, "pardoned_until", v->pardon_us ? v->pardon_us : STAMP_NONE);
         jout_bool(out, "warned", v->warned);
+        jout_text(out, "mode", mode_name(v->mode));
+        jout_int(out, "violations", v->violations);
+        jout_open(out, "next", '{');
+        jout_int(out, "step", v->next_step);
+        jout_text(out, "action", decision_action_name(v->next.action));
+        if (v->next.action == ACTION_DISABLE)
+            jout_int(out, "for_s", v->next.for_us / STAMP_SECOND);
+        jout_close(out, '}');
         jout_int(out, "active_devices", v->devices);
         jout_int(out, "concurrent", v->concurrent);
         jout_real(out, "evidence_threshold", d->policy.evidence_threshold, 2);

@@ -130,6 +130,24 @@ static struct source *next_source(struct replay *r)
 
 /* ---- printing ---- */
 
+static void add_trust(struct buf *b, const struct decision *d)
+{
+    const char *comma = "";
+    int i;
+
+    if (d->trust < 0)
+        return;
+    buf_addf(b, ",\"trust\":%d,\"trust_parts\":{", d->trust);
+    for (i = 0; d->evidence && i < TRUST_PARTS; i++) {
+        int points = d->evidence->trust.points[i];
+
+        if (points)
+            buf_addf(b, "%s\"%s\":%d", comma, trust_part_name((enum trust_part)i), points);
+        comma = points ? "," : comma;
+    }
+    buf_add_char(b, '}');
+}
+
 static void print_json(const struct replay *r, const struct decision *d, struct slice name)
 {
     bool punish = d->kind == DECISION_PUNISH, restore = d->kind == DECISION_RESTORE;
@@ -159,6 +177,9 @@ static void print_json(const struct replay *r, const struct decision *d, struct 
                  d->action == ACTION_WARN ? "0" : "null");
     else
         buf_addf(&b, ",\"action\":%s,\"for_s\":null", restore ? "\"enable\"" : "null");
+    add_trust(&b, d);
+    if (punish)
+        buf_addf(&b, ",\"step\":%d,\"leaked\":%s", d->step, d->leaked ? "true" : "false");
     buf_add_str(&b, ",\"why\":");
     buf_add_json(&b, slice_of(d->why));
     buf_add_str(&b, "}\n");
@@ -202,6 +223,12 @@ static bool has_term(const struct decision *d)
            (!real || d->action == ACTION_DISABLE);
 }
 
+/* What concerns no single user, and is no line of --json. */
+static bool is_alarm(enum decision_kind kind)
+{
+    return kind == DECISION_BREAKER || kind == DECISION_FAULTY;
+}
+
 static void count(struct tally_of *t, const struct decision *d)
 {
     t->kinds[d->kind]++;
@@ -227,7 +254,7 @@ static void drain(struct replay *r)
         count(&r->tally, &d);
         if (is_printed(d.kind) && r->json)
             print_json(r, &d, name);
-        else if (!r->json && (is_printed(d.kind) || d.kind == DECISION_BREAKER))
+        else if (!r->json && (is_printed(d.kind) || is_alarm(d.kind)))
             print_text(&d, name);
         if (d.kind == DECISION_RESTORE && d.applied == APPLIED_NOW)
             engine_clear_user(r->engine, d.id);
@@ -281,6 +308,7 @@ static void print_summary(const struct replay *r)
     for (k = 0; k < DECISION_KINDS; k++)
         if (is_printed(k))
             printf(",\"%s\":%llu", decision_name(k), (unsigned long long)t->kinds[k]);
+    printf(",\"faulty_nodes\":%llu", (unsigned long long)t->kinds[DECISION_FAULTY]);
     printf(",\"breaker\":%d,\"shared\":%llu,\"ignored\":{", t->trips,
            (unsigned long long)t->kinds[DECISION_SHARED]);
     for (k = 1; k < SCAN_REASONS; k++) {

@@ -23,8 +23,11 @@ struct coverage {
     int64_t first_open_us, last_open_us;
     int64_t down_since_us; /* no open stream since; 0 = open, or never opened */
     int64_t quiet_since_us;
-    int64_t last_line_us; /* arrival of the last access line counted; 0 = none */
-    double rate;          /* lines a second, decaying average over about 60 s */
+    int64_t
+        faulty_since_us; /* shows nearly everyone over his limit (faulty.c); verdicts that rest on */
+    int64_t faulty_until_us; /* it wait until then; not over now: no fault */
+    int64_t last_line_us;    /* arrival of the last access line counted; 0 = none */
+    double rate;             /* lines a second, decaying average over about 60 s */
     int64_t rate_at_us;
 };
 

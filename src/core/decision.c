@@ -12,7 +12,7 @@ static const char *const kinds[DECISION_KINDS] = {
     [DECISION_VERIFY] = "verify",         [DECISION_PUNISH] = "punish",
     [DECISION_EXECUTE] = "execute",       [DECISION_RESTORE] = "restore",
     [DECISION_STILL_SEEN] = "still_seen", [DECISION_SHARED] = "shared",
-    [DECISION_BREAKER] = "breaker",
+    [DECISION_BREAKER] = "breaker",       [DECISION_FAULTY] = "faulty_node",
 };
 
 static const char *const applied[] = {

@@ -8,6 +8,7 @@
 #include "base/limits.h"
 #include "core/addr.h"
 #include "core/policy.h"
+#include "core/trust.h"
 
 /* What the engine decides, as values in a queue: replay prints them, the daemon carries them out. */
 
@@ -23,6 +24,7 @@ enum decision_kind {
     DECISION_STILL_SEEN, /* lines still come from a punished user (told once) */
     DECISION_SHARED,     /* an address was marked as a shared source: keep it in the database */
     DECISION_BREAKER, /* the breaker paused enforcement: alarm; `dropped` waiting ones are CLEAR */
+    DECISION_FAULTY,  /* node_id shows nearly everyone over his limit: alarm; verdicts on it wait */
     DECISION_KINDS
 };
 
@@ -79,6 +81,8 @@ struct evidence {
     struct device_view devices[LIMIT_LANES];
     struct pair_view pairs[LIMIT_LANES * (LIMIT_LANES - 1) / 2];
     uint32_t devices_overflow; /* addresses that found no room */
+    int networks;              /* active ones, merged by ASN and /16 */
+    struct trust trust;
     int64_t monitored_since_us;
 };
 
@@ -102,6 +106,7 @@ struct decision {
     int breaker_bound;
     int64_t breaker_window_us;
     int dropped;
+    int64_t node_id;           /* DECISION_FAULTY */
     char why[160];             /* one sentence for people */
     struct evidence *evidence; /* owned by the decision; NULL where there is none */
 };

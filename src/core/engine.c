@@ -88,6 +88,7 @@ void engine_set_policy(struct engine *e, const struct policy *policy, int64_t no
         e->next_check_us = now_us - now_us % policy->check_interval_us + policy->check_interval_us;
     e->policy = *policy;
     e->limits_gen++;
+    faulty_forget(e);
     if (other_keys)
         place_forget_all(e);
     if (stops)
@@ -421,7 +422,7 @@ struct decision *engine_emit(struct engine *e, enum decision_kind kind, const st
     if (!engine_reserve(e, 1))
         return NULL;
     d = &e->out[(e->out_head + e->n_out++) % e->cap_out];
-    *d = (struct decision){.kind = kind, .at_us = now_us};
+    *d = (struct decision){.kind = kind, .at_us = now_us, .trust = -1};
     if (u) {
         d->id = u->id;
         d->limit = u->limit;
@@ -445,9 +446,38 @@ bool engine_paused(const struct engine *e)
     return e->breaker.paused;
 }
 
-void engine_pause(struct engine *e)
+void engine_breaker(const struct engine *e, int64_t now_us, struct breaker_view *ret)
 {
-    e->breaker.paused = true;
+    const struct breaker *b = &e->breaker;
+    struct breaker_count c;
+
+    *ret = (struct breaker_view){.paused = b->paused,
+                                 .paused_us = b->paused_us,
+                                 .shown_5m = b->shown_5m,
+                                 .shown_1h = b->shown_1h,
+                                 .raised_until_us = b->raised_until_us,
+                                 .users = b->caught,
+                                 .n_users = b->n_caught};
+    breaker_look(b, &e->policy, e->stats.seen_hour, now_us, &c);
+    ret->now_5m = c.now_5m;
+    ret->now_1h = c.now_1h;
+    ret->bound_5m = c.bound_5m;
+    ret->bound_1h = c.bound_1h;
+}
+
+int engine_breaker_was(struct engine *e, const struct breaker_view *v)
+{
+    e->breaker.paused = v->paused;
+    e->breaker.paused_us = v->paused_us;
+    e->breaker.shown_5m = v->shown_5m;
+    e->breaker.shown_1h = v->shown_1h;
+    e->breaker.raised_until_us = v->raised_until_us;
+    return breaker_set_caught(&e->breaker, v->users, v->n_users);
+}
+
+void engine_breaker_undone(struct engine *e)
+{
+    (void)!breaker_set_caught(&e->breaker, NULL, 0);
 }
 
 void engine_resume(struct engine *e, int64_t now_us)

@@ -153,8 +153,25 @@ int engine_bar_shared(struct engine *e, struct addr addr, int64_t until_us) MUST
 
 /* Whether the breaker has paused enforcement: verdicts go on as shadow ones. */
 bool engine_paused(const struct engine *e);
-/* Pauses as the breaker does: it was paused when the process ended. */
-void engine_pause(struct engine *e);
+
+/* How the breaker stands. */
+struct breaker_view {
+    bool paused;
+    int64_t paused_us;      /* since when, or when it paused last; 0 = never */
+    int now_5m, now_1h;     /* verdicts on new users now, */
+    int bound_5m, bound_1h; /* and how many it lets pass */
+    int shown_5m, shown_1h; /* the counts when it paused last */
+    int64_t
+        raised_until_us;  /* the bounds are at twice those until then; past: as the settings say */
+    const int64_t *users; /* whom it counted when it paused last, until they are let off */
+    size_t n_users;
+};
+/* Fills ret; users is valid until the engine is fed. O(verdicts of an hour). */
+void engine_breaker(const struct engine *e, int64_t now_us, struct breaker_view *ret);
+/* Takes over how it stood when the process ended; counts are not read. ERR_NOMEM: users are lost. */
+int engine_breaker_was(struct engine *e, const struct breaker_view *v) MUST_CHECK;
+/* Whom it counted has been let off: there is nobody more to undo. */
+void engine_breaker_undone(struct engine *e);
 /* Resumes after the breaker: counters cleared, bounds at twice the number shown for 24 h. */
 void engine_resume(struct engine *e, int64_t now_us);
 
@@ -173,6 +190,10 @@ struct user_view {
     int64_t due_us;    /* PUNISHED: end of the term, 0 = by hand */
     int64_t pardon_us; /* not judged until; 0 = not pardoned */
     bool warned;
+    enum policy_mode mode;   /* what holds for him: enforcement, or milder by his groups */
+    int violations;          /* inside punishment_window */
+    struct policy_step next; /* what a verdict would bring now, */
+    int next_step;           /* and its number among the steps, from 0 */
     struct evidence evidence;
 };
 /* How a user stands now. ERR_NOT_FOUND when nothing is known of him. */

@@ -12,6 +12,7 @@
 #include "core/shared.h"
 #include "core/sources.h"
 #include "core/timers.h"
+#include "core/trust.h"
 #include "core/user.h"
 #include "core/verdict.h"
 
@@ -20,10 +21,20 @@ enum {
     MOST_BY_PAIRS = 15, /* greater limits are judged by number */
 };
 
+/* How many users a node shows over their limit; see faulty.c. */
+struct node_fault {
+    uint32_t active;   /* users with a plain active device there, */
+    uint32_t over;     /* of them over their limit by their devices there, */
+    uint32_t together; /* of those: two of the devices nearly always in the same bursts */
+    double usual;      /* part of the users over their limit, decaying average over checks */
+    uint16_t usual_checks;
+};
+
 struct engine_node {
     struct clock clock;
     struct coverage cover;
-    uint32_t users;     /* with an active device there, as of the last check */
+    uint32_t users; /* with an active device there, as of the last check */
+    struct node_fault fault;
     bool cdn, disabled; /* by the sources */
 };
 
@@ -70,6 +81,7 @@ struct engine {
 
     int64_t now_us; /* the latest time told: no decision is dated before it */
     int64_t next_check_us;
+    int64_t faulty_us; /* when the nodes were last compared */
     struct engine_stats stats;
 };
 
@@ -108,6 +120,7 @@ struct finding {
     int concurrent;
     int likely; /* the devices that a warning speaks of */
     bool over, warns, convicts;
+    bool leaked; /* convicts by the number of networks alone, or as well */
 };
 /* Moves him to a state, and counts. */
 void judge_set_state(struct engine *e, struct user *u, enum user_state state);
@@ -124,6 +137,9 @@ void judge_clear(struct engine *e, struct user *u);
 /* ---- punish.c ---- */
 /* The user is convicted: what becomes of it, told. */
 void punish_user(struct engine *e, struct user *u, const struct finding *f, int64_t now_us);
+/* The step for a verdict of verdict_us, and its number among the steps. */
+struct policy_step punish_next_step(const struct engine *e, const struct user *u,
+                                    int64_t verdict_us, int64_t now_us, int *ret_number);
 /* Ends terms and lets waiting punishments go, up to now_us. */
 void punish_due(struct engine *e, int64_t now_us);
 /* Ends the user's term if it is over at at_us. */
@@ -152,6 +168,24 @@ void place_again(struct engine *e, struct user *u, uint32_t slot, int64_t now_us
 void place_begin_check(struct engine *e);
 /* Forgets everyone's devices: keys have another meaning now. Who was watched is CLEAR. */
 void place_forget_all(struct engine *e);
+
+/* ---- leak.c ---- */
+/* Monitoring begins: nothing has been seen yet. */
+void leak_begin(struct user *u);
+/* Looks at a watched user at a check. */
+void leak_check(struct engine *e, struct user *u, int64_t now_us);
+
+/* ---- faulty.c ---- */
+/* Compares the nodes and tells of one that stands out. O(users). */
+void faulty_look(struct engine *e, int64_t now_us, bool at_check);
+/* A change of settings: what the nodes usually show holds no more. */
+void faulty_forget(struct engine *e);
+/* Whether the user is over his limit only by devices on nodes that stand out. O(users), every 5 s at most. */
+bool faulty_rests_on(struct engine *e, const struct user *u, int64_t now_us);
+
+/* ---- weigh.c ---- */
+/* The user's trust score as he stands. */
+void weigh_user(const struct engine *e, const struct user *u, int64_t now_us, struct trust *ret);
 
 /* ---- sweep.c ---- */
 /* The check at a multiple of check_interval. */

@@ -77,8 +77,14 @@ static void find(struct engine *e, const struct user *u, int64_t now_us, struct 
     *f = (struct finding){0};
     verdict_tally(u, &e->policy, now_us, &f->tally);
     f->over = f->tally.devices > u->limit;
-    if (f->over)
-        find_by_rule(e, u, now_us, f);
+    if (!f->over)
+        return;
+    find_by_rule(e, u, now_us, f);
+    if (!u->lanes)
+        return;
+    f->leaked = u->lanes->leak.whole;
+    f->convicts |= f->leaked;
+    f->warns |= u->lanes->leak.half;
 }
 
 struct decision *judge_emit(struct engine *e, enum decision_kind kind, const struct user *u,
@@ -96,11 +102,21 @@ struct decision *judge_emit(struct engine *e, enum decision_kind kind, const str
 static void attach_evidence(struct engine *e, const struct user *u, struct decision *d,
                             int64_t now_us)
 {
+    struct trust trust;
+
     if (!d)
         return;
     d->evidence = malloc(sizeof(*d->evidence));
     if (d->evidence)
         view_evidence(e, u, now_us, d->evidence);
+    weigh_user(e, u, now_us, &trust);
+    d->trust = trust.score;
+}
+
+/* A lower limit than he has been watched under: he has a whole monitoring_period from now on. */
+static bool is_another_case(const struct user *u)
+{
+    return u->limit < u->case_limit;
 }
 
 /* The log convicts: asks the online list first, when that is wished. */
@@ -109,6 +125,8 @@ static void convict(struct engine *e, struct user *u, const struct finding *f, i
     enum policy_verify how = e->policy.verify_online;
     struct decision *d;
 
+    if (faulty_rests_on(e, u, now_us))
+        return;
     if (how == VERIFY_OFF || (how == VERIFY_AUTO && !e->stats.online)) {
         punish_user(e, u, f, now_us);
         return;
@@ -133,7 +151,7 @@ void engine_verified(struct engine *e, int64_t id, bool answered, int64_t now_us
     if (!engine_reserve(e, MOST_AT_ONCE))
         return;
     u->verify_s = 0;
-    if (engine_limit_of(e, u) == 0)
+    if (engine_limit_of(e, u) == 0 || u->mode == MODE_OFF || u->restart || is_another_case(u))
         return;
     find(e, u, now_us, &f);
     if (f.over && f.convicts)
@@ -152,6 +170,7 @@ static void start_monitoring(struct engine *e, struct user *u, const struct find
     u->until_us = 0;
     u->mon_checks = 0;
     u->case_limit = u->limit;
+    leak_begin(u);
     u->warned = false;
     u->verify_s = 0;
     d = judge_emit(e, DECISION_MONITOR, u, f, now_us);
@@ -217,6 +236,17 @@ static void maybe_acquit(struct engine *e, struct user *u, const struct finding 
     judge_clear(e, u);
 }
 
+/* Whether instant_disable spares a user of so little trust the monitoring. */
+static bool at_once(const struct engine *e, const struct user *u, int64_t now_us)
+{
+    struct trust trust;
+
+    if (!e->policy.instant_disable)
+        return false;
+    weigh_user(e, u, now_us, &trust);
+    return trust.score <= e->policy.instant_trust;
+}
+
 static void judge_monitored(struct engine *e, struct user *u, const struct finding *f,
                             int64_t now_us, bool at_check)
 {
@@ -227,7 +257,8 @@ static void judge_monitored(struct engine *e, struct user *u, const struct findi
     }
     if (f->warns && !u->warned)
         warn(e, u, f, now_us);
-    if (f->convicts && now_us - u->since_us >= e->policy.monitoring_period_us)
+    if (f->convicts &&
+        (now_us - u->since_us >= e->policy.monitoring_period_us || at_once(e, u, now_us)))
         convict(e, u, f, now_us);
 }
 
@@ -242,11 +273,15 @@ static void tell_still_seen(struct engine *e, struct user *u, int64_t now_us)
     judge_explain(d, "still seen after being disabled: open connections live on");
 }
 
-static const char *why_not(enum limit_source from)
+static const char *why_not(const struct user *u)
 {
-    const char *why = limit_source_why(from);
+    const char *why = limit_source_why((enum limit_source)u->limit_from);
 
-    return why ? why : from == LIMIT_FROM_EXCEPTION ? "excepted" : "unlimited";
+    if (why)
+        return why;
+    if (u->limit)
+        return "the users of one of his groups are not judged";
+    return u->limit_from == LIMIT_FROM_EXCEPTION ? "excepted" : "unlimited";
 }
 
 /* Enforcement has become on for one of his groups: what was gathered before it does not count. */
@@ -275,20 +310,21 @@ void judge_user(struct engine *e, struct user *u, int64_t now_us, bool at_check)
     }
     if (u->state == USER_CLEAR && u->until_us > now_us)
         return;
-    if (u->state == USER_CLEAR && (limit == 0 || u->n <= limit))
+    if (u->state == USER_CLEAR && (limit == 0 || u->n <= limit || u->mode == MODE_OFF))
         return;
-    if (limit == 0) {
+    if (limit == 0 || u->mode == MODE_OFF) {
         find(e, u, now_us, &f);
         judge_explain(judge_emit(e, DECISION_ACQUIT, u, &f, now_us), "not judged any more: %s",
-                      why_not((enum limit_source)u->limit_from));
+                      why_not(u));
         judge_clear(e, u);
         return;
     }
+    if (u->state == USER_MONITORING && at_check)
+        leak_check(e, u, now_us);
     find(e, u, now_us, &f);
-    if (u->state == USER_CLEAR) {
-        if (!f.over)
-            return;
+    if (u->state == USER_CLEAR && !f.over)
+        return;
+    if (f.over && (u->state == USER_CLEAR || is_another_case(u)))
         start_monitoring(e, u, &f, now_us);
-    }
     judge_monitored(e, u, &f, now_us, at_check);
 }

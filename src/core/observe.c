@@ -54,15 +54,6 @@ static uint16_t intern_tag(struct engine *e, struct slice tag)
     return (uint16_t)e->n_tags++;
 }
 
-static uint32_t max_devices(int limit)
-{
-    uint32_t max = 2 * (uint32_t)limit;
-
-    if (max < LIMIT_DEVICES_MIN)
-        max = LIMIT_DEVICES_MIN;
-    return max > LIMIT_DEVICES_MAX ? LIMIT_DEVICES_MAX : max;
-}
-
 static double rate_at(const struct device *d, int64_t at_us, double half_life_s)
 {
     double s = (double)(at_us - device_tick_us(d)) / STAMP_SECOND;
@@ -133,7 +124,7 @@ static int find_room(struct engine *e, struct user *u, const struct device *as, 
                      int *ret_index)
 {
     const struct policy *p = &e->policy;
-    uint32_t max = max_devices(engine_limit_of(e, u));
+    uint32_t max = user_room(engine_limit_of(e, u));
     int64_t idle_us = at_us - p->pair_idle_us, active_us = at_us - p->active_window_us;
     int rc;
 

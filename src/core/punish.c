@@ -18,8 +18,7 @@ static bool is_new(const struct user *u, int64_t now_us)
     return last_us == 0 || now_us - last_us >= new_after_us;
 }
 
-/* The step for a verdict of verdict_us, and its number among the steps. */
-static struct policy_step next_step(const struct engine *e, const struct user *u,
+struct policy_step punish_next_step(const struct engine *e, const struct user *u,
                                     int64_t verdict_us, int64_t now_us, int *ret_number)
 {
     const struct policy *p = &e->policy;
@@ -78,7 +77,7 @@ static void ask_breaker(struct engine *e, const struct user *u, int64_t now_us)
 
     if (!is_new(u, now_us))
         return;
-    if (!breaker_note(&e->breaker, &e->policy, e->stats.seen_hour, now_us, &trip))
+    if (!breaker_note(&e->breaker, &e->policy, e->stats.seen_hour, u->id, now_us, &trip))
         return;
     dropped = punish_drop_waiting(e);
     d = engine_emit(e, DECISION_BREAKER, NULL, now_us);
@@ -127,12 +126,10 @@ static enum decision_applied in_shadow(struct engine *e, struct user *u, struct 
 static enum decision_applied apply(struct engine *e, struct user *u, struct policy_step step,
                                    int64_t now_us)
 {
-    enum policy_mode mode = limits_mode(e->limits, u->id, e->policy.mode);
-
-    if (mode == MODE_ON)
+    if (u->mode == MODE_ON)
         ask_breaker(e, u, now_us);
     convict(e, u, now_us);
-    if (mode != MODE_ON)
+    if (u->mode != MODE_ON)
         return in_shadow(e, u, step, now_us, APPLIED_SHADOW);
     /* One whom the breaker spares stays new to it: resumed too early, it must see him again. */
     if (e->breaker.paused)
@@ -163,7 +160,8 @@ void punish_user(struct engine *e, struct user *u, const struct finding *f, int6
     enum decision_applied how;
     struct policy_step step;
     struct decision *d;
-    int limit = u->limit, number;
+    struct trust trust;
+    int networks = u->lanes ? u->lanes->leak.networks : 0, limit = u->limit, number;
     bool warned = u->warned;
 
     /* Without memory for what his next step depends on he is judged again at his next line. */
@@ -172,7 +170,8 @@ void punish_user(struct engine *e, struct user *u, const struct finding *f, int6
     evidence = malloc(sizeof(*evidence));
     if (evidence)
         view_evidence(e, u, now_us, evidence);
-    step = next_step(e, u, now_us, now_us, &number);
+    weigh_user(e, u, now_us, &trust);
+    step = punish_next_step(e, u, now_us, now_us, &number);
     how = apply(e, u, step, now_us);
     past_tidy(&u->past);
     d = judge_emit(e, DECISION_PUNISH, u, f, now_us);
@@ -182,11 +181,19 @@ void punish_user(struct engine *e, struct user *u, const struct finding *f, int6
     }
     d->applied = how;
     d->warned = warned;
+    d->leaked = f->leaked;
+    d->trust = trust.score;
     tell_step(d, step, number);
     d->evidence = evidence;
     judge_explain(d, "%d devices in use at once, %d active, limit %d", f->concurrent,
                   f->tally.devices, limit);
-    if (e->policy.verdict == VERDICT_PERSISTENT)
+    if (f->leaked)
+        judge_explain(
+            d,
+            "leaked account: %d networks, and too many at every check for %d s, limit %d; "
+            "Revoke gives him a new subscription",
+            networks, (int)(e->policy.monitoring_period_us / STAMP_SECOND), limit);
+    else if (e->policy.verdict == VERDICT_PERSISTENT)
         judge_explain(d, "more devices than the limit of %d persisted, %d active", limit,
                       f->tally.devices);
     else if (limit > MOST_BY_PAIRS)
@@ -254,7 +261,7 @@ static void take_turn(struct engine *e, int64_t now_us)
         judge_clear(e, u);
         return;
     }
-    step = next_step(e, u, u->since_us, now_us, &number);
+    step = punish_next_step(e, u, u->since_us, now_us, &number);
     tell_step(engine_emit(e, DECISION_EXECUTE, u, now_us), step, number);
     u->queued = false;
     if (step.action == ACTION_WARN) {

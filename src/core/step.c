@@ -45,6 +45,8 @@ static void step_node(struct engine_node *n, int64_t step_us, int64_t now_us)
     cap(&n->cover.quiet_since_us, now_us);
     cap(&n->cover.last_line_us, now_us);
     cap(&n->cover.rate_at_us, now_us);
+    cap(&n->cover.faulty_since_us, now_us);
+    cap(&n->cover.faulty_until_us, now_us + 3600 * STAMP_SECOND);
 }
 
 void engine_clock_stepped(struct engine *e, int64_t step_us, int64_t now_us)
@@ -53,6 +55,7 @@ void engine_clock_stepped(struct engine *e, int64_t step_us, int64_t now_us)
 
     e->now_us = now_us;
     e->next_check_us = 0;
+    e->faulty_us = 0;
     timers_release(&e->due);
     e->pace.n = 0;
     e->breaker.n = 0;

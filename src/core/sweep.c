@@ -242,6 +242,7 @@ void sweep_check(struct engine *e, int64_t now_us)
         judge_user(e, u, now_us, true);
     }
     e->stats.queued = e->n_waiting;
+    faulty_look(e, now_us, true);
 }
 
 int engine_set_shared(struct engine *e, struct addr addr, int64_t until_us)

@@ -71,12 +71,23 @@ struct device_key {
     bool cdn;
 };
 
+/* Whether the account looks leaked, as of the last check while watched (leak.c). */
+struct leak {
+    int64_t since_us;  /* first check in a row with too many networks */
+    uint32_t overflow; /* of the user then */
+    uint16_t checks;   /* such checks in a row */
+    uint16_t networks; /* at the last of them */
+    bool half;         /* for half a monitoring_period, */
+    bool whole;        /* for a whole one */
+};
+
 /* The pairs of up to LIMIT_LANES devices; pair of lanes i < j stands at j(j−1)/2 + i. */
 struct lanes {
     uint16_t device[LIMIT_LANES]; /* index into the user's devices */
     uint8_t n;
     uint8_t cap;
     struct pair *pairs;
+    struct leak leak;
 };
 
 /* So many devices live inside the user: most have no more, and looking at them costs no other cache line. */
@@ -108,6 +119,16 @@ struct user {
     uint32_t overflow;      /* observations of addresses that found no room */
     struct device few[USER_FEW];
 };
+
+/* The most devices that are remembered of a user with this limit. */
+static inline uint32_t user_room(int limit)
+{
+    uint32_t max = 2 * (uint32_t)limit;
+
+    if (max < LIMIT_DEVICES_MIN)
+        max = LIMIT_DEVICES_MIN;
+    return max > LIMIT_DEVICES_MAX ? LIMIT_DEVICES_MAX : max;
+}
 
 /* Frees his devices and pairs (not the struct, nor his past). */
 void user_release(struct user *u);

@@ -97,6 +97,8 @@ void view_evidence(struct engine *e, const struct user *u, int64_t now_us, struc
                              .n_devices = (uint16_t)n};
     if (u->state == USER_MONITORING)
         ret->monitored_since_us = u->since_us;
+    ret->networks = verdict_networks(u, &e->policy, now_us);
+    weigh_user(e, u, now_us, &ret->trust);
     for (i = 0; i < n; i++)
         ret->devices[i] = view_device(e, &u->devices[recent[i]], now_us);
     view_pairs(e, u, recent, n, ret);
@@ -119,6 +121,9 @@ static void view_user(struct engine *e, struct user *u, int64_t now_us, struct u
     ret->concurrent = verdict_concurrent(u, &e->policy, now_us, e->policy.evidence_threshold);
     if (u->state == USER_CLEAR && u->until_us > now_us)
         ret->pardon_us = u->until_us;
+    ret->mode = (enum policy_mode)u->mode;
+    ret->violations = past_count(u->past, now_us - e->policy.punishment_window_us, INT64_MAX);
+    ret->next = punish_next_step(e, u, now_us, now_us, &ret->next_step);
     view_evidence(e, u, now_us, &ret->evidence);
 }
 

@@ -21,6 +21,7 @@ static void op_free(struct op *op)
     if (op->settings)
         settings_release(op->settings);
     free(op->settings);
+    free(op->ids);
     buf_release(&op->out);
     free(op);
 }

@@ -77,6 +77,13 @@ struct op_port {
     const char *(*setting_note)(void *app, const struct settings *s, enum setting id);
     /* Something was changed in the database: OP_CHANGED_…. */
     void (*changed)(void *app, unsigned what);
+    /* The breaker: as a JSON object; goes on (false: it was not paused), who for the audit. */
+    void (*breaker_json)(void *app, struct buf *out);
+    bool (*breaker_resume)(void *app, struct slice who);
+    /* Whom it counted when it paused last, valid until the loop goes on, and since when; how many. */
+    size_t (*breaker_users)(void *app, const int64_t **ret_ids, int64_t *ret_since_us);
+    /* They are let off: the engine forgets their violations of that time, and who they were. */
+    void (*breaker_undone)(void *app);
     /* Append a JSON object: the state of the daemon, of its nodes, of one user as the engine sees him. */
     void (*status_json)(void *app, struct buf *out);
     void (*nodes_json)(void *app, struct buf *out);

@@ -71,11 +71,14 @@ struct op {
     struct doctor_facts *facts; /* GET /doctor */
     struct settings *settings;  /* a copy for the job */
     bool touched[SET_COUNT];    /* settings the request names */
+    int64_t *ids;               /* users of a job; freed with op */
+    size_t n_ids;
 };
 
 /* The rows of the whole table (op_table.c) by number; NULL past the last. */
 const struct op_row *op_row_at(size_t i);
 /* The rows of each file, ended by one without a pattern. */
+extern const struct op_row op_rows_breaker[];
 extern const struct op_row op_rows_disabled[];
 extern const struct op_row op_rows_events[];
 extern const struct op_row op_rows_limits[];

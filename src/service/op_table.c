@@ -13,6 +13,7 @@ static const struct op_row *const groups[] = {
     op_rows_state,
     op_rows_limits,
     op_rows_disabled,
+    op_rows_breaker,
     op_rows_settings,
     op_rows_shared,
     op_rows_user,

@@ -186,13 +186,18 @@ def test_carrier_nat_of_four_exits_and_another_phone(replay):
 
 
 def test_address_spray(replay):
-    """A new address every 2 s for 15 minutes: watched, since 30 are active, but none is ever seen
-    again: no evidence, no warning. The last but one comes at 896: within the limit from 956 on,
-    acquitted at the first check after 1136."""
+    """A new address every 2 s for 15 minutes, each of another network: no pair of them has evidence, but
+    29 are active at every check, and more than ten networks are a leaked account. Warned at the check
+    after half the period, convicted at the first one after all of it (2 + 180)."""
     log = Log()
     for i in range(450):
         log.add(2 * i, 7, f"4{i % 7}.{i // 7}.1.{i % 250 + 1}")
-    assert replay(log, *ONE).rows() == [monitor(2, 7, devices=2), acquit(1140, 7, devices=0)]
+    run = replay(log, *ONE)
+    assert run.rows() == [
+        monitor(2, 7, devices=2), warn(120, 7, devices=29),
+        punish(240, 7, devices=29, concurrent=1), restore(1140, 7),
+    ]  # fmt: skip
+    assert run.of("punish")[0]["why"].startswith("leaked account: 29 networks")
 
 
 def test_ten_thousand_addresses_then_sharing(replay):
@@ -218,8 +223,8 @@ def spray(every: float, end: float) -> Log:
 
 def test_two_phones_amid_a_spray(replay):
     """A new address every 5 s, or every second, never seen again: two phones in use do not hide in it.
-    (Two a second would: of a user the pairs of his 16 latest addresses are weighed. He is watched
-    then, and stays so.)"""
+    Two a second hide them, since of a user the pairs of his 16 latest addresses are weighed: but so many
+    networks are a leaked account."""
     for every in (5, 1):
         log = spray(every, 300).every(10, 7, HOME, 0, 300).every(10, 7, OTHER, 5, 300)
         run = replay(log, *ONE)
@@ -227,7 +232,9 @@ def test_two_phones_amid_a_spray(replay):
         assert run.of("warn")[0]["t"] == 30
         assert run.of("punish")[0]["t"] == 180.03 and run.of("punish")[0]["concurrent"] == 2
     log = spray(0.5, 300).every(10, 7, HOME, 0, 300).every(10, 7, OTHER, 5, 300)
-    assert replay(log, *ONE).kinds() == ["monitor", "acquit"]
+    run = replay(log, *ONE)
+    assert run.kinds() == ["monitor", "warn", "punish", "restore"]
+    assert run.of("punish")[0]["t"] == 240 and run.of("punish")[0]["concurrent"] == 1
 
 
 def test_two_phones_behind_a_spray(replay):

@@ -30,7 +30,8 @@ static void the_first_word_resumes_the_breaker(void **state)
 {
     struct app_bed *b = *state;
 
-    engine_pause(b->d.engine);
+    assert_int_equal(engine_breaker_was(b->d.engine, &(struct breaker_view){.paused = true}),
+                     ERR_OK);
     assert_int_equal(bed_number(b, "INSERT INTO meta VALUES('breaker_paused', '1') RETURNING 1"),
                      1);
     assert_int_equal(bed_number(b, "INSERT INTO settings VALUES('enforcement', 'on', 5000, 'test')"
@@ -41,7 +42,8 @@ static void the_first_word_resumes_the_breaker(void **state)
     assert_false(engine_paused(b->d.engine));
     assert_int_equal(bed_number(b, "SELECT count(*) FROM meta WHERE key='breaker_paused'"), 0);
     /* Nothing new was said: paused again, it stays so. */
-    engine_pause(b->d.engine);
+    assert_int_equal(engine_breaker_was(b->d.engine, &(struct breaker_view){.paused = true}),
+                     ERR_OK);
     assert_int_equal(rules_reload(&b->d), ERR_OK);
     bed_settle(b);
     assert_true(engine_paused(b->d.engine));

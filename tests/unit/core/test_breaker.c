@@ -24,7 +24,7 @@ static int until_trip(struct breaker *b, uint32_t users, int64_t *now, int every
     int i;
 
     for (i = 1; i <= most; i++) {
-        if (breaker_note(b, &policy, users, *now, ret))
+        if (breaker_note(b, &policy, users, i, *now, ret))
             return i;
         *now += every * S;
     }
@@ -91,12 +91,12 @@ static void windows_slide(void **state)
     breaker_init(&b);
     assert_int_equal(until_trip(&b, 0, &now, 0, 5, &trip), 0);
     now = start_us + 300 * S - 1;
-    assert_true(breaker_note(&b, &policy, 0, now, &trip));
+    assert_true(breaker_note(&b, &policy, 0, 7, now, &trip));
     breaker_release(&b);
     now = start_us;
     assert_int_equal(until_trip(&b, 0, &now, 0, 5, &trip), 0);
     now = start_us + 300 * S;
-    assert_false(breaker_note(&b, &policy, 0, now, &trip));
+    assert_false(breaker_note(&b, &policy, 0, 7, now, &trip));
     breaker_release(&b);
 }
 
@@ -110,7 +110,7 @@ static void resume_doubles_for_a_day(void **state)
     (void)state;
     breaker_init(&b);
     assert_int_equal(until_trip(&b, 0, &now, 0, 100, &trip), 6);
-    assert_false(breaker_note(&b, &policy, 0, now, &trip));
+    assert_false(breaker_note(&b, &policy, 0, 7, now, &trip));
     breaker_resume(&b, now);
     assert_false(b.paused);
     assert_int_equal(until_trip(&b, 0, &now, 0, 100, &trip), 13);
@@ -134,7 +134,7 @@ static void switched_off(void **state)
     policy.breaker = false;
     assert_int_equal(until_trip(&b, 0, &now, 0, 1000, &trip), 0);
     policy.breaker = true;
-    assert_true(breaker_note(&b, &policy, 0, now, &trip));
+    assert_true(breaker_note(&b, &policy, 0, 7, now, &trip));
     assert_int_equal(trip.users, 1001);
     breaker_release(&b);
 }
