@@ -16,6 +16,8 @@
 enum { STREAMS_MAX = 256, WORKER_JOBS = 16 };
 static const int64_t hear_us = 5 * STAMP_SECOND;
 static const int64_t answer_us = 10 * STAMP_SECOND;
+static const int64_t list_us =
+    3 * STAMP_SECOND; /* a list of nodes that may be read is there by then */
 static const int64_t turn_us = STAMP_SECOND / 10;
 
 struct ear {
@@ -129,7 +131,8 @@ static bool settled(const struct here *h)
     struct panel_state st = panel_state(h->panel);
 
     return st.session == SESSION_REFUSED || (st.since_us != STAMP_NONE && !st.up) ||
-           (st.up && st.nodes_known && st.streams_open >= st.n_nodes);
+           (st.up && st.nodes_known && st.streams_open >= st.n_nodes) ||
+           (st.up && loop_wall_us(h->loop) - st.since_us > list_us);
 }
 
 static void hear(struct here *h)

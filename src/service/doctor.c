@@ -231,13 +231,20 @@ static void judge_machine(struct doctor *d)
 
 static void judge_settings(struct doctor *d)
 {
+    const char *why;
     int i, n = 0;
 
     for (i = 0; i < SET_COUNT; i++) {
         enum setting id = (enum setting)i;
 
-        if (!setting_is_later(id, settings_text(d->s, id)) ||
-            settings_origin(d->s, id) == ORIGIN_DEFAULT)
+        if (settings_origin(d->s, id) == ORIGIN_DEFAULT)
+            continue;
+        why = d->f->note ? d->f->note(d->f->note_arg, d->s, id) : NULL;
+        n += why != NULL;
+        if (why)
+            doctor_say(d, "setting", setting_def(id)->key, LEVEL_WARNING,
+                       "see the reason, or `pg-limiter config reset`", "%s", why);
+        if (why || !setting_is_later(id, settings_text(d->s, id)))
             continue;
         n++;
         doctor_say(d, "setting", setting_def(id)->key, LEVEL_WARNING,

@@ -79,6 +79,9 @@ struct doctor_facts {
     int64_t disk_free; /* bytes, -1 = unknown */
     struct doctor_crowd crowds[DOCTOR_CROWDS];
     size_t n_crowds;
+    /* Why a setting's value has no effect now, or NULL; may be NULL itself. */
+    const char *(*note)(void *arg, const struct settings *s, enum setting id);
+    void *note_arg;
     char env_file[256];
     int env_mode; /* permissions of .env, -1 = unknown */
 };

@@ -98,6 +98,8 @@ static void begin(struct op *op)
     }
     doctor_facts_init(op->facts, op->now_us);
     op->facts->daemon = op->port->status_json != NULL;
+    op->facts->note = op->port->setting_note;
+    op->facts->note_arg = op->port->app;
     look_at_machine(op);
     rc = op->port->submit(op->port->store, OWNER_READ, look_at_database, database_done, op);
     if (rc) {

@@ -7,10 +7,11 @@ import ssl
 import time
 import urllib.request
 
-import pytest
 from daemon import Sharer, Traffic, warm_up
-from daemon_fixtures import daemon, lab  # noqa: F401
+from scenes import Scenes
 from sse_reader import Reader
+
+SCENES = Scenes(at_once=8)
 
 LIMITED = {"nodes": {"read": True, "logs": True}, "users": {"read": {"scope": 2}}}
 NAMES = ["customer_ali", "customer.bob", "customer_eve"]
@@ -43,9 +44,10 @@ def token(sim):
         return json.loads(answer.read())["access_token"]
 
 
-def test_every_fault_of_a_node_is_found(daemon, lab, tmp_path):  # noqa: F811
+@SCENES.scene
+def every_fault_of_a_node_is_found(s):
     """Nine nodes, each ill in its own way, one well: named with the cure; nothing said of the well."""
-    sim = lab("--nodes", 9)
+    sim = s.lab("--nodes", 9)
     nodes = sim.nodes()
     name = {i: n["name"] for i, n in nodes.items()}
     users = NAMES + [f"customer{i}" for i in range(7)]
@@ -54,7 +56,7 @@ def test_every_fault_of_a_node_is_found(daemon, lab, tmp_path):  # noqa: F811
     for node, change in ((2, {"mask": "half"}), (3, {"stats_online": False}),
                          (4, {"clock_offset": 47.0})):
         sim.call("PATCH", f"/node/{node}", change)
-    d = daemon(sim, GENERAL_LIMIT=0, LOG_LEVEL="info")
+    d = s.daemon(sim, GENERAL_LIMIT=0, LOG_LEVEL="info")
     sim.wait(lambda: len(sim.streams()) == 9, 15)
     warm_up(sim, (1, 2, 3, 4, 6, 7, 8))
     thief = Reader(sim, 5, token(sim))
@@ -94,12 +96,13 @@ def test_every_fault_of_a_node_is_found(daemon, lab, tmp_path):  # noqa: F811
     assert [c["level"] for c in found["checks"] if c["subject"] == name[1]].count("failed") == 0
 
 
-def test_another_reader_is_noticed(daemon, lab):  # noqa: F811
+@SCENES.scene
+def another_reader_is_noticed(s):
     """Half of a node's lines go to somebody else: the online list tells of connections no line told."""
-    sim = lab("--nodes", 1)
+    sim = s.lab("--nodes", 1)
     for user in NAMES:
         sim.add_user(user)
-    d = daemon(sim, GENERAL_LIMIT=0)
+    d = s.daemon(sim, GENERAL_LIMIT=0)
     sim.wait(sim.streams, 10)
     warm_up(sim)
     for i, user in enumerate(NAMES):
@@ -122,13 +125,24 @@ def test_another_reader_is_noticed(daemon, lab):  # noqa: F811
     assert row["level"] == "failed" and "log page" in row["cure"], found
 
 
-@pytest.mark.parametrize("running", [True, False])
-def test_permissions_are_checked_one_by_one(daemon, lab, running):  # noqa: F811
-    sim = lab("--nodes", 1)
+@SCENES.scene
+def permissions_with_a_daemon(s):
+    """Each is checked, and the daemon's own key is what is judged."""
+    permissions(s, True)
+
+
+@SCENES.scene
+def permissions_without_a_daemon(s):
+    """The same, asked from here."""
+    permissions(s, False)
+
+
+def permissions(s, running):
+    sim = s.lab("--nodes", 1)
     sim.add_user("ali")
     key = sim.post("/keys", {"name": "little", "inherit": False, "permissions": LIMITED,
                              "expire": time.time() + 3 * 86400})["key"]
-    d = daemon(sim, start=running, PANEL_PASSWORD=None, PANEL_USERNAME=None, PANEL_API_KEY=key,
+    d = s.daemon(sim, start=running, PANEL_PASSWORD=None, PANEL_USERNAME=None, PANEL_API_KEY=key,
                ENFORCEMENT="shadow")
     if running:
         sim.wait(sim.streams, 10)
@@ -144,13 +158,14 @@ def test_permissions_are_checked_one_by_one(daemon, lab, running):  # noqa: F811
     assert not sim.journal(method="PUT", path="/api/user/by-id/[0-9]{1,3}(/|$)")
 
 
-def test_without_a_daemon_the_panel_is_asked_from_here(daemon, lab):  # noqa: F811
-    sim = lab("--nodes", 2, "--cert-days", 5)
+@SCENES.scene
+def without_a_daemon_the_panel_is_asked_from_here(s):
+    sim = s.lab("--nodes", 2, "--cert-days", 5)
     sim.add_user("ali")
-    d = daemon(sim, start=False)
+    d = s.daemon(sim, start=False)
     began = time.monotonic()
     found = doctor(d)
-    print(f"{time.monotonic() - began:.1f} s")
+    s.say(f"asked from here in {time.monotonic() - began:.1f} s")
     assert levels(found, "panel") == ["ok"] and levels(found, "login") == ["ok"]
     assert levels(found, "node") == ["ok", "ok"]
     assert only(found, "certificate")["level"] == "warning"
@@ -181,21 +196,23 @@ def test_without_a_daemon_the_panel_is_asked_from_here(daemon, lab):  # noqa: F8
     assert only(doctor(d, code=1), "database")["level"] == "failed"
 
 
-def test_nodes_that_may_not_be_listed(daemon, lab):  # noqa: F811
-    sim = lab("--nodes", 1)
+@SCENES.scene
+def nodes_that_may_not_be_listed(s):
+    sim = s.lab("--nodes", 1)
     key = sim.post("/keys", {"name": "blind", "inherit": False,
                              "permissions": {"users": {"read": {"scope": 2}}}})["key"]
-    d = daemon(sim, start=False, PANEL_PASSWORD=None, PANEL_USERNAME=None, PANEL_API_KEY=key)
+    d = s.daemon(sim, start=False, PANEL_PASSWORD=None, PANEL_USERNAME=None, PANEL_API_KEY=key)
     assert only(doctor(d, code=1), "nodes")["level"] == "failed"
 
 
-def test_the_bundle_betrays_nobody(daemon, lab, tmp_path):  # noqa: F811
-    sim = lab("--nodes", 2)
+@SCENES.scene
+def the_bundle_betrays_nobody(s):
+    sim = s.lab("--nodes", 2)
     for user in NAMES:
         sim.add_user(user)
     sim.call("PATCH", "/node/1", {"name": "Secret Berlin", "address": "berlin.hoster.example"})
     sim.call("PATCH", "/node/2", {"message_text": "customer_ali at 203.0.113.9 failed"})
-    d = daemon(sim, start=False, GENERAL_LIMIT=1, IP_ALLOWLIST="198.51.100.0/24",
+    d = s.daemon(sim, start=False, GENERAL_LIMIT=1, IP_ALLOWLIST="198.51.100.0/24",
                API_PASSWORD="api-secret-77", IPINFO_TOKEN="ipinfo-secret-88")
     d.data_dir.mkdir()
     d.cli("user", "add", NAMES[0], 5)
@@ -205,7 +222,7 @@ def test_the_bundle_betrays_nobody(daemon, lab, tmp_path):  # noqa: F811
     warm_up(sim, (1, 2))
     with Traffic(sim, *[Sharer(n, nodes=(1, 2)) for n in NAMES]):
         time.sleep(2)
-        target = tmp_path / "bundle.json"
+        target = d.folder / "bundle.json"
         done = d.cli("doctor", "--bundle", target, check=False)
     assert "is written" in done.stdout, done.stderr
     assert target.stat().st_mode & 0o777 == 0o600
@@ -220,3 +237,7 @@ def test_the_bundle_betrays_nobody(daemon, lab, tmp_path):  # noqa: F811
     assert not re.search(r"\b\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}\b", text)
     # It is written once, never over something.
     assert d.cli("doctor", "--bundle", target, check=False).returncode == 1
+
+
+outcomes = SCENES.fixture()
+test_scene = SCENES.test()
