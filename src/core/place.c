@@ -67,13 +67,15 @@ void place_settle(const struct engine *e, struct user *u)
 {
     int i, k;
 
-    for (i = 0; i < u->n; i++) {
+    for (i = 0; i < u->n; i++)
         if (!device_plain(&u->devices[i]))
             user_leave_lane(u, i);
+    for (i = 0; i < u->n; i++) {
         for (k = i + 1; k < u->n; k++) {
             if (!is_one(e, &u->devices[i], &u->devices[k]))
                 continue;
-            i = user_merge_devices(u, i, k);
+            /* Another device may stand at i or k now: those from i on are compared anew. */
+            user_merge_devices(u, i, k);
             k = i;
         }
     }

@@ -256,10 +256,10 @@ void user_leave_lane(struct user *u, int index)
         user_drop_lanes(u);
 }
 
-int user_merge_devices(struct user *u, int a, int b)
+void user_merge_devices(struct user *u, int a, int b)
 {
     bool first = u->devices[a].lane != LANE_NONE || u->devices[b].lane == LANE_NONE;
-    int keep = first ? a : b, gone = first ? b : a, last = u->n - 1;
+    int keep = first ? a : b, gone = first ? b : a;
     struct device *d = &u->devices[keep];
     const struct device *x = &u->devices[gone];
 
@@ -277,7 +277,6 @@ int user_merge_devices(struct user *u, int a, int b)
     d->checks_run = d->checks_run > x->checks_run ? d->checks_run : x->checks_run;
     d->online |= x->online;
     user_drop_device(u, gone);
-    return keep == last ? gone : keep;
 }
 
 void user_drop_lanes(struct user *u)

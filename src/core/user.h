@@ -161,9 +161,9 @@ void user_drop_idle(struct user *u, int64_t idle_us);
 int user_take_lane(struct user *u, int index) MUST_CHECK;
 /* Takes the device's lane away with its pairs, if it has one: it is no plain one any more. */
 void user_leave_lane(struct user *u, int index);
-/* Makes one device of two (a ≠ b), which keeps the evidence of the one that has a lane; the index of what
- * remains. Other devices may change their index as in user_drop_device(). */
-int user_merge_devices(struct user *u, int a, int b);
+/* Makes one device of two (a ≠ b), which keeps the evidence of the one that has a lane. All may change their
+ * index, as in user_drop_device(). */
+void user_merge_devices(struct user *u, int a, int b);
 /* Forgets all pairs. */
 void user_drop_lanes(struct user *u);
 

@@ -101,8 +101,8 @@ static void settings_without_data(void **state)
     assert_null(views_setting_note(&b->d, &b->d.settings, SET_GROUP_BY));
     bed_set(b, SET_COUNTRY_CODE, "IR");
     bed_set(b, SET_GROUP_BY, "isp");
-    assert_non_null(strstr(views_setting_note(&b->d, &b->d.settings, SET_COUNTRY_CODE),
-                           "without effect"));
+    assert_non_null(
+        strstr(views_setting_note(&b->d, &b->d.settings, SET_COUNTRY_CODE), "without effect"));
     assert_non_null(strstr(views_setting_note(&b->d, &b->d.settings, SET_GROUP_BY), "as ip"));
     line(b, "5.6.7.8");
     line(b, "9.6.7.8");

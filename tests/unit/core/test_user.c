@@ -275,10 +275,44 @@ static void idle_devices_give_way(void **state)
     user_release(&u);
 }
 
+/* Two devices become one: it keeps the pairs of the one that had any, and the times of both. */
+static void merged_devices_keep_the_evidence(void **state)
+{
+    int way, i, index;
+
+    (void)state;
+    for (way = 0; way < 2; way++) {
+        struct user u = {.id = 1};
+
+        for (i = 0; i < 4; i++) {
+            assert_int_equal(user_add_device(&u, 8, 0, 0, &index), ERR_OK);
+            u.devices[index].addr.lo = (uint64_t)i + 1;
+            u.devices[index].first_s = 10 + (uint32_t)i;
+            u.devices[index].last_us = 100 + i;
+            u.devices[index].lines = 5;
+        }
+        assert_int_equal(user_take_lane(&u, 1), ERR_OK);
+        assert_int_equal(user_take_lane(&u, 3), ERR_OK);
+        lanes_pair(u.lanes, 0, 1)->fixed = 6;
+        user_merge_devices(&u, way ? 0 : 1, way ? 1 : 0);
+        assert_int_equal(u.n, 3);
+        index = find(&u, (struct addr){0, 2}, 0, false);
+        assert_true(index >= 0);
+        assert_int_equal(u.devices[index].first_s, 10);
+        assert_int_equal(u.devices[index].last_us, 101);
+        assert_int_equal(u.devices[index].lines, 10);
+        assert_true(u.devices[index].lane < 2);
+        assert_int_equal(u.lanes->device[u.devices[index].lane], index);
+        assert_true(lanes_pair(u.lanes, 0, 1)->fixed > 5);
+        user_release(&u);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(lanes_agree_with_a_map),
+        cmocka_unit_test(merged_devices_keep_the_evidence),
         cmocka_unit_test(finds_by_address_and_inbound),
         cmocka_unit_test(traces_give_way_and_evidence_stays),
         cmocka_unit_test(idle_devices_give_way),
