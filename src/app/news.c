@@ -28,8 +28,10 @@ int news_approve(void *daemon, const struct enforce_case *ec, const struct panel
         return err_set(why, ERR_REFUSED, "the breaker has paused enforcement");
     if (from == LIMIT_FROM_EXCEPTION)
         return err_set(why, ERR_REFUSED, "excepted meanwhile");
-    if (limit == 0 || ec->devices <= limit)
-        return err_set(why, ERR_REFUSED, "the limit is %d now", limit);
+    /* What was proven is more than the limit then, which says nothing about a higher one. */
+    if (limit == 0 || limit > ec->max_devices)
+        return err_set(why, ERR_REFUSED, "his limit is %d%s now, and was %d at the verdict", limit,
+                       limit ? "" : " (unlimited)", ec->max_devices);
     return ERR_OK;
 }
 

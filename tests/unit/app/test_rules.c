@@ -111,6 +111,24 @@ static void an_unmarked_source_counts(void **state)
     free(v);
 }
 
+/* A limit that is higher than the one somebody was convicted under: he is let go, however many devices. */
+static void a_higher_limit_at_the_last_moment(void **state)
+{
+    struct app_bed *b = *state;
+    struct enforce_case ec = {.user_id = 1, .max_devices = 2, .devices = 9};
+    struct panel_user user = {.id = 1, .name = SLICE("user1")};
+    struct limits *l = engine_limits(b->d.engine);
+    struct err why = {0};
+
+    assert_int_equal(news_approve(&b->d, &ec, &user, &why), ERR_OK);
+    assert_int_equal(limits_special(l, 1, SLICE("user1"), 1), ERR_OK);
+    assert_int_equal(news_approve(&b->d, &ec, &user, &why), ERR_OK);
+    assert_int_equal(limits_special(l, 1, SLICE("user1"), 3), ERR_OK);
+    assert_int_equal(news_approve(&b->d, &ec, &user, &why), ERR_REFUSED);
+    assert_int_equal(limits_special(l, 1, SLICE("user1"), 0), ERR_OK);
+    assert_int_equal(news_approve(&b->d, &ec, &user, &why), ERR_REFUSED);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -118,6 +136,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(too_much_from_before, bed_setup, bed_teardown),
         cmocka_unit_test_setup_teardown(a_pardon_outlives_a_restart, bed_setup, bed_teardown),
         cmocka_unit_test_setup_teardown(an_unmarked_source_counts, bed_setup, bed_teardown),
+        cmocka_unit_test_setup_teardown(a_higher_limit_at_the_last_moment, bed_setup, bed_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
