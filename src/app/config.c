@@ -79,6 +79,7 @@ void config_reload(struct daemon *d)
     memcpy(d->env_file, file, sizeof(d->env_file));
     rules_apply(d);
     rest_apply(d->rest, &d->settings);
+    atlas_check(d->atlas, true);
     /* A reading of the database that is under way began with the old ones, and would bring them back. */
     if (rules_reload(d))
         log_error("config", "out of memory");

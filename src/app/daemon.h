@@ -12,6 +12,7 @@
 #include "app/run.h"
 #include "base/map.h"
 #include "core/engine.h"
+#include "geo/atlas.h"
 #include "net/http.h"
 #include "net/loop.h"
 #include "net/worker.h"
@@ -40,6 +41,7 @@ struct daemon {
     struct owner *owner;
     struct hash_key key;
     struct engine *engine;
+    struct atlas *atlas; /* countries and providers of addresses */
     struct history *history;
     struct recorder *recorder;
     struct feed *feed;
@@ -55,9 +57,7 @@ struct daemon {
     struct op_port port;
 
     int64_t started_us;
-    int64_t switched_us; /* when `enforcement` was last set by an operator */
-    /* geo: there is data to look up countries, and networks (ASN), in; what needs it has no effect else. */
-    bool knows_countries, knows_networks;
+    int64_t switched_us;     /* when `enforcement` was last set by an operator */
     char sources_error[256]; /* what is wrong with the file of content_networks; "" = nothing */
     bool recovered;          /* the journal has been compared with the panel */
     bool hold;               /* the panel's ids mean other people: nobody is touched */

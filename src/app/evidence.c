@@ -17,6 +17,22 @@ static void add_trust(const struct trust *t, struct buf *out)
     jout_close(out, '}');
 }
 
+/* Country and provider as they are known now; the number is what the engine judged by. */
+static void add_network(struct daemon *d, const struct device_view *v, struct buf *out)
+{
+    struct slice isp = {"", 0};
+    struct geo geo = {0};
+
+    if (d->atlas && settings_bool(&d->settings, SET_ENHANCED_DETAILS))
+        atlas_look(d->atlas, v->addr, &geo, &isp);
+    if (geo.country[0])
+        jout_text(out, "country", geo.country);
+    if (v->asn)
+        jout_int(out, "asn", v->asn);
+    if (isp.n)
+        jout_str(out, "isp", isp);
+}
+
 void evidence_members(struct daemon *d, const struct evidence *ev, struct buf *out)
 {
     char text[ADDR_TEXT];
@@ -34,8 +50,7 @@ void evidence_members(struct daemon *d, const struct evidence *ev, struct buf *o
         jout_time(out, "first_seen", v->first_us);
         jout_time(out, "last_seen", v->last_us);
         jout_int(out, "lines", v->lines);
-        if (v->asn)
-            jout_int(out, "asn", v->asn);
+        add_network(d, v, out);
         jout_text(out, "role", device_role_name(v->role));
         jout_bool(out, "online_list", v->online);
         jout_close(out, '}');

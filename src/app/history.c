@@ -10,14 +10,15 @@
 #include "store/db_history.h"
 #include "base/banned.h"
 
-enum { TAG_TEXT = 64 };
+enum { TAG_TEXT = 64, ISP_TEXT = 48, NAMES_MAX = 20000 };
 
 struct sighting {
     int64_t user_id, node_id, first_us, last_us;
     struct addr ip;
     uint32_t lines;
-    uint8_t tag_len;
+    uint8_t tag_len, isp_len;
     char tag[TAG_TEXT];
+    char isp[ISP_TEXT];
 };
 
 struct history {
@@ -28,7 +29,15 @@ struct history {
     struct imap
         by_hash; /* 64-bit hash of what makes a row; two rows never share one but by 2^-64 chance */
     uint64_t left_out;
+    history_isp_fn isp_of;
+    void *isp_arg;
 };
+
+void history_set_isp(struct history *h, history_isp_fn fn, void *arg)
+{
+    h->isp_of = fn;
+    h->isp_arg = arg;
+}
 
 struct history *history_new(struct owner *owner, struct hash_key key)
 {
@@ -128,6 +137,7 @@ static int write_batch(struct db *db, void *arg, struct err *err)
                                        .address = slice_of(addr_text(s->ip, text[i])),
                                        .node_id = s->node_id,
                                        .inbound = {s->tag, s->tag_len},
+                                       .isp = {s->isp_len ? s->isp : NULL, s->isp_len},
                                        .first_us = s->first_us,
                                        .last_us = s->last_us,
                                        .count = s->lines};
@@ -149,12 +159,31 @@ static void batch_done(void *arg, int rc, const struct err *err)
     free(b);
 }
 
+/* Here and not for every line; by now a provider may have told of it. */
+static void add_names(struct history *h)
+{
+    uint32_t i;
+
+    for (i = 0; h->isp_of && i < h->n && i < NAMES_MAX; i++) {
+        struct sighting *s = &h->rows[i];
+        struct slice isp = h->isp_of(h->isp_arg, s->ip);
+        size_t n = isp.n < ISP_TEXT ? isp.n : ISP_TEXT;
+
+        while (n > 0 && n < isp.n && ((unsigned char)isp.p[n] & 0xc0) == 0x80)
+            n--;
+        if (n)
+            memcpy(s->isp, isp.p, n);
+        s->isp_len = (uint8_t)n;
+    }
+}
+
 void history_flush(struct history *h)
 {
     struct batch *b;
 
     if (h->n == 0)
         return;
+    add_names(h);
     b = malloc(sizeof(*b));
     if (!b)
         return;

@@ -21,6 +21,10 @@ struct history *history_new(struct owner *owner, struct hash_key key);
 void history_free(struct history *h);
 /* A counted line. O(1). */
 void history_add(struct history *h, int64_t node_id, const struct record *rec, int64_t now_us);
+/* The name of who runs an address, empty = unknown; valid until the next call. */
+typedef struct slice (*history_isp_fn)(void *arg, struct addr addr);
+/* Asks fn for each address when it is written; at most 20,000 at a time, which takes some milliseconds. */
+void history_set_isp(struct history *h, history_isp_fn fn, void *arg);
 /* Hands what was gathered to the database. */
 void history_flush(struct history *h);
 /* Lines left out for want of room since the start. */

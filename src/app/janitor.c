@@ -11,7 +11,7 @@
 
 /* Everything that has to be done now and then, each named for the rule it keeps. */
 
-enum { TASKS = 6 };
+enum { TASKS = 7 };
 static const int64_t second_us = STAMP_SECOND;
 static const int64_t clock_back_us = 60 * STAMP_SECOND;
 static const int64_t clock_ahead_us = 3600 * STAMP_SECOND;
@@ -144,6 +144,13 @@ static void write_history(void *arg)
     history_flush(j->d->history);
 }
 
+static void look_at_geo(void *arg)
+{
+    struct janitor *j = arg;
+
+    atlas_check(j->d->atlas, false);
+}
+
 /* ---- clocks are kept over restarts ---- */
 
 static int write_clock(struct db *db, void *arg, struct err *err)
@@ -245,8 +252,8 @@ static const struct {
     loop_fn fn;
     int64_t every_s;
 } tasks[TASKS] = {
-    {each_second, 1},    {look_for_changes, 2}, {look_at_nodes, 15},
-    {write_history, 30}, {keep_clocks, 60},     {retain, 3600},
+    {each_second, 1},  {look_for_changes, 2}, {look_at_nodes, 15}, {write_history, 30},
+    {look_at_geo, 60}, {keep_clocks, 60},     {retain, 3600},
 };
 
 struct janitor *janitor_new(struct daemon *d)

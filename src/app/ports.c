@@ -5,6 +5,7 @@
 #include "app/daemon.h"
 #include "base/log.h"
 #include "base/stamp.h"
+#include "geo/geoview.h"
 #include "panel/checkup.h"
 #include "panel/puser.h"
 #include "service/jout.h"
@@ -308,6 +309,33 @@ static void port_breaker(void *app, struct buf *out)
         trip_json(app, out);
 }
 
+static void port_geo(void *app, struct buf *out)
+{
+    struct daemon *d = app;
+
+    if (!d->stopping)
+        atlas_json(d->atlas, out);
+}
+
+static void port_geo_address(void *app, struct addr addr, struct buf *out)
+{
+    struct daemon *d = app;
+    struct slice isp;
+    struct geo geo;
+
+    if (d->stopping)
+        return;
+    atlas_look(d->atlas, addr, &geo, &isp);
+    geoview_address(out, addr, &geo, isp);
+}
+
+static int port_geo_update(void *app, struct err *err)
+{
+    struct daemon *d = app;
+
+    return d->stopping ? stopping(err) : atlas_update(d->atlas, err);
+}
+
 void ports_init(struct daemon *d)
 {
     d->port = (struct op_port){.app = d,
@@ -328,5 +356,8 @@ void ports_init(struct daemon *d)
                                .breaker_resume = trip_resume,
                                .breaker_users = trip_users,
                                .breaker_undone = trip_undone,
-                               .doctor = port_doctor};
+                               .doctor = port_doctor,
+                               .geo_json = port_geo,
+                               .geo_address_json = port_geo_address,
+                               .geo_update = port_geo_update};
 }

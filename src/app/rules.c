@@ -329,6 +329,8 @@ void rules_apply(struct daemon *d)
     engine_online_available(d->engine, settings_real(s, SET_ONLINE_RATE) > 0);
     if (!log_parse_level(slice_of(settings_text(s, SET_LOG_LEVEL)), &level))
         log_set_level(level);
+    if (d->atlas)
+        atlas_configure(d->atlas);
     if (d->janitor)
         janitor_engine_due(d->janitor);
 }

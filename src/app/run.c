@@ -125,6 +125,33 @@ static int build_core(struct daemon *d, struct err *err)
     return owner_new(db, post_to_loop, d->loop, &d->owner, err);
 }
 
+static void geo_changed(void *arg)
+{
+    struct daemon *d = arg;
+
+    engine_geo_changed(d->engine, daemon_now(d));
+    carry_decisions(d->carry);
+    janitor_engine_due(d->janitor);
+}
+
+static int build_geo(struct daemon *d, struct err *err)
+{
+    struct atlas_opts ao = {.loop = d->loop,
+                            .worker = d->worker,
+                            .settings = &d->settings,
+                            .submit = owner_submit,
+                            .store = d->owner,
+                            .key = d->key,
+                            .changed = geo_changed,
+                            .arg = d};
+
+    d->atlas = atlas_new(&ao);
+    if (!d->atlas)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    engine_set_geo(d->engine, atlas_geo, d->atlas, daemon_now(d));
+    return ERR_OK;
+}
+
 /* How long a stream's socket rests between two readings; builds for measuring may ask for another. */
 static int64_t read_gap_us(void)
 {
@@ -205,6 +232,15 @@ static int build_control(struct daemon *d, struct err *err)
                : server_new(d->loop, &so, &d->port, &d->server, err);
 }
 
+static struct slice isp_of(void *arg, struct addr addr)
+{
+    struct slice isp;
+    struct geo geo;
+
+    atlas_look(((struct daemon *)arg)->atlas, addr, &geo, &isp);
+    return isp;
+}
+
 static int build_feed(struct daemon *d, struct err *err)
 {
     int rc = ERR_OK;
@@ -219,6 +255,7 @@ static int build_feed(struct daemon *d, struct err *err)
     d->janitor = janitor_new(d);
     if (!d->history || !d->feed || !d->gone || !d->janitor)
         return err_set(err, ERR_NOMEM, "out of memory");
+    history_set_isp(d->history, isp_of, d);
     if (d->recorder)
         log_warning("record", "every line goes to %s, customers' addresses with it",
                     d->opts->record_dir);
@@ -239,6 +276,9 @@ static void take_apart(struct daemon *d)
         history_flush(d->history);
     enforce_free(d->enforce);
     carry_free(d->carry);
+    if (d->engine)
+        engine_set_geo(d->engine, NULL, NULL, daemon_now(d));
+    atlas_free(d->atlas);
     if (d->owner)
         owner_free(d->owner);
     janitor_free(
@@ -289,6 +329,8 @@ static int build(struct daemon *d, struct err *err)
     d->started_us = daemon_now(d);
     snprintf(d->data_dir, sizeof(d->data_dir), "%s", settings_text(&d->settings, SET_DATA_DIR));
     rc = build_core(d, err);
+    if (!rc)
+        rc = build_geo(d, err);
     if (!rc)
         rc = build_panel(d, err);
     if (!rc)

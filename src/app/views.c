@@ -133,9 +133,10 @@ const char *views_setting_note(void *app, const struct settings *s, enum setting
 {
     const struct daemon *d = app;
 
-    if (id == SET_COUNTRY_CODE && settings_has(s, id) && !d->knows_countries)
+    if (id == SET_COUNTRY_CODE && settings_has(s, id) && !(d->atlas && atlas_has_country(d->atlas)))
         return "without effect: there is no country data, so every address counts";
-    if (id == SET_GROUP_BY && !strcmp(settings_text(s, id), "isp") && !d->knows_networks)
+    if (id == SET_GROUP_BY && !strcmp(settings_text(s, id), "isp") &&
+        !(d->atlas && atlas_has_asn(d->atlas)))
         return "as ip: there is no data about providers (ASN)";
     if (id == SET_CONTENT_NETWORKS && s == &d->settings && d->sources_error[0])
         return "the file cannot be used: the list built in stands for it";

@@ -43,6 +43,9 @@ enum {
     LIMIT_OP_ANSWER = 64 << 20,   /* JSON answer of one operation */
     LIMIT_OP_BODY = 1 << 20,      /* JSON body of one request to us */
     LIMIT_LOG_TEXT = 4096,        /* longest line our own log writes */
+    LIMIT_GEO_CACHE = 32768,      /* address blocks kept of what providers answered */
+    LIMIT_GEO_QUEUE = 4096,       /* address blocks waiting to be asked about */
+    LIMIT_GEO_ANSWER = 256 << 10, /* largest answer of a provider */
     LIMIT_GEO_FILE = 256 << 20,   /* largest country or AS database */
     LIMIT_HISTORY_PENDING = 200000, /* sightings gathered between two writes of ip_history */
 };

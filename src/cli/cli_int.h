@@ -122,6 +122,10 @@ int cmd_top(struct cli *cli);
 int cmd_doctor(struct cli *cli);
 int cmd_mode(struct cli *cli);
 int cmd_completion(struct cli *cli);
+int cmd_geo_status(struct cli *cli);
+int cmd_geo_update(struct cli *cli);
+int cmd_geo_lookup(struct cli *cli);
+int cmd_geo_build(struct cli *cli);
 int cmd_version(struct cli *cli);
 int cmd_help(struct cli *cli);
 

@@ -192,6 +192,17 @@ static const struct command commands[] = {
      "  pg-limiter mode shadow    decides, records and reports, does not touch the panel\n",
      "GET /config, PATCH /config"},
 
+    {"geo status", "", 0, 0, READ, cmd_geo_status,
+     "the country and AS data: age, licence, whether it is in effect", NULL, "GET /geo"},
+    {"geo update", "", 0, 0, WRITE, cmd_geo_update,
+     "fetch newer data from geoip_country_url and geoip_asn_url", NULL,
+     "POST /geo/update, GET /geo"},
+    {"geo lookup", "ADDRESS", 1, 1, READ, cmd_geo_lookup, "country and provider of an address",
+     "  pg-limiter geo lookup 8.8.8.8\n", "GET /geo/addresses/{address}"},
+    {"geo build", "OUT CSV...", 2, ARGS_ANY, 0, cmd_geo_build,
+     "make an AS database of lists `first,last,number,name`",
+     "  pg-limiter geo build asn.mmdb asn-ipv4.csv asn-ipv6.csv\n", NULL},
+
     {"scan", "[FILE|-]", 0, 1, 0, cmd_scan, "say of every log line why it counts or not", NULL,
      NULL},
     {"replay", "FILE...", 0, ARGS_ANY, REPLAY, cmd_replay, "run recorded logs through the engine",

@@ -16,6 +16,7 @@
 #include "base/stamp.h"
 #include "cli/become.h"
 #include "cli/doctor_here.h"
+#include "geo/geoview.h"
 #include "service/env.h"
 #include "service/settings_store.h"
 #include "store/db.h"
@@ -72,6 +73,42 @@ static int submit_here(void *store, enum owner_kind kind, owner_fn fn, owner_don
     return ERR_OK;
 }
 
+/* The data that a daemon would use. */
+static void get_geo(void *app, struct buf *out)
+{
+    geoview_status(out, &((struct link *)app)->settings, get_now(app));
+}
+
+static void get_geo_address(void *app, struct addr addr, struct buf *out)
+{
+    struct slice isp = {"", 0};
+    struct geo geo = {0};
+    struct geodb db;
+    struct err err;
+
+    if (geodb_open(&db, &((struct link *)app)->settings, false, &err))
+        db = (struct geodb){0};
+    geodb_geo(&db, addr, &geo);
+    if (db.file[GEOFILE_ASN])
+        geo.asn = geofile_asn(db.file[GEOFILE_ASN], addr, &isp);
+    geoview_address(out, addr, &geo, isp);
+    geodb_close(&db);
+}
+
+static const char *get_note(void *app, const struct settings *s, enum setting id)
+{
+    struct geodb_places places;
+    char path[PATH_MAX];
+
+    (void)app;
+    if (id != SET_COUNTRY_CODE || !settings_has(s, id))
+        return NULL;
+    geodb_places(&places, s);
+    return geodb_path(&places, GEOFILE_COUNTRY, path) && access(path, R_OK) == 0
+               ? NULL
+               : "without effect: there is no country data, so every address counts";
+}
+
 static int open_database(struct link *l, const char *dir, struct err *err)
 {
     struct buf warnings;
@@ -103,6 +140,9 @@ static void make_port(struct link *l)
         .now_us = get_now,
         .env_file = get_env_file,
         .doctor = ask_panel,
+        .geo_json = get_geo,
+        .geo_address_json = get_geo_address,
+        .setting_note = get_note,
     };
 }
 

@@ -11,6 +11,7 @@
 #include "cli/linein.h"
 #include "cli/replay_rules.h"
 #include "core/engine.h"
+#include "geo/geodb.h"
 #include "service/settings.h"
 #include "service/settings_policy.h"
 #include "base/banned.h"
@@ -40,6 +41,7 @@ struct tally_of {
 struct replay {
     struct engine *engine;
     struct settings settings;
+    struct geodb geo;
     struct source sources[FILES_MAX];
     int n_sources;
     struct tally_of tally;
@@ -540,6 +542,10 @@ static int make_engine(struct replay *r, struct err *err)
     engine_set_sources(r->engine, &sources, 0);
     if (settings_limits(&r->settings, engine_limits(r->engine)))
         return err_set(err, ERR_NOMEM, "out of memory");
+    /* Not what came with the program: the same recording must give the same decisions everywhere. */
+    if (geodb_open(&r->geo, &r->settings, true, err))
+        return ERR_IO;
+    engine_set_geo(r->engine, geodb_geo, &r->geo, 0);
     return settings_scan_rules(&r->settings, (struct slice){"", 0}, engine_scan_rules(r->engine),
                                err);
 }
@@ -580,6 +586,7 @@ int replay_main(int argc, char **argv)
         buf_release(&r->sources[i].line);
     }
     engine_free(r->engine);
+    geodb_close(&r->geo);
     settings_release(&r->settings);
     free(r);
     return fflush(stdout) == 0 ? rc : EXIT_FAILED;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 #include "geo/geodb.h"
 
-#include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -36,25 +36,41 @@ static bool is_there(char *out, const char *folder, const char *below, enum geof
     return n > 0 && n < PATH_MAX && access(out, F_OK) == 0;
 }
 
-bool geodb_own_path(const struct settings *s, enum geofile_kind kind, char *out)
+void geodb_places(struct geodb_places *p, const struct settings *s)
 {
-    int n = snprintf(out, PATH_MAX, "%s/geo/%s.mmdb", settings_text(s, SET_DATA_DIR),
-                     geofile_kind_name(kind));
+    int kind;
+
+    for (kind = 0; kind < GEOFILE_KINDS; kind++)
+        snprintf(p->set[kind], PATH_MAX, "%s",
+                 settings_text(s, setting_of((enum geofile_kind)kind)));
+    snprintf(p->data_dir, PATH_MAX, "%s", settings_text(s, SET_DATA_DIR));
+}
+
+bool geodb_own_path(const struct geodb_places *p, enum geofile_kind kind, char *out)
+{
+    int n = snprintf(out, PATH_MAX, "%s/geo/%s.mmdb", p->data_dir, geofile_kind_name(kind));
 
     return n > 0 && n < PATH_MAX;
 }
 
-bool geodb_path(const struct settings *s, enum geofile_kind kind, char *out)
+bool geodb_part_path(const struct geodb_places *p, enum geofile_kind kind, char *out)
+{
+    int n = snprintf(out, PATH_MAX, "%s/geo/%s.part", p->data_dir, geofile_kind_name(kind));
+
+    return n > 0 && n < PATH_MAX;
+}
+
+bool geodb_path(const struct geodb_places *p, enum geofile_kind kind, char *out)
 {
     static const char *const shipped[] = {"/../share/pg-limiter/geo", "/geo", "/../geo"};
     char folder[PATH_MAX];
     size_t i;
 
-    if (settings_has(s, setting_of(kind))) {
-        snprintf(out, PATH_MAX, "%s", settings_text(s, setting_of(kind)));
+    if (p->set[kind][0]) {
+        snprintf(out, PATH_MAX, "%s", p->set[kind]);
         return true;
     }
-    if (is_there(out, settings_text(s, SET_DATA_DIR), "/geo", kind))
+    if (is_there(out, p->data_dir, "/geo", kind))
         return true;
     if (!program_folder(folder))
         return false;
@@ -64,22 +80,24 @@ bool geodb_path(const struct settings *s, enum geofile_kind kind, char *out)
     return false;
 }
 
-int geodb_open(struct geodb *db, const struct settings *s, struct err *err)
+int geodb_open(struct geodb *db, const struct settings *s, bool only_named, struct err *err)
 {
+    struct geodb_places *places = malloc(sizeof(*places));
     char path[PATH_MAX];
-    int kind, rc;
+    int kind, rc = ERR_OK;
 
     *db = (struct geodb){0};
-    for (kind = 0; kind < GEOFILE_KINDS; kind++) {
-        if (!geodb_path(s, (enum geofile_kind)kind, path))
-            continue;
-        rc = geofile_open(path, (enum geofile_kind)kind, &db->file[kind], err);
-        if (rc) {
-            geodb_close(db);
-            return rc;
-        }
-    }
-    return ERR_OK;
+    if (!places)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    geodb_places(places, s);
+    for (kind = 0; !rc && kind < GEOFILE_KINDS; kind++)
+        if ((!only_named || places->set[kind][0]) &&
+            geodb_path(places, (enum geofile_kind)kind, path))
+            rc = geofile_open(path, (enum geofile_kind)kind, &db->file[kind], err);
+    free(places);
+    if (rc)
+        geodb_close(db);
+    return rc;
 }
 
 void geodb_close(struct geodb *db)

@@ -63,6 +63,9 @@ struct http_answer {
     char location[256];     /* of a redirect, which is not followed; else empty */
     int64_t retry_after_s;  /* Retry-After in seconds; -1: none or a date */
     int64_t server_date_us; /* Date of the answer; STAMP_NONE when missing */
+    int64_t length;         /* Content-Length, of this body; -1: not told */
+    int64_t range_from;     /* first byte that Content-Range names (status 206); -1: none */
+    char validator[128];    /* for If-Range: a strong ETag, else Last-Modified; else empty */
     struct buf *body;       /* never NULL; may be emptied with buf_take to keep it */
 };
 
@@ -81,13 +84,13 @@ struct http_stream_opts {
     int64_t idle_us; /* longest silence afterwards (any byte counts); 0: no watchdog */
     int64_t
         read_gap_us; /* after data the socket rests this long, so that much is read at once; 0: off */
-    /* Status 200 came; called inside the library, as on_data. */
+    /* Status 200 or 206 came; called inside the library, as on_data. */
     void (*on_open)(void *arg, const struct http_answer *answer);
     /* Body bytes as they come, called inside the library: may cancel the stream, start nothing else. */
     void (*on_data)(void *arg, struct slice bytes);
     /*
      * The end, once, unless cancelled. rc 0 with answer NULL: the server ended the body cleanly.
-     * rc 0 with answer: a status other than 200, with up to 16 KB of its body. Else as http_done_fn.
+     * rc 0 with answer: another status, with up to 16 KB of its body. Else as http_done_fn.
      */
     void (*on_end)(void *arg, int rc, const struct err *err, struct http_answer *answer);
 };

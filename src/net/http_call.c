@@ -50,11 +50,37 @@ static void take_status(struct http_call *call, struct slice line)
     call->answer.location[0] = '\0';
     call->answer.retry_after_s = -1;
     call->answer.server_date_us = STAMP_NONE;
+    call->answer.length = call->answer.range_from = -1;
+    call->answer.validator[0] = '\0';
 }
 
 static void copy_value(char *out, size_t cap, struct slice value)
 {
     snprintf(out, cap, "%.*s", (int)(value.n < cap ? value.n : cap - 1), value.n ? value.p : "");
+}
+
+static bool is_named(struct slice name, const char *want)
+{
+    return name.n == strlen(want) && strncasecmp(name.p, want, name.n) == 0;
+}
+
+/* What a download that goes on where it broke needs to know (RFC 9110, 13.1.5 and 14.4). */
+static void take_range_header(struct http_answer *a, struct slice name, struct slice value)
+{
+    struct slice rest;
+
+    if (is_named(name, "content-length")) {
+        if (num_int(value, 0, INT64_MAX / 2, &a->length))
+            a->length = -1;
+    } else if (is_named(name, "content-range") && slice_starts(value, SLICE("bytes "))) {
+        rest = slice_skip(value, 6);
+        if (num_int(slice_cut(&rest, '-'), 0, INT64_MAX / 2, &a->range_from))
+            a->range_from = -1;
+    } else if (is_named(name, "etag") && value.n && value.p[0] == '"') {
+        copy_value(a->validator, value.n < sizeof(a->validator) ? sizeof(a->validator) : 1, value);
+    } else if (is_named(name, "last-modified") && a->validator[0] != '"') {
+        copy_value(a->validator, value.n < sizeof(a->validator) ? sizeof(a->validator) : 1, value);
+    }
 }
 
 static void take_header(struct http_call *call, struct slice line)
@@ -65,6 +91,7 @@ static void take_header(struct http_call *call, struct slice line)
     if (!value.p)
         return;
     value = slice_trim(value);
+    take_range_header(&call->answer, name, value);
     if (name.n == 12 && strncasecmp(name.p, "content-type", 12) == 0) {
         copy_value(call->answer.content_type, sizeof(call->answer.content_type), value);
     } else if (name.n == 8 && strncasecmp(name.p, "location", 8) == 0) {
@@ -85,7 +112,7 @@ static void head_ended(struct http_call *call)
 {
     if (call->answer.status < 200 || !call->stream)
         return;
-    if (call->answer.status == 200) {
+    if (call->answer.status == 200 || call->answer.status == 206) {
         call->opened = true;
         if (call->idle_us)
             loop_timer_set_real(call->timer, call->idle_us);
@@ -219,7 +246,10 @@ int http_call_new(struct http *http, const char *url, const struct http_header *
         return ERR_NOMEM;
     call->http = http;
     buf_init(&call->body, LIMIT_HTTP_ERROR);
-    call->answer = (struct http_answer){.retry_after_s = -1, .server_date_us = STAMP_NONE};
+    call->answer = (struct http_answer){.retry_after_s = -1,
+                                        .server_date_us = STAMP_NONE,
+                                        .length = -1,
+                                        .range_from = -1};
     call->easy = curl_easy_init();
     if (!call->easy || loop_timer_new(http->loop, on_call_timer, call, &call->timer) != ERR_OK)
         goto fail;

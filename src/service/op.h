@@ -10,6 +10,7 @@
 #include "base/err.h"
 #include "base/limits.h"
 #include "base/slice.h"
+#include "core/addr.h"
 #include "service/panel_port.h"
 #include "service/settings.h"
 #include "store/owner.h"
@@ -90,6 +91,11 @@ struct op_port {
     void (*live_json)(void *app, int64_t id, struct buf *out);
     /* Fills the facts about the panel and its nodes (panel/checkup.h), then calls fn, once. */
     void (*doctor)(void *app, struct doctor_facts *facts, void (*fn)(void *arg), void *arg);
+    /* The country and AS data; what they say of one address. */
+    void (*geo_json)(void *app, struct buf *out);
+    void (*geo_address_json)(void *app, struct addr addr, struct buf *out);
+    /* Begins `geo update`; ERR_BUSY, ERR_INVALID with a text. */
+    int (*geo_update)(void *app, struct err *err);
 };
 
 struct op_request {

@@ -81,6 +81,7 @@ const struct op_row *op_row_at(size_t i);
 extern const struct op_row op_rows_breaker[];
 extern const struct op_row op_rows_disabled[];
 extern const struct op_row op_rows_events[];
+extern const struct op_row op_rows_geo[];
 extern const struct op_row op_rows_limits[];
 extern const struct op_row op_rows_settings[];
 extern const struct op_row op_rows_shared[];

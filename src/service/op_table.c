@@ -19,6 +19,7 @@ static const struct op_row *const groups[] = {
     op_rows_user,
     op_rows_events,
     op_rows_doctor,
+    op_rows_geo,
 };
 /* clang-format on */
 

@@ -263,8 +263,33 @@ typedef int (*item_fn)(const struct check *c, struct slice item);
 
 static int item_text(const struct check *c, struct slice item)
 {
-    if (item.n > 128)
+    struct slice rest = slice_of(c->def->choices);
+
+    if (item.n > 128 && c->id != SET_GEO_PROVIDER_URLS)
         return refuse(c, ERR_TOO_BIG, item, "is too long");
+    while (rest.p && rest.n)
+        if (slice_eq(slice_cut(&rest, '|'), item))
+            return buf_add_slice(c->out, item);
+    if (c->def->choices)
+        return refuse(c, ERR_INVALID, item, "is none of the choices");
+    return buf_add_slice(c->out, item);
+}
+
+/* ip-api=http://127.0.0.1:8000/batch */
+static int item_provider_url(const struct check *c, struct slice item)
+{
+    struct slice url = item, name = slice_cut(&url, '='), scheme,
+                 choices = slice_of(setting_def(SET_GEO_PROVIDERS)->choices), rest = url;
+    bool known = false;
+
+    while (choices.p)
+        known |= slice_eq(slice_cut(&choices, '|'), name);
+    if (!known)
+        return refuse(c, ERR_INVALID, name, "is no service");
+    if (!rest.p || !cut_scheme(&rest, &scheme) || item.n > 500 ||
+        !(slice_eq(scheme, SLICE("https")) || slice_eq(scheme, SLICE("http"))) ||
+        !host_and_port(slice_cut(&rest, '/')))
+        return refuse(c, ERR_INVALID, item, "is no name=URL");
     return buf_add_slice(c->out, item);
 }
 
@@ -461,7 +486,7 @@ static int check_type(const struct check *c)
     case TYPE_HOUR:
         return check_hour(c);
     case TYPE_LIST:
-        return check_list(c, item_text);
+        return check_list(c, c->id == SET_GEO_PROVIDER_URLS ? item_provider_url : item_text);
     case TYPE_IDS:
         return check_list(c, item_id);
     case TYPE_ADDRS:

@@ -91,7 +91,12 @@ void setting_add_range(struct buf *b, enum setting id)
         buf_add_str(b, "0 to 23, or off");
         return;
     case TYPE_LIST:
-        buf_add_str(b, "names separated by commas");
+        if (id == SET_GEO_PROVIDER_URLS)
+            buf_add_str(b, "name=http://... or name=https://... separated by commas");
+        else if (def->choices)
+            add_choices(b, def->choices);
+        else
+            buf_add_str(b, "names separated by commas");
         return;
     case TYPE_IDS:
         buf_add_str(b, "ids separated by commas");

@@ -267,7 +267,7 @@ static void test_geodb(void **state)
     assert_int_equal(settings_set(&s, SET_GEOIP_ASN_DB, ORIGIN_FILE, slice_of(bed_path("a.mmdb")),
                                   &err),
                      0);
-    assert_int_equal(geodb_open(&db, &s, &err), 0);
+    assert_int_equal(geodb_open(&db, &s, true, &err), 0);
     geodb_geo(&db, bed_addr("8.8.8.8"), &geo);
     assert_string_equal(geo.country, "IR");
     assert_int_equal(geo.asn, 64500);
@@ -281,7 +281,7 @@ static void test_geodb(void **state)
     assert_int_equal(settings_set(&s, SET_GEOIP_ASN_DB, ORIGIN_FILE, slice_of(bed_path("x.mmdb")),
                                   &err),
                      0);
-    assert_int_equal(geodb_open(&db, &s, &err), ERR_NOT_FOUND);
+    assert_int_equal(geodb_open(&db, &s, true, &err), ERR_NOT_FOUND);
     settings_release(&s);
 }
 

@@ -135,7 +135,8 @@ static void check_row(struct slice row, int *seen)
 static bool is_our_own(enum setting id)
 {
     return id == SET_GROUP_LIMITS || id == SET_GROUP_MODES || id == SET_API_CORS_ORIGINS ||
-           id == SET_API_LOGIN_SLOWDOWN;
+           id == SET_API_LOGIN_SLOWDOWN || id == SET_GEOIP_COUNTRY_URL || id == SET_GEOIP_ASN_URL ||
+           id == SET_GEO_PROVIDERS || id == SET_GEO_PROVIDER_URLS;
 }
 
 static void table_agrees_with_the_specification(void **state)
@@ -159,6 +160,33 @@ static void table_agrees_with_the_specification(void **state)
         if (seen[i] != 1 && !is_our_own((enum setting)i))
             fail_msg("%s stands %d times in settings.tsv", setting_def((enum setting)i)->key,
                      seen[i]);
+}
+
+static void providers_are_checked(void **state)
+{
+    static const struct {
+        enum setting id;
+        const char *text;
+        int rc;
+    } rows[] = {
+        {SET_GEO_PROVIDERS, "ip-api, ipinfo", 0},
+        {SET_GEO_PROVIDERS, "ip-api,maxmind", ERR_INVALID},
+        {SET_GEO_PROVIDER_URLS, "ip-api=http://127.0.0.1:80/batch,ipapi=https://x/{ip}", 0},
+        {SET_GEO_PROVIDER_URLS, "api=http://127.0.0.1", ERR_INVALID},
+        {SET_GEO_PROVIDER_URLS, "ip-api", ERR_INVALID},
+        {SET_GEO_PROVIDER_URLS, "ip-api=ftp://127.0.0.1/", ERR_INVALID},
+        {SET_GEO_PROVIDER_URLS, "ip-api=http://", ERR_INVALID},
+    };
+    struct settings s;
+    struct err err;
+    size_t i;
+
+    (void)state;
+    assert_int_equal(settings_init(&s), 0);
+    for (i = 0; i < ARRAY_LEN(rows); i++)
+        if (settings_set(&s, rows[i].id, ORIGIN_DB, slice_of(rows[i].text), &err) != rows[i].rc)
+            fail_msg("%s", rows[i].text);
+    settings_release(&s);
 }
 
 static void every_number_keeps_its_range(void **state)
@@ -538,6 +566,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_row_is_complete),
         cmocka_unit_test(table_agrees_with_the_specification),
+        cmocka_unit_test(providers_are_checked),
         cmocka_unit_test(every_number_keeps_its_range),
         cmocka_unit_test(every_choice_is_taken_and_nothing_else),
         cmocka_unit_test(forms_of_values),
