@@ -189,6 +189,9 @@ static void warn(struct engine *e, struct user *u, const struct finding *f, int6
         judge_explain(d, "%d devices persist, limit %d", f->likely, u->limit);
     else if (u->limit > MOST_BY_PAIRS)
         judge_explain(d, "%d devices active at every check so far, limit %d", f->likely, u->limit);
+    else if (f->likely <= u->limit && u->lanes)
+        judge_explain(d, "%d networks, too many at every check so far, limit %d",
+                      u->lanes->leak.networks, u->limit);
     else
         judge_explain(d, "%d devices look used at once, limit %d", f->likely, u->limit);
 }
