@@ -351,7 +351,8 @@ static int put_metadata(const struct out *o, const struct mmwrite_opts *opts)
     put_member(&b, "node_count", o->n_nodes, T_UINT32);
     put_member(&b, "record_size", o->record_bits, T_UINT16);
     rc = b.failed ? ERR_NOMEM : ERR_OK;
-    fwrite(b.p, 1, b.n, o->f);
+    if (!rc)
+        fwrite(b.p, 1, b.n, o->f);
     buf_release(&b);
     return rc;
 }
