@@ -60,6 +60,8 @@ bool cli_sure(struct cli *cli, int *ret_code, const char *fmt, ...) PRINTF_LIKE(
  */
 int cli_ask_sure(struct cli *cli, enum op_method method, const char *path, json_t *body,
                  json_t **ret_json);
+/* Prints what a change of settings has changed. */
+void cli_print_changes(struct cli *cli, json_t *answer);
 /* The path /base/USER/rest of a USER argument, to be released by the caller. */
 void cli_user_path(struct buf *path, const char *base, const char *user, const char *rest);
 /* Sends what operates on one user or row and prints its "detail". */

@@ -152,13 +152,22 @@ static void print_change(json_t *row)
     }
 }
 
+void cli_print_changes(struct cli *cli, json_t *answer)
+{
+    json_t *row;
+    size_t i;
+
+    json_array_foreach(json_object_get(answer, "data"), i, row) print_change(row);
+    if (!cli_has_daemon(cli))
+        puts("It comes into force when the daemon starts.");
+}
+
 /* Sets (value NULL: resets) one setting, asking first where it would do harm. */
 static int change(struct cli *cli, const char *name, const char *value)
 {
-    json_t *body, *json, *row;
+    json_t *body, *json;
     enum setting id;
     struct err err;
-    size_t i;
     int rc = setting_find(slice_of(name), &id, &err);
 
     if (rc)
@@ -174,9 +183,7 @@ static int change(struct cli *cli, const char *name, const char *value)
         return rc;
     if (cli_json(cli, json))
         return CLI_OK;
-    json_array_foreach(json_object_get(json, "data"), i, row) print_change(row);
-    if (!cli_has_daemon(cli))
-        puts("It comes into force when the daemon starts.");
+    cli_print_changes(cli, json);
     json_decref(json);
     return CLI_OK;
 }

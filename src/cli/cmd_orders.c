@@ -205,6 +205,7 @@ int cmd_steps_set(struct cli *cli)
     rc = cli_ask_sure(cli, OP_PUT, "/steps", body, &json);
     if (rc || cli_json(cli, json))
         return rc;
+    cli_print_changes(cli, json);
     json_decref(json);
-    return cmd_steps_show(cli);
+    return CLI_OK;
 }

@@ -186,8 +186,9 @@ static int set_filter(struct cli *cli, const char *path, const char *member)
     rc = cli_ask_sure(cli, OP_PUT, path, body, &json);
     if (rc || cli_json(cli, json))
         return rc;
+    cli_print_changes(cli, json);
     json_decref(json);
-    return show_filter(cli, path, member[0] == 'g' ? "group" : "admin");
+    return CLI_OK;
 }
 
 int cmd_filter_group(struct cli *cli)

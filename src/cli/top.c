@@ -66,7 +66,7 @@ static void refresh(struct top *t)
     json_t *users, *status;
 
     t->message[0] = '\0';
-    users = list_fetch("/users/active", 0, 0, fetch, t, NULL);
+    users = list_fetch("/users/active?single=true", 0, 0, fetch, t, NULL);
     status = fetch(t, "/status");
     if (users) {
         json_decref(t->users);
@@ -88,14 +88,13 @@ static void draw(struct top *t)
         return;
     buf_init(&out, LIMIT_OP_ANSWER);
     top_draw(&t->view, t->users, t->status, t->message[0] ? t->message : NULL, &out);
-    fputs("\033[H", stdout);
+    /* Each line is emptied before it is written: behind a full one the last column would go. */
+    fputs("\033[H\033[K", stdout);
     for (i = 0; i < out.n; i++) {
+        putchar(out.p[i]);
         if (out.p[i] == '\n')
-            fputs("\033[K\r\n", stdout);
-        else
-            putchar(out.p[i]);
+            fputs("\033[K", stdout);
     }
-    fputs("\033[K\033[J", stdout);
     fflush(stdout);
     buf_release(&out);
 }
