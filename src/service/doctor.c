@@ -12,6 +12,7 @@
 
 static const int64_t day_us = 86400 * STAMP_SECOND;
 static const int64_t told_ahead_us = 14 * 86400 * STAMP_SECOND;
+static const int64_t old_days = 365; /* networks change hands slowly */
 enum { MIB = 1 << 20, TESTED_MAJOR = 5 };
 
 void doctor_facts_init(struct doctor_facts *f, int64_t now_us)
@@ -259,6 +260,30 @@ static void judge_settings(struct doctor *d)
         doctor_say(d, "setting", NULL, LEVEL_OK, NULL, "every setting that is set has an effect");
 }
 
+static void judge_geo(struct doctor *d)
+{
+    static const char *const names[DATA_COUNT] = {"country data", "network data"};
+    int i;
+
+    for (i = 0; i < DATA_COUNT; i++) {
+        const struct doctor_geo *g = &d->f->geo[i];
+        bool filter = i == DATA_COUNTRY && settings_has(d->s, SET_COUNTRY_CODE);
+
+        if (!g->known)
+            continue;
+        if (!g->in_effect)
+            doctor_say(d, "geo", names[i], filter ? LEVEL_FAILED : LEVEL_WARNING,
+                       "`pg-limiter geo update`, or install the package with the data",
+                       "not in effect%s%s%s", filter ? ", and so is country_code" : "",
+                       g->problem[0] ? ": " : "", g->problem);
+        else if (g->age_days > old_days)
+            doctor_say(d, "geo", names[i], LEVEL_WARNING, "`pg-limiter geo update`",
+                       "%lld days old", (long long)g->age_days);
+        else
+            doctor_say(d, "geo", names[i], LEVEL_OK, NULL, "%lld days old", (long long)g->age_days);
+    }
+}
+
 void doctor_judge(const struct doctor_facts *f, const struct settings *s, struct buf *out)
 {
     struct doctor d = {.f = f, .s = s, .out = out};
@@ -277,6 +302,7 @@ void doctor_judge(const struct doctor_facts *f, const struct settings *s, struct
     judge_permissions(&d);
     doctor_judge_nodes(&d);
     judge_machine(&d);
+    judge_geo(&d);
     judge_settings(&d);
     jout_close(out, ']');
     jout_int(out, "failed", d.failed);

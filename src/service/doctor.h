@@ -58,6 +58,16 @@ struct doctor_crowd {
 
 enum { DOCTOR_CROWDS = 64 };
 
+enum doctor_data { DATA_COUNTRY, DATA_ASN, DATA_COUNT };
+
+/* Country or network data. */
+struct doctor_geo {
+    bool known; /* something was told of it */
+    bool in_effect;
+    int64_t age_days;
+    char problem[ERR_TEXT_MAX]; /* "" = none */
+};
+
 struct doctor_facts {
     int64_t now_us;
     bool daemon;        /* a daemon runs: what is seen is what it sees */
@@ -79,6 +89,7 @@ struct doctor_facts {
     int64_t disk_free; /* bytes, -1 = unknown */
     struct doctor_crowd crowds[DOCTOR_CROWDS];
     size_t n_crowds;
+    struct doctor_geo geo[DATA_COUNT];
     /* Why a setting's value has no effect now, or NULL; may be NULL itself. */
     const char *(*note)(void *arg, const struct settings *s, enum setting id);
     void *note_arg;

@@ -56,20 +56,47 @@ static void answer(void *arg)
     op_reply(op, ERR_OK);
 }
 
-static void database_done(void *arg, int rc, const struct err *err)
+static void ask_panel(struct op *op)
 {
-    struct op *op = arg;
-    struct doctor_facts *f = op->facts;
-
-    f->db_rc = rc;
-    if (rc)
-        snprintf(f->db_text, sizeof(f->db_text), "%s", err->text);
     if (op->port->doctor) {
-        op->port->doctor(op->port->app, f, answer, op);
+        op->port->doctor(op->port->app, op->facts, answer, op);
         return;
     }
-    snprintf(f->error, sizeof(f->error), "the panel was not asked");
+    snprintf(op->facts->error, sizeof(op->facts->error), "the panel was not asked");
     answer(op);
+}
+
+static void take_geo(struct doctor_geo *g, const json_t *told)
+{
+    const char *problem = json_string_value(json_object_get(told, "problem"));
+
+    g->known = json_is_boolean(json_object_get(told, "in_effect"));
+    g->in_effect = json_is_true(json_object_get(told, "in_effect"));
+    g->age_days = json_integer_value(json_object_get(told, "age_days"));
+    snprintf(g->problem, sizeof(g->problem), "%s", problem ? problem : "");
+}
+
+/* What GET /geo tells of the data; where it tells nothing, nothing is said of it. */
+static void geo_told(void *arg, int status, struct slice json)
+{
+    struct op *op = arg;
+    json_t *told = status == 200 ? json_loadb(json.p, json.n, 0, NULL) : NULL;
+
+    take_geo(&op->facts->geo[DATA_COUNTRY], json_object_get(told, "country"));
+    take_geo(&op->facts->geo[DATA_ASN], json_object_get(told, "asn"));
+    json_decref(told);
+    ask_panel(op);
+}
+
+static void database_done(void *arg, int rc, const struct err *err)
+{
+    struct op_request geo = {.method = OP_GET, .path = SLICE("/geo")};
+    struct op *op = arg;
+
+    op->facts->db_rc = rc;
+    if (rc)
+        snprintf(op->facts->db_text, sizeof(op->facts->db_text), "%s", err->text);
+    op_call(op->port, &geo, geo_told, op);
 }
 
 static void look_at_machine(struct op *op)

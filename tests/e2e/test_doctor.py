@@ -206,6 +206,18 @@ def nodes_that_may_not_be_listed(s):
 
 
 @SCENES.scene
+def geo_data_is_looked_at(s):
+    """Data that is not there: a warning, and a failure where the country filter needs it."""
+    sim = s.lab("--nodes", 1)
+    d = s.daemon(sim, GEOIP_COUNTRY_DB="/nowhere.mmdb")
+    assert only(doctor(d, code=0), "geo", "country data")["level"] == "warning"
+    d.cli("config", "set-country", "IR")
+    row = d.wait(lambda: next((c for c in doctor(d)["checks"] if c["check"] == "geo"
+                               and c["level"] == "failed"), None), 6, step=0.5)
+    assert row["subject"] == "country data" and "geo update" in row["cure"]
+
+
+@SCENES.scene
 def the_bundle_betrays_nobody(s):
     sim = s.lab("--nodes", 2)
     for user in NAMES:

@@ -155,6 +155,9 @@ enum wrong {
     DISK_FULL,
     ENV_OPEN,
     SHADOW,
+    GEO_OLD,
+    GEO_NONE,
+    GEO_NEEDED,
 };
 
 static const struct {
@@ -192,6 +195,9 @@ static const struct {
     {DISK_FULL, "disk", "failed"},
     {ENV_OPEN, "env", "warning"},
     {SHADOW, "setting", "warning"},
+    {GEO_OLD, "geo", "warning"},
+    {GEO_NONE, "geo", "warning"},
+    {GEO_NEEDED, "geo", "failed"},
 };
 
 static void spoil_panel(struct bed *b, enum wrong w)
@@ -234,6 +240,19 @@ static void spoil_panel(struct bed *b, enum wrong w)
         b->f.nodes_known = false;
     if (w == SHADOW)
         assert_int_equal(settings_set(&b->s, SET_ENFORCEMENT, ORIGIN_DB, SLICE("shadow"), &err),
+                         ERR_OK);
+}
+
+static void spoil_geo(struct bed *b, enum wrong w)
+{
+    struct doctor_geo *g = &b->f.geo[DATA_COUNTRY];
+    struct err err;
+
+    if (w != GEO_OLD && w != GEO_NONE && w != GEO_NEEDED)
+        return;
+    *g = (struct doctor_geo){.known = true, .in_effect = w == GEO_OLD, .age_days = 400};
+    if (w == GEO_NEEDED)
+        assert_int_equal(settings_set(&b->s, SET_COUNTRY_CODE, ORIGIN_DEFAULT, SLICE("IR"), &err),
                          ERR_OK);
 }
 
@@ -291,6 +310,7 @@ static void each_fault_is_found(void **state)
         b = *state;
         spoil_panel(b, cases[i].wrong);
         spoil_node(b, cases[i].wrong);
+        spoil_geo(b, cases[i].wrong);
         judge(b);
         if (strcmp(level(b, cases[i].check), cases[i].level) != 0)
             fail_msg("case %zu: %s is \"%s\", not %s", i, cases[i].check, level(b, cases[i].check),
