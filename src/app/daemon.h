@@ -134,6 +134,11 @@ void people_free(struct people *p);
 /* Lists all users of the panel now, unless a listing runs. */
 void people_sync(struct people *p);
 /*
+ * Lists them now (or goes along with the listing that runs) and calls fn when they stand in the database
+ * and who is missing is marked; rc says why not.
+ */
+void people_list_now(struct people *p, op_check_fn fn, void *arg);
+/*
  * The operator confirms the panel's users: enforcement goes on as soon as the database has forgotten who
  * they were before, or the next listing would hold it again.
  */
@@ -195,6 +200,10 @@ void config_tell(const struct daemon *d);
 void views_status(void *app, struct buf *out);
 void views_nodes(void *app, struct buf *out);
 void views_user(void *app, int64_t id, struct buf *out);
+
+/* ---- active.c, metrics.c ---- */
+void active_json(void *app, const struct op_active *what, struct buf *out);
+void metrics_text(void *app, struct buf *out);
 /* op_port.setting_note: why a value has no effect at the moment, NULL when it has. */
 const char *views_setting_note(void *app, const struct settings *s, enum setting id);
 

@@ -11,8 +11,9 @@
 
 /* Everything that has to be done now and then, each named for the rule it keeps. */
 
-enum { TASKS = 7 };
+enum { TASKS = 8 };
 static const int64_t second_us = STAMP_SECOND;
+static const int64_t cleanup_us = 86400 * STAMP_SECOND;
 static const int64_t clock_back_us = 60 * STAMP_SECOND;
 static const int64_t clock_ahead_us = 3600 * STAMP_SECOND;
 
@@ -22,7 +23,8 @@ struct janitor {
     struct loop_timer *tasks[TASKS];
     int64_t data_version;
     int64_t wall_us, mono_us; /* both clocks when last looked at */
-    bool asking_version, retaining;
+    bool asking_version, retaining, cleaning;
+    int64_t cleaned_us; /* 0: not yet */
 };
 
 /* ---- the engine's own time ---- */
@@ -246,6 +248,37 @@ static void retain(void *arg)
         free(r);
 }
 
+/* ---- users who are gone from the panel ---- */
+
+static void cleanup_done(void *arg, int status, struct slice json)
+{
+    struct janitor *j = arg;
+
+    if (j->d->stopping)
+        return;
+    j->cleaning = false;
+    if (status == 409)
+        log_warning("cleanup", "not done by itself: %.*s", LOG_SLICE(json));
+    else if (status != 200)
+        log_info("cleanup", "not done, tried again in an hour: %.*s", LOG_SLICE(json));
+    if (status == 200 || status == 409)
+        j->cleaned_us = daemon_now(j->d);
+}
+
+/* Once a day, first an hour after the start; the operation itself asks where too many are gone. */
+static void clean_up(void *arg)
+{
+    struct janitor *j = arg;
+    struct op_request req = {.method = OP_POST,
+                             .path = SLICE("/cleanup"),
+                             .who = SLICE("pg-limiter")};
+
+    if (j->cleaning || (j->cleaned_us && daemon_now(j->d) - j->cleaned_us < cleanup_us))
+        return;
+    j->cleaning = true;
+    op_call(&j->d->port, &req, cleanup_done, j);
+}
+
 /* ---- ---- */
 
 static const struct {
@@ -253,7 +286,7 @@ static const struct {
     int64_t every_s;
 } tasks[TASKS] = {
     {each_second, 1},  {look_for_changes, 2}, {look_at_nodes, 15}, {write_history, 30},
-    {look_at_geo, 60}, {keep_clocks, 60},     {retain, 3600},
+    {look_at_geo, 60}, {keep_clocks, 60},     {retain, 3600},      {clean_up, 3600},
 };
 
 struct janitor *janitor_new(struct daemon *d)

@@ -5,6 +5,7 @@
 #include "app/daemon.h"
 #include "base/log.h"
 #include "base/stamp.h"
+#include "store/db_cleanup.h"
 #include "store/db_limits.h"
 #include "store/db_settings.h"
 #include "store/db_users.h"
@@ -19,11 +20,19 @@ static const int64_t ask_again_us = 600 * STAMP_SECOND; /* an id the panel did n
 static const int64_t list_again_us = 60 * STAMP_SECOND; /* after a listing that did not end well */
 enum { STRANGERS_MAX = 3, ASKED_MAX = 65536 };
 
+/* Somebody waits for a complete listing. */
+struct waiting {
+    struct waiting *next;
+    op_check_fn fn;
+    void *arg;
+};
+
 struct people {
     struct daemon *d;
     struct loop_timer *timer;
     struct imap asked; /* id → unix minute of the question */
     bool listing;
+    struct waiting *waiting;
     int64_t synced_us;
     int64_t asked_us; /* when the running listing began */
     uint32_t users;
@@ -50,11 +59,25 @@ struct people *people_new(struct daemon *d)
     return p;
 }
 
+/* Everyone who waits for this listing; one who begins to wait meanwhile waits for the next. */
+static void tell_waiting(struct people *p, int rc, const struct err *err)
+{
+    struct waiting *w = p->waiting, *next;
+
+    p->waiting = NULL;
+    for (; w; w = next) {
+        next = w->next;
+        w->fn(w->arg, rc, err);
+        free(w);
+    }
+}
+
 void people_free(struct people *p)
 {
     if (!p)
         return;
     loop_timer_free(p->timer);
+    tell_waiting(p, ERR_CANCELLED, &(struct err){.code = ERR_CANCELLED});
     imap_release(&p->asked);
     free(p);
 }
@@ -184,15 +207,61 @@ static void on_page(void *arg, const struct panel_user *users, size_t n, bool fu
     keep(p->d, users, n);
 }
 
+struct mark {
+    struct daemon *d;
+    int64_t listed_us, now_us;
+};
+
+/* After the pages, which stand before it in the queue. */
+static int mark_gone(struct db *db, void *arg, struct err *err)
+{
+    struct mark *m = arg;
+    char held[8];
+
+    if (db_meta_get(db, "held", held, sizeof(held), err) == ERR_OK)
+        return err_set(err, ERR_BUSY,
+                       "the panel's user ids mean other people than before: confirm them first "
+                       "(`config set enforcement on`)");
+    return db_gone_mark(db, m->listed_us, m->now_us, err);
+}
+
+static void marked(void *arg, int rc, const struct err *err)
+{
+    struct mark *m = arg;
+    struct daemon *d = m->d;
+
+    free(m);
+    if (rc && rc != ERR_CANCELLED)
+        log_warning("store", "users who are gone are not marked: %s", err->text);
+    tell_waiting(d->people, rc, err);
+}
+
+static void note_gone(struct people *p)
+{
+    struct mark *m = calloc(1, sizeof(*m));
+    struct err err = {0};
+    int rc = ERR_NOMEM;
+
+    if (m) {
+        *m = (struct mark){p->d, p->asked_us, daemon_now(p->d)};
+        rc = owner_submit(p->d->owner, OWNER_WRITE, mark_gone, marked, m);
+    }
+    if (rc) {
+        free(m);
+        tell_waiting(p, err_set(&err, rc, "%s", err_name(rc)), &err);
+    }
+}
+
 static void on_end(void *arg, int rc, const struct err *err, size_t n)
 {
     struct people *p = arg;
     struct daemon *d = p->d;
 
     p->listing = false;
-    if (rc == ERR_CANCELLED)
-        return;
     if (rc) {
+        tell_waiting(p, rc, err);
+        if (rc == ERR_CANCELLED)
+            return;
         log_warning("panel", "the list of users is incomplete, asked again in %d s: %s",
                     (int)(list_again_us / STAMP_SECOND), err->text);
         loop_timer_set(p->timer, list_again_us);
@@ -204,6 +273,7 @@ static void on_end(void *arg, int rc, const struct err *err, size_t n)
         log_debug("panel", "%zu users known", n);
     p->synced_us = daemon_now(d);
     p->users = (uint32_t)n;
+    note_gone(p);
     loop_timer_set(p->timer, settings_int(&d->settings, SET_USER_SYNC_HOURS) * 3600 * STAMP_SECOND);
 }
 
@@ -217,6 +287,25 @@ void people_sync(struct people *p)
     p->listing = panel_list_users(d->panel, true, on_page, on_end, p) == 0;
     if (!p->listing)
         loop_timer_set(p->timer, list_again_us);
+}
+
+void people_list_now(struct people *p, op_check_fn fn, void *arg)
+{
+    struct waiting *w = calloc(1, sizeof(*w));
+    struct err err = {0};
+
+    if (w && !p->d->stopping) {
+        w->fn = fn;
+        w->arg = arg;
+        w->next = p->waiting;
+        p->waiting = w;
+        people_sync(p);
+        if (p->listing)
+            return;
+        p->waiting = w->next;
+    }
+    free(w);
+    fn(arg, err_set(&err, ERR_BUSY, "the panel cannot be asked for its users now"), &err);
 }
 
 /* ---- a rebuilt panel ---- */

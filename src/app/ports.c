@@ -336,6 +336,44 @@ static int port_geo_update(void *app, struct err *err)
     return d->stopping ? stopping(err) : atlas_update(d->atlas, err);
 }
 
+static void port_active(void *app, const struct op_active *what, struct buf *out)
+{
+    if (((struct daemon *)app)->stopping)
+        buf_add_str(out, "{\"data\":[],\"total\":0}");
+    else
+        active_json(app, what, out);
+}
+
+static void port_metrics(void *app, struct buf *out)
+{
+    if (!((struct daemon *)app)->stopping)
+        metrics_text(app, out);
+}
+
+static void port_remember(void *app, int64_t id, const int64_t *at_us, size_t n)
+{
+    struct daemon *d = app;
+    size_t i;
+
+    if (d->stopping)
+        return;
+    engine_forgive(d->engine, id, 0);
+    for (i = n; i-- > 0;)
+        if (engine_had_violation(d->engine, id, at_us[i]))
+            log_error("rules", "a violation is not remembered: out of memory");
+}
+
+static void port_list_users(void *app, op_check_fn fn, void *arg)
+{
+    struct daemon *d = app;
+    struct err err = {0};
+
+    if (d->stopping)
+        fn(arg, stopping(&err), &err);
+    else
+        people_list_now(d->people, fn, arg);
+}
+
 void ports_init(struct daemon *d)
 {
     d->port = (struct op_port){.app = d,
@@ -351,6 +389,10 @@ void ports_init(struct daemon *d)
                                .changed = port_changed,
                                .status_json = port_status,
                                .nodes_json = port_nodes,
+                               .active_json = port_active,
+                               .metrics_text = port_metrics,
+                               .remember = port_remember,
+                               .list_users = port_list_users,
                                .live_json = port_user,
                                .breaker_json = port_breaker,
                                .breaker_resume = trip_resume,

@@ -50,6 +50,9 @@ enum {
     LIMIT_HISTORY_PENDING = 200000, /* sightings gathered between two writes of ip_history */
 };
 
+/* Users without an account in the panel that one cleanup removes. */
+enum { LIMIT_CLEANUP = 10000 };
+
 /* The REST API. */
 enum {
     LIMIT_LOGIN_ADDRESSES = 1024, /* addresses whose wrong logins are remembered */

@@ -160,3 +160,21 @@ void engine_each(struct engine *e, int64_t now_us, void (*fn)(void *arg, const s
     }
     free(v);
 }
+
+void engine_each_brief(struct engine *e, int64_t now_us,
+                       void (*fn)(void *arg, const struct user_brief *b), void *arg)
+{
+    uint32_t i;
+
+    for (i = 0; i < e->n_slots; i++) {
+        struct user *u = engine_slot(e, i);
+        struct tally t;
+
+        if (u->id == 0 ||
+            (u->state == USER_CLEAR && u->last_us <= now_us - e->policy.active_window_us))
+            continue;
+        engine_limit_of(e, u);
+        verdict_tally(u, &e->policy, now_us, &t);
+        fn(arg, &(struct user_brief){u->id, (enum user_state)u->state, u->limit, t.devices});
+    }
+}

@@ -22,6 +22,7 @@ static void op_free(struct op *op)
         settings_release(op->settings);
     free(op->settings);
     free(op->ids);
+    free(op->extra);
     buf_release(&op->out);
     free(op);
 }
@@ -248,7 +249,7 @@ void op_call(const struct op_port *port, const struct op_request *req, op_reply_
     rc = read_request(op, req);
     if (rc)
         op_reply(op, rc);
-    else if (op->row->flags & ROW_USER)
+    else if ((op->row->flags & ROW_USER) && (op->ref_text[0] || op_arg(op, "username")))
         find_user(op);
     else
         go_on(op);

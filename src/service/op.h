@@ -52,6 +52,14 @@ typedef void (*op_enable_fn)(void *arg, int rc, const struct err *err, struct sl
 /* The end of a check of settings: 0, ERR_CONFIRM (the number is in err) or ERR_INVALID. */
 typedef void (*op_check_fn)(void *arg, int rc, const struct err *err);
 
+/* Which of the active users to show, most devices over the limit first. */
+struct op_active {
+    int64_t offset;
+    int limit;
+    const char *state; /* "clear", "monitoring", "punished", or NULL */
+    int single; /* users with one device: 1 shown, 0 not, -1 as the setting single_ip_users says */
+};
+
 /*
  * What the operations stand on. submit, store, settings and now_us are always there; the rest is the
  * daemon's and NULL in a CLI without one, which operations then say (ERR_UNREACHABLE). Everything is
@@ -96,6 +104,16 @@ struct op_port {
     void (*geo_address_json)(void *app, struct addr addr, struct buf *out);
     /* Begins `geo update`; ERR_BUSY, ERR_INVALID with a text. */
     int (*geo_update)(void *app, struct err *err);
+    /* Append: a page of those active now as an object {"data":[…],"total":n}; Prometheus text. */
+    void (*active_json)(void *app, const struct op_active *what, struct buf *out);
+    void (*metrics_text)(void *app, struct buf *out);
+    /* The times of a user's violations that still count, after some were forgiven: for the engine. */
+    void (*remember)(void *app, int64_t id, const int64_t *at_us, size_t n);
+    /*
+     * Lists all users of the panel anew; fn comes when they stand in the database (rc 0: the listing was
+     * complete, and who is missing is marked). ERR_BUSY: enforcement is held since ids changed hands.
+     */
+    void (*list_users)(void *app, op_check_fn fn, void *arg);
 };
 
 struct op_request {

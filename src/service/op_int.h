@@ -68,6 +68,9 @@ struct op {
     bool enable, confirm, forgive;
     bool disabled; /* an open row of the journal is his */
     int64_t since_us;
+    int64_t times[LIMIT_STEPS]; /* of violations that still count */
+    size_t n_times;
+    void *extra;                /* of one file's operations; freed with op */
     struct doctor_facts *facts; /* GET /doctor */
     struct settings *settings;  /* a copy for the job */
     bool touched[SET_COUNT];    /* settings the request names */
@@ -88,6 +91,8 @@ extern const struct op_row op_rows_shared[];
 extern const struct op_row op_rows_state[];
 extern const struct op_row op_rows_user[];
 extern const struct op_row op_rows_doctor[];
+extern const struct op_row op_rows_violations[];
+extern const struct op_row op_rows_cleanup[];
 /* Hands the row's job to the store and finishes after it. */
 void op_run_job(struct op *op);
 /* Ends the call with op->out (rc 0), or with rc and op->err; frees op. */
@@ -143,6 +148,10 @@ int op_find_rule(struct db *db, const struct op *op, struct op_rule *ret,
                  struct err *err) MUST_CHECK;
 
 /* ops_disabled.c */
+struct db_violation;
+/* ops_violations.c: appends a verdict as an object of a list (shape #violation); ERR_TOO_BIG. */
+int op_violation_json(struct buf *b, const struct db_violation *row);
+
 /* Appends one row of the journal as an object. */
 void op_row_json(struct buf *b, const char *key, const struct db_row *row);
 

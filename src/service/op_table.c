@@ -20,6 +20,8 @@ static const struct op_row *const groups[] = {
     op_rows_events,
     op_rows_doctor,
     op_rows_geo,
+    op_rows_violations,
+    op_rows_cleanup,
 };
 /* clang-format on */
 
@@ -63,8 +65,14 @@ static const struct {
     {"changed_setting", "{key:text,value:text~,before:text~,origin:text,unit:text~,note:text~}"},
     {"config_change", "{data:[#changed_setting]}"},
     {"violation",
-     "{at:time,action:text,outcome:text,shadow:bool,limit:int,devices:int,forgiven_at:time~,"
-     "evidence:any}"},
+     "{violation:int,id:int,username:text,at:time,step:int,action:text,outcome:text,shadow:bool,"
+     "limit:int,devices:int,forgiven_at:time~,forgiven_by:text~,evidence:any}"},
+    {"active_user",
+     "{id:int,username:text~,state:text,limit:int,limit_from:text,devices:int,concurrent:int,"
+     "since:time~,nodes:[text],addresses?:[{address:text,node:text,inbound:text~,first_seen:time,"
+     "last_seen:time,role:text}]}"},
+    {"gone_user",
+     "{id:int,username:text,gone_since:time,limit:int~,excepted:bool,reason:text~,result?:text}"},
     {"event", "{id:int,at:time,kind:text,user_id:int~,username:text~,who:text,what:text,data:any}"},
     {"seen", "{address:text,node_id:int,inbound:text~,first_seen:time,last_seen:time,lines:int}"},
 };

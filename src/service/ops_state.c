@@ -17,6 +17,12 @@ static void show_nodes(struct op *op)
     op_reply(op, ERR_OK);
 }
 
+static void show_metrics(struct op *op)
+{
+    op->port->metrics_text(op->port->app, &op->out);
+    op_reply(op, ERR_OK);
+}
+
 static void welcome(struct op *op)
 {
     jout_open(&op->out, NULL, '{');
@@ -53,5 +59,8 @@ const struct op_row op_rows_state[] = {
                        "stream_error:text~}],total:int}"},
      .flags = ROW_LIVE,
      .finish = show_nodes},
+    {.def = {OP_GET, "/metrics", "The same figures for Prometheus.", .media = "text/plain"},
+     .flags = ROW_LIVE,
+     .finish = show_metrics},
     {.def = {.pattern = NULL}},
 };

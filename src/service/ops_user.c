@@ -20,19 +20,7 @@ static int user_args(struct op *op)
 
 static int add_violation(void *arg, const struct db_violation *row)
 {
-    struct buf *b = arg;
-
-    jout_open(b, NULL, '{');
-    jout_time(b, "at", row->at_us);
-    jout_str(b, "action", row->action);
-    jout_text(b, "outcome", db_outcome_name(row->outcome));
-    jout_bool(b, "shadow", row->shadow);
-    jout_int(b, "limit", row->max_devices);
-    jout_int(b, "devices", row->devices);
-    jout_time(b, "forgiven_at", row->forgiven_us);
-    jout_raw(b, "evidence", row->evidence);
-    jout_close(b, '}');
-    return b->failed ? ERR_TOO_BIG : ERR_OK;
+    return op_violation_json(arg, row);
 }
 
 static int add_event(void *arg, const struct db_event *row)
@@ -139,9 +127,98 @@ static void user_live(struct op *op)
     op_reply(op, ERR_OK);
 }
 
+/* ---- history ---- */
+
+static int add_any_row(void *arg, const struct db_row *row)
+{
+    struct op *op = arg;
+
+    op_row_json(&op->out, NULL, row);
+    return op->out.failed ? ERR_TOO_BIG : ERR_OK;
+}
+
+/* What was done to him, by whom, and why: everything the database still has. */
+static int user_history(struct db *db, struct op *op, struct err *err)
+{
+    struct op_page page = op_arg_page(op);
+    struct db_event_filter events = {.user_id = op->id, .offset = page.offset, .limit = page.limit};
+    struct db_violation_filter violations = {.user_id = op->id, .limit = page.limit};
+    struct db_row_filter rows = {.user_id = op->id, .limit = page.limit};
+    int64_t since = op->now_us - op_arg_int(op, "hours", SHOWN_HOURS) * 3600 * STAMP_SECOND, total;
+    struct buf *b = &op->out;
+    int rc;
+
+    if (!op->id)
+        return err_set(err, ERR_NOT_FOUND,
+                       op->asked ? "the panel has no user %s" : "no user %s is known",
+                       op_user_text(op));
+    rc = db_events_total(db, &events, &total, err);
+    buf_clear(b);
+    jout_open(b, NULL, '{');
+    op_user_json(op, b);
+    jout_open(b, "data", '[');
+    if (!rc)
+        rc = db_events_each(db, &events, add_event, b, err);
+    jout_close(b, ']');
+    if (!rc)
+        jout_int(b, "total", total);
+    jout_open(b, "violations", '[');
+    if (!rc)
+        rc = db_violations_each(db, &violations, add_violation, b, err);
+    jout_close(b, ']');
+    jout_open(b, "actions", '[');
+    if (!rc)
+        rc = db_journal_each(db, &rows, add_any_row, op, err);
+    jout_close(b, ']');
+    jout_open(b, "addresses", '[');
+    if (!rc)
+        rc = db_history_each(db, op->id, since, LIMIT_PAGE, add_seen, b, err);
+    jout_close(b, ']');
+    jout_close(b, '}');
+    return rc;
+}
+
 /* ---- the rows ---- */
 
+static const struct op_param history_params[] = {
+    {"hours", OP_IN_QUERY, OP_INT, 1, 8784, .example = "12",
+     .help = "how far back addresses are shown, 48 when left out"},
+    OP_PAGE,
+    {0}};
+static const struct op_param active_params[] = {
+    {"state", OP_IN_QUERY, OP_TEXT, .choices = "clear|monitoring|punished",
+     .example = "\"monitoring\"", .help = "only users in this state"},
+    {"single", OP_IN_QUERY, OP_BOOL, .example = "true",
+     .help = "users with one device too; setting single_ip_users when left out"},
+    OP_PAGE,
+    {0}};
+
+static void show_active(struct op *op)
+{
+    struct op_page page = op_arg_page(op);
+    struct op_active what = {.offset = page.offset,
+                             .limit = page.limit,
+                             .state = op_arg_text(op, "state"),
+                             .single = op_arg(op, "single") ? op_arg_bool(op, "single") : -1};
+
+    op->port->active_json(op->port->app, &what, &op->out);
+    op_reply(op, ERR_OK);
+}
+
 const struct op_row op_rows_user[] = {
+    {.def = {OP_GET, "/users/active",
+             "Who is active now, with devices and limit; those most over it first.", active_params,
+             "{data:[#active_user],total:int}"},
+     .flags = ROW_LIVE,
+     .finish = show_active},
+    {.def = {OP_GET, "/users/{user}/history",
+             "What happened to a user: events, verdicts with evidence, actions, addresses.",
+             history_params,
+             "{id:int~,username:text~,data:[#event],total:int,violations:[#violation],"
+             "actions:[#disabled_row],addresses:[#seen]}"},
+     .flags = ROW_USER | ROW_ASK,
+     .kind = OWNER_READ,
+     .job = user_history},
     {.def = {OP_GET, "/users/{user}", "A user: limit, state, devices, evidence, what happened.",
              .answer = "{id:int~,username:text~,known:bool,limit:int,limit_from:text,excepted:bool,"
                        "reason:text~,disabled:any,violations?:[#violation],events?:[#event],"

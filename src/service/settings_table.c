@@ -334,7 +334,7 @@ static const struct setting_def table[SET_COUNT] = {
     ROW(ENHANCED_DETAILS, "enhanced_details", BOOL, 0, SHOW,
         "", 0, 0, "true", NULL, NULL,
         "Lists show provider, country, node and inbound of each address."),
-    ROW(SINGLE_IP_USERS, "single_ip_users", BOOL, L, SHOW,
+    ROW(SINGLE_IP_USERS, "single_ip_users", BOOL, 0, SHOW,
         "", 0, 0, "false", NULL, NULL,
         "Lists show users with one device too."),
 
@@ -366,7 +366,7 @@ static const struct setting_def table[SET_COUNT] = {
     ROW(EVENTS_DAYS, "events_days", INT, 0, KEEP,
         "days", 1, 3650, "180", NULL, NULL,
         "How long violations and events are kept."),
-    ROW(CLEANUP_DAYS, "cleanup_days", INT, L, KEEP,
+    ROW(CLEANUP_DAYS, "cleanup_days", INT, 0, KEEP,
         "days", 1, 365, "7", NULL, NULL,
         "Users gone from the panel for this long are removed here."),
     ROW(BACKUP_EVERY, "backup_every", INT, L, KEEP,

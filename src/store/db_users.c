@@ -18,7 +18,7 @@ static int put_all(struct db *db, const struct db_user *users, size_t n, int64_t
         rc = sql_run(db, err,
                      "INSERT INTO users(id, name, created_at, seen_at) VALUES(?1, ?2, ?3, ?4)"
                      " ON CONFLICT(id) DO UPDATE SET name=?2, created_at=coalesce(?3, created_at),"
-                     " seen_at=max(seen_at, ?4)",
+                     " seen_at=max(seen_at, ?4), gone_at=NULL",
                      "istt", users[i].id, users[i].name, users[i].created_us, seen_us);
         if (rc)
             return rc;

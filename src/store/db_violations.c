@@ -80,6 +80,11 @@ static void take_row(const struct sql *q, struct db_violation *r)
     "SELECT id, user_id, name, at, mode, outcome, step, action, max_devices, devices, evidence," \
     " shortened, forgiven_at, forgiven_by FROM violations"
 
+#define COUNTS "mode='on' AND outcome IN ('pending', 'applied', 'warned') AND forgiven_at IS NULL"
+#define OF_USER " WHERE user_id=?1 AND id<?2 AND at>=?3 AND (?4=0 OR (" COUNTS "))"
+#define OF_ALL " WHERE id<?2 AND at>=?3 AND (?4=0 OR (" COUNTS ")) AND ?1=0"
+#define PAGE " ORDER BY id DESC LIMIT ?5 OFFSET ?6"
+
 int db_violations_each(struct db *db, const struct db_violation_filter *f, db_violation_fn fn,
                        void *arg, struct err *err)
 {
@@ -87,15 +92,10 @@ int db_violations_each(struct db *db, const struct db_violation_filter *f, db_vi
     int64_t limit = f->limit > 0 && f->limit < LIMIT_PAGE ? f->limit : LIMIT_PAGE;
     struct db_violation row;
     struct sql q;
-    int rc;
+    int rc =
+        sql_open(&q, db, err, f->user_id ? COLUMNS OF_USER PAGE : COLUMNS OF_ALL PAGE, "iitiii",
+                 f->user_id, before, f->since_us, (int64_t)f->counting, limit, f->offset);
 
-    if (f->user_id)
-        rc = sql_open(&q, db, err,
-                      COLUMNS " WHERE user_id=?1 AND id<?2 AND at>=?3 ORDER BY id DESC LIMIT ?4",
-                      "iiti", f->user_id, before, f->since_us, limit);
-    else
-        rc = sql_open(&q, db, err, COLUMNS " WHERE id<?1 AND at>=?2 ORDER BY id DESC LIMIT ?3",
-                      "iti", before, f->since_us, limit);
     if (rc)
         return rc;
     while ((rc = sql_step(&q, err)) == 1) {
@@ -108,12 +108,54 @@ int db_violations_each(struct db *db, const struct db_violation_filter *f, db_vi
     return rc;
 }
 
+int db_violations_total(struct db *db, const struct db_violation_filter *f, int64_t *ret_n,
+                        struct err *err)
+{
+    int64_t before = f->before_id ? f->before_id : INT64_MAX;
+
+    return sql_number(db, ret_n, err,
+                      f->user_id ? "SELECT count(*) FROM violations" OF_USER
+                                 : "SELECT count(*) FROM violations" OF_ALL,
+                      "iiti", f->user_id, before, f->since_us, (int64_t)f->counting);
+}
+
+int db_violations_one(struct db *db, int64_t id, db_violation_fn fn, void *arg, struct err *err)
+{
+    struct db_violation row;
+    struct sql q;
+    int rc = sql_open(&q, db, err, COLUMNS " WHERE id=?1", "i", id);
+
+    if (rc)
+        return rc;
+    rc = sql_step(&q, err);
+    if (rc == 1) {
+        take_row(&q, &row);
+        rc = fn(arg, &row);
+    } else if (rc == 0) {
+        rc = err_set(err, ERR_NOT_FOUND, "there is no violation %lld", (long long)id);
+    }
+    sql_close(&q);
+    return rc;
+}
+
+int db_violations_forgive_one(struct db *db, int64_t id, int64_t now_us, struct slice by,
+                              int64_t *ret_n, struct err *err)
+{
+    int rc = sql_run(db, err,
+                     "UPDATE violations SET forgiven_at=?2, forgiven_by=?3"
+                     " WHERE id=?1 AND forgiven_at IS NULL",
+                     "its", id, now_us, by);
+
+    if (!rc)
+        *ret_n = sql_changes(db);
+    return rc;
+}
+
 int db_violations_count(struct db *db, int64_t user_id, int64_t since_us, int64_t *ret_n,
                         struct err *err)
 {
     return sql_number(db, ret_n, err,
-                      "SELECT count(*) FROM violations WHERE user_id=?1 AND at>=?2 AND mode='on'"
-                      " AND outcome IN ('pending', 'applied', 'warned') AND forgiven_at IS NULL",
+                      "SELECT count(*) FROM violations WHERE user_id=?1 AND at>=?2 AND " COUNTS,
                       "it", user_id, since_us);
 }
 

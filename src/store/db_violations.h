@@ -44,6 +44,8 @@ struct db_violation_filter {
     int64_t user_id;   /* 0: of everyone */
     int64_t before_id; /* only ids below, 0: from the newest */
     int64_t since_us;  /* 0: ever */
+    int64_t offset;    /* rows to leave out */
+    bool counting;     /* only what counts for the next step: carried out or warned, not forgiven */
     int limit;         /* rows, at most LIMIT_PAGE */
 };
 
@@ -59,6 +61,15 @@ int db_violations_outcome(struct db *db, int64_t id, enum db_outcome outcome,
 /* Rows of a filter, newest first. */
 int db_violations_each(struct db *db, const struct db_violation_filter *f, db_violation_fn fn,
                        void *arg, struct err *err) MUST_CHECK;
+/* How many rows a filter has, whatever its offset and limit. */
+int db_violations_total(struct db *db, const struct db_violation_filter *f, int64_t *ret_n,
+                        struct err *err) MUST_CHECK;
+/* The row of an id: calls fn. ERR_NOT_FOUND. */
+int db_violations_one(struct db *db, int64_t id, db_violation_fn fn, void *arg,
+                      struct err *err) MUST_CHECK;
+/* Forgives one, also one forgiven before (*ret_n is 0 then). */
+int db_violations_forgive_one(struct db *db, int64_t id, int64_t now_us, struct slice by,
+                              int64_t *ret_n, struct err *err) MUST_CHECK;
 /*
  * The number of violations of a user since a time that count for the next step: applied, pending or
  * warned, not forgiven.

@@ -109,6 +109,17 @@ static const char *const migrations[] = {
     "CREATE INDEX outbox_next ON outbox(next_at);",
     /* 4 -> 5: an operator took the mark of a shared source away: not to be marked again until `until`. */
     "ALTER TABLE shared_sources ADD COLUMN barred INTEGER NOT NULL DEFAULT 0;",
+    /* 5 -> 6: users missing in the panel's list, and what a cleanup took away of theirs. */
+    "ALTER TABLE users ADD COLUMN gone_at INTEGER;"
+    "CREATE INDEX users_gone ON users(gone_at) WHERE gone_at IS NOT NULL;"
+    "CREATE TABLE cleanups("
+    "  id INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, who TEXT NOT NULL,"
+    "  undone_at INTEGER) STRICT;"
+    "CREATE TABLE cleaned("
+    "  cleanup_id INTEGER NOT NULL REFERENCES cleanups(id) ON DELETE CASCADE,"
+    "  user_id INTEGER NOT NULL, name TEXT NOT NULL, gone_at INTEGER NOT NULL,"
+    "  max_devices INTEGER NOT NULL, excepted INTEGER NOT NULL, reason TEXT, created_at INTEGER,"
+    "  PRIMARY KEY(cleanup_id, user_id)) STRICT, WITHOUT ROWID;",
 };
 
 int schema_version(void)

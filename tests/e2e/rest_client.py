@@ -42,7 +42,7 @@ class Rest:
         pair = base64.b64encode(f"{self.user}:{self.password}".encode()).decode()
         return {"Authorization": "Basic " + pair}
 
-    def connect(self, timeout=10):
+    def connect(self, timeout=30):
         if self.tls:
             return http.client.HTTPSConnection(self.host, self.port, timeout=timeout,
                                                context=self.tls)

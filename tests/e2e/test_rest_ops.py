@@ -1,0 +1,199 @@
+"""What the operations do that only a running daemon can show, asked over REST."""
+
+import contextlib
+import re
+import time
+
+import pytest
+from daemon import Daemon, Sharer, Traffic, settings_for, warm_up
+from rest_client import Rest, free_port
+from simpanel import as_process
+
+PASSWORD = "secret-of-the-api"
+
+
+@pytest.fixture(scope="module")
+def place():
+    with as_process("--nodes", "2") as sim, contextlib.ExitStack() as stack:
+        for name in ("alice", "bob", "gone1", "gone2", "phone", "lonely"):
+            sim.add_user(name)
+        port = free_port()
+        d = Daemon(settings_for(sim, API_ENABLED="true", API_PORT=port, API_PASSWORD=PASSWORD,
+                                GENERAL_LIMIT=10, TIME_TO_ACTIVE_USERS=600))
+        stack.callback(d.close)
+        d.start()
+        d.wait_log("users known", 15)
+        warm_up(sim)
+        yield sim, d, Rest(port)
+
+
+def test_a_value_is_in_force_within_5_seconds(place):
+    """Limit 10: nothing happens to two devices. Then 1, set in three ways: the engine watches them."""
+    sim, d, rest = place
+
+    def state(name):
+        return rest.get(f"/users/{name}").json["live"].get("state")
+
+    def watched_within(name, seconds=5.0):
+        begun = time.monotonic()
+        d.wait(lambda: state(name) == "monitoring", seconds, f"{name} is watched", step=0.1)
+        return time.monotonic() - begun
+
+    with Traffic(sim, Sharer("alice", every=0.3), Sharer("bob", every=0.3),
+                 Sharer("phone", every=0.3)):
+        d.wait(lambda: all(rest.get(f"/users/{n}").json["live"].get("active_devices") == 2
+                           for n in ("alice", "bob", "phone")), 10, "two devices each")
+        assert {state(n) for n in ("alice", "bob", "phone")} == {"clear"}
+        assert rest("POST", "/users/limits", {"username": "alice", "limit": 1}).status == 200
+        took = [watched_within("alice")]
+        d.cli("user", "add", "bob", "1")
+        took.append(watched_within("bob"))
+        phone = sim.user("phone")["id"]
+        d.sql("INSERT INTO special_limits(user_id, name, max_devices, updated_at, updated_by) "
+              "VALUES(?, 'phone', 1, 0, 'another process')", phone)
+        took.append(watched_within("phone"))
+        print("in force after", [f"{t:.1f} s" for t in took])
+
+        # And the list of who is active, the worst first.
+        active = rest.get("/users/active").json
+        assert active["total"] == 3 and active["data"][0]["devices"] == 2, active
+        row = next(r for r in active["data"] if r["username"] == "bob")
+        assert row["state"] == "monitoring" and row["limit"] == 1 and row["limit_from"] == "special"
+        assert len(row["addresses"]) == 2 and row["nodes"], row
+        assert rest.get("/users/active?limit=1&offset=2").json["data"][0]["id"] == max(
+            r["id"] for r in active["data"])
+        assert rest.get("/users/active?state=punished").json["total"] == 0
+        sim.connect(1, "lonely", "77.1.2.3")
+        d.wait(lambda: rest.get("/users/active?single=true").json["total"] == 4, 5)
+        assert rest.get("/users/active").json["total"] == 3
+        assert rest("PATCH", "/config", {"single_ip_users": True, "enhanced_details": False}
+                    ).status == 200
+        d.wait(lambda: rest.get("/users/active").json["total"] == 4, 5)
+        assert "addresses" not in rest.get("/users/active").json["data"][0]
+        assert rest("PATCH", "/config", {"single_ip_users": None, "enhanced_details": None}
+                    ).status == 200
+
+        # They are convicted: the story is told to whoever asks.
+        for name in ("alice", "bob", "phone"):
+            d.wait_state(name, "applied", 60)
+
+    told = rest.get("/users/alice/history?hours=1").json
+    assert told["actions"][0]["state"] == "applied" and told["total"] == len(told["data"])
+    assert {"limit", "disabled"} <= {e["kind"] for e in told["data"]}, told["data"]
+    assert any(e["who"] == "api:admin" for e in told["data"])
+    verdict = told["violations"][0]
+    assert len(verdict["evidence"]["devices"]) == 2 and verdict["limit"] == 1
+    assert {"address", "node_name", "inbound", "first_seen", "last_seen", "role"} <= set(
+        verdict["evidence"]["devices"][0])
+    listed = rest.get("/violations").json
+    assert listed["total"] == 3 and {v["username"] for v in listed["data"]} == {"alice", "bob", "phone"}
+    assert rest.get("/violations?username=alice&since=1h&counting=true").json["total"] == 1
+    assert rest.get("/violations?limit=1&offset=1").json["data"][0] == listed["data"][1]
+    assert rest.get("/violations?username=nobody-such").status == 404
+    # Forgiven, they stay in the list and no longer count.
+    assert rest("DELETE", "/violations?username=alice").json["forgiven"] == 1
+    assert rest("DELETE", "/violations?username=alice").json["forgiven"] == 0
+    number = next(v["violation"] for v in listed["data"] if v["username"] == "bob")
+    assert rest("DELETE", f"/violations/{number}").json["username"] == "bob"
+    assert rest("DELETE", "/violations/999999").status == 404
+    assert rest("DELETE", "/violations").status == 422
+    assert rest.get("/violations?counting=true").json["total"] == 1
+    assert rest.get("/violations").json["total"] == 3
+
+
+def test_metrics(place):
+    _, d, rest = place
+    answer = rest.get("/metrics")
+    assert answer.status == 200 and answer.headers["Content-Type"].startswith("text/plain")
+    text = answer.body.decode()
+    found = {}
+    kinds = dict(re.findall(r"^# TYPE (\S+) (gauge|counter)$", text, re.M))
+    for line in text.splitlines():
+        if line.startswith("#"):
+            assert re.fullmatch(r"# (HELP \S+ .+|TYPE \S+ (gauge|counter))", line), line
+            continue
+        match = re.fullmatch(r'([a-z_]+)(\{(?:[a-z]+="[^"]*",?)+\})? (\S+)', line)
+        assert match, line
+        assert (kinds[match[1]] == "counter") == match[1].endswith("_total"), line
+        assert line.rpartition(" ")[0] not in found, f"{line} twice"
+        found[line.rpartition(" ")[0]] = float(match[3])
+    assert found["pg_limiter_panel_up"] == 1
+    assert found['pg_limiter_node_stream_open{node="1"}'] == 1
+    assert found['pg_limiter_node_lines_total{node="1"}'] > 0
+    assert found['pg_limiter_users{state="disabled"}'] == d.status()["users"]["disabled"]
+    assert found['pg_limiter_enforcement_mode{mode="on"}'] == 1
+    assert 5e6 < found["process_resident_memory_bytes"]
+    assert "alice" not in text and len(found) < 100
+
+
+def test_cleanup_removes_only_whom_the_panel_says_it_has_not(place):
+    sim, d, rest = place
+    for name in ("gone1", "gone2"):
+        assert rest("POST", "/users/limits", {"username": name, "limit": 3}).status == 200
+    assert rest("POST", "/users/except", {"username": "gone1", "reason": "a friend"}).status == 200
+    ids = {name: sim.user(name)["id"] for name in ("gone1", "gone2")}
+    sim.call("DELETE", "/user/gone1")
+
+    # Not while the panel does not answer in full.
+    for path in ("/api/users*", "/api/user/*"):
+        sim.fault("status", path, status=500, count=-1)
+        answer = rest("POST", "/cleanup?days=0")
+        assert answer.status in (408, 409, 503), (path, answer)
+        sim.clear_faults()
+    assert ids["gone1"] in {u["id"] for u in rest.get("/users/limits").json["data"]}
+    assert rest.get("/users/except").json["total"] == 1
+
+    # Missing for less than cleanup_days: stays. Then looked at, then done.
+    d.wait(lambda: rest("POST", "/cleanup").status == 200, 20, step=1)
+    assert rest("POST", "/cleanup").json["total"] == 0
+    dry = rest("POST", "/cleanup?days=0&dry_run=true").json
+    assert [u["username"] for u in dry["data"]] == ["gone1"] and dry["total_removed"] == 0
+    assert rest.get("/users/limits").json["total"] >= 2
+    done = rest("POST", "/cleanup?days=0").json
+    assert done["special_limits_removed"] == done["except_users_removed"] == ["gone1"], done
+    assert done["total_removed"] == 1
+    assert rest.get("/users/except").json["total"] == 0
+    names = [u["username"] for u in rest.get("/users/limits").json["data"]]
+    assert "gone1" not in names and "gone2" in names
+
+    undone = rest("POST", "/cleanup/undo", {"cleanup": done["cleanup"]}).json
+    assert [u["result"] for u in undone["data"]] == ["restored"], undone
+    assert rest.get("/users/except").json["data"][0]["reason"] == "a friend"
+    assert rest("POST", "/cleanup/undo").status == 404
+    # A week later it goes by cleanup_days.
+    d.sql("UPDATE users SET gone_at = gone_at - 8 * 86400000 WHERE gone_at IS NOT NULL")
+    assert rest("POST", "/cleanup").json["special_limits_removed"] == ["gone1"]
+    assert rest.get("/events?kind=cleanup", Accept="application/json").json["total"] == 3
+
+
+def test_more_than_a_few_are_not_removed_unasked(place):
+    sim, d, rest = place
+    made = sim.post("/users", {"users": [{"username": f"crowd{i}"} for i in range(21)]})["ids"]
+    for i in made:
+        assert rest("POST", "/users/limits", {"username": f"id:{i}", "limit": 3}).status == 200
+    for i in made:
+        sim.call("DELETE", f"/user/{i}")
+    answer = rest("POST", "/cleanup?days=0")
+    assert answer.status == 409 and answer.code == "confirm_needed" and "21 users" in answer.json["detail"]
+    assert rest("POST", "/cleanup?days=0&dry_run=true").json["total"] == 21
+    assert rest("POST", "/cleanup?days=0&confirm=true").json["total_removed"] == 21
+
+
+def test_a_user_whom_the_panel_has_not_is_not_punished(place):
+    """Lines of an id that the panel does not know: judged, and let go before the panel is called."""
+    sim, d, rest = place
+    assert rest("PUT", "/config/limit?confirm=true", {"limit": 1}).status == 200
+    gone, seen = 987654, []
+
+    def both_devices():
+        for ip in ("91.10.0.7", "5.200.1.7"):
+            at = time.strftime("%Y/%m/%d %H:%M:%S", time.gmtime())
+            sim.lines(1, f"{at} from tcp:{ip}:5000 accepted tcp:a.example:443 "
+                         f"[VLESS TCP >> DIRECT] email: {gone}")
+        seen[:] = d.sql("SELECT outcome FROM violations WHERE user_id = ?", gone)
+        return seen and seen[0]["outcome"] == "cancelled"
+
+    since = max((e["n"] for e in sim.journal()), default=0)
+    d.wait(both_devices, 60, "the verdict is cancelled", step=0.3)
+    assert not [r for r in d.rows() if r["user_id"] == gone and r["state"] == "applied"]
+    assert not [e for e in sim.journal(since=since) if e["method"] == "PUT"]
