@@ -136,6 +136,24 @@ static void setting_schema(struct buf *b, enum setting id)
     }
 }
 
+/* Around a schema whose value may be null as well: left out, or (a setting) gone back to its default. */
+static void begin_null(struct buf *b, bool nullable)
+{
+    if (!nullable)
+        return;
+    jout_open(b, "anyOf", '[');
+    jout_open(b, NULL, '{');
+}
+
+static void end_null(struct buf *b, bool nullable)
+{
+    if (!nullable)
+        return;
+    jout_close(b, '}');
+    jout_raw(b, NULL, SLICE("{\"type\":\"null\"}"));
+    jout_close(b, ']');
+}
+
 static void add_settings(struct buf *b)
 {
     int i;
@@ -157,7 +175,9 @@ static void add_settings(struct buf *b)
         setting_add_range(&text, (enum setting)i);
         jout_open(b, d->key, '{');
         jout_text(b, "description", buf_str(&text));
+        begin_null(b, true);
         setting_schema(b, (enum setting)i);
+        end_null(b, true);
         jout_close(b, '}');
         buf_release(&text);
     }
@@ -221,7 +241,8 @@ static void param_schema(struct buf *b, const struct op_param *p)
         break;
     case OP_USER:
         jout_text(b, "type", "string");
-        jout_text(b, "pattern", "^([A-Za-z0-9_.@-]{1,128}|id:[1-9][0-9]{0,17})$");
+        jout_int(b, "minLength", 1);
+        jout_int(b, "maxLength", LIMIT_USER_NAME);
         break;
     case OP_SPAN:
         span_schema(b, p);
@@ -299,7 +320,9 @@ static void body_members(struct buf *b, const struct op_def *d, bool *ret_needed
         *ret_needed = *ret_needed || p->in & OP_NEEDED;
         jout_open(b, p->name, '{');
         param_text(b, p);
+        begin_null(b, !(p->in & OP_NEEDED) || p->type == OP_SETTING);
         param_schema(b, p);
+        end_null(b, !(p->in & OP_NEEDED) || p->type == OP_SETTING);
         jout_open(b, "examples", '[');
         jout_raw(b, NULL, slice_of(p->example));
         jout_close(b, ']');

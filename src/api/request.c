@@ -325,7 +325,7 @@ static enum MHD_Result begin(struct request *r, const char *method, bool *ret_do
     }
     if (!allowed)
         return refuse(r, 404, "not_found", "no such path");
-    if (!known || !(allowed & 1u << r->method)) {
+    if (!known || (is_page ? r->method != OP_GET : !op_def_find(r->method, r->path))) {
         list_methods(r, allowed);
         return refuse(r, 405, "method_not_allowed", "this path does not know this method");
     }

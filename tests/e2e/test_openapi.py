@@ -1,0 +1,42 @@
+"""schemathesis against /openapi.json of a running daemon: every answer as described, no 5xx.
+
+CASES=1000 runs as many a route by hand. /events is a stream and has tests of its own.
+"""
+
+import contextlib
+import os
+import pathlib
+import subprocess
+import sys
+
+from daemon import Daemon, settings_for
+from rest_client import Rest, free_port
+from simpanel import as_process
+
+HERE = pathlib.Path(__file__).resolve().parent
+CASES = int(os.environ.get("CASES", "50"))
+
+
+def test_answers_are_as_described(tmp_path):
+    with as_process("--nodes", "1") as sim, contextlib.ExitStack() as stack:
+        for name in ("alice", "bob", "vip_user"):
+            sim.add_user(name)
+        port = free_port()
+        d = Daemon(settings_for(sim, API_ENABLED="true", API_PORT=port, API_PASSWORD="fuzz-secret",
+                                API_LOGIN_SLOWDOWN="false", USER_SYNC_HOURS=24))
+        stack.callback(d.close)
+        d.start()
+        d.wait_log("users known", 15)
+        rest = Rest(port, password="fuzz-secret")
+        assert rest("POST", "/users/limits", {"username": "vip_user", "limit": 3}).status == 200
+        done = subprocess.run(
+            [pathlib.Path(sys.executable).parent / "schemathesis", "--config-file",
+             HERE / "schemathesis.toml", "run", f"http://127.0.0.1:{port}/openapi.json",
+             "--auth", "admin:fuzz-secret", "--max-examples", str(CASES), "--phases",
+             "examples,coverage,fuzzing", "--exclude-path", "/events", "--request-timeout", "20",
+             "--seed", "1", "--generation-database", "none", "--no-color"],
+            cwd=tmp_path, capture_output=True, text=True, timeout=80 + CASES * 5)
+        print(done.stdout[-8000:], done.stderr[-2000:])
+        assert done.returncode == 0, done.stdout[-12000:] + done.stderr[-2000:]
+        assert rest.get("/healthz").status == 200
+        assert not d.logged(r" ERROR +(api|store) ")
