@@ -43,6 +43,7 @@ enum cli_option {
     OPT_COMPARE,
     OPT_PEOPLE,
     OPT_PATTERN,
+    OPT_EVIDENCE,
     OPT_COUNT
 };
 

@@ -15,7 +15,8 @@
 #define WRITE READ
 #define ASKS (WRITE | BIT(OPT_YES))
 #define REPLAY \
-    (BIT(OPT_JSON) | BIT(OPT_SET) | BIT(OPT_EXCEPT) | BIT(OPT_SPECIAL) | BIT(OPT_COMPARE))
+    (BIT(OPT_JSON) | BIT(OPT_SET) | BIT(OPT_EXCEPT) | BIT(OPT_SPECIAL) | BIT(OPT_COMPARE) | \
+     BIT(OPT_EVIDENCE))
 
 static const struct option_def options[OPT_COUNT] = {
     [OPT_ENV] = {"--env", NULL, "FILE", "read this .env"},
@@ -46,6 +47,7 @@ static const struct option_def options[OPT_COUNT] = {
     [OPT_COMPARE] = {"--compare", NULL, "A B",
                      "two settings files: who would be judged differently"},
     [OPT_PEOPLE] = {"--people", NULL, "FILE", "groups and owners of users, JSON lines"},
+    [OPT_EVIDENCE] = {"--evidence", NULL, NULL, "why each address counted, with every verdict"},
     [OPT_PATTERN] = {"--pattern", NULL, "prefix:TEXT=N", "a limit pattern of this run"},
 };
 

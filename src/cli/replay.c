@@ -9,6 +9,7 @@
 #include "base/num.h"
 #include "base/stamp.h"
 #include "cli/linein.h"
+#include "cli/replay_evidence.h"
 #include "cli/replay_rules.h"
 #include "core/engine.h"
 #include "geo/geodb.h"
@@ -46,7 +47,7 @@ struct replay {
     int n_sources;
     struct tally_of tally;
     int64_t now_us;
-    bool json;
+    bool json, evidence;
 };
 
 /* ---- reading ---- */
@@ -157,7 +158,7 @@ static void print_json(const struct replay *r, const struct decision *d, struct 
     char when[STAMP_TEXT];
     struct buf b;
 
-    buf_init(&b, 8192);
+    buf_init(&b, 1 << 16);
     buf_addf(&b, "{\"time\":\"%s\",\"id\":%lld,\"name\":", stamp_iso(d->at_us, when),
              (long long)d->id);
     if (name.n)
@@ -184,12 +185,14 @@ static void print_json(const struct replay *r, const struct decision *d, struct 
         buf_addf(&b, ",\"step\":%d,\"leaked\":%s", d->step, d->leaked ? "true" : "false");
     buf_add_str(&b, ",\"why\":");
     buf_add_json(&b, slice_of(d->why));
+    if (r->evidence)
+        replay_evidence_json(d, &b);
     buf_add_str(&b, "}\n");
     fputs(buf_str(&b), stdout);
     buf_release(&b);
 }
 
-static void print_text(const struct decision *d, struct slice name)
+static void print_text(const struct replay *r, const struct decision *d, struct slice name)
 {
     char when[STAMP_TEXT];
     struct buf b;
@@ -205,6 +208,8 @@ static void print_text(const struct decision *d, struct slice name)
         buf_addf(&b, "id:%-21lld ", (long long)d->id);
     buf_addf(&b, "%-10s %-7s %s\n", decision_name(d->kind),
              d->kind == DECISION_PUNISH ? decision_applied_name(d->applied) : "", d->why);
+    if (r->evidence)
+        replay_evidence_text(d, &b);
     fputs(buf_str(&b), stdout);
     buf_release(&b);
 }
@@ -257,7 +262,7 @@ static void drain(struct replay *r)
         if (is_printed(d.kind) && r->json)
             print_json(r, &d, name);
         else if (!r->json && (is_printed(d.kind) || is_alarm(d.kind)))
-            print_text(&d, name);
+            print_text(r, &d, name);
         if (d.kind == DECISION_RESTORE && d.applied == APPLIED_NOW)
             engine_clear_user(r->engine, d.id);
         if (d.kind == DECISION_VERIFY)
@@ -395,41 +400,12 @@ static int set_setting(struct replay *r, const char *arg, struct err *err)
     if (!value.p)
         return err_set(err, ERR_INVALID, "--set needs KEY=VALUE, not \"%s\"", arg);
     rc = setting_find(key, &id, err);
-    return rc ? rc : settings_set(&r->settings, id, ORIGIN_DB, value, err);
-}
-
-/* Splits "id:12" and names. */
-static int user_of(struct slice text, int64_t *ret_id, struct slice *ret_name, struct err *err)
-{
-    *ret_id = 0;
-    *ret_name = text;
-    if (text.n == 0)
-        return err_set(err, ERR_INVALID, "a user is a name, or id:12");
-    if (!slice_starts(text, SLICE("id:")))
-        return ERR_OK;
-    if (num_int(slice_skip(text, 3), 1, INT64_MAX, ret_id))
-        return err_set(err, ERR_INVALID, "\"%.*s\" is no id: write id:12", (int)text.n, text.p);
-    return ERR_OK;
-}
-
-static int add_rule(struct replay *r, const char *arg, bool special, struct err *err)
-{
-    struct limits *l = engine_limits(r->engine);
-    struct slice value = slice_of(arg), who = value, name;
-    int64_t id, limit = 0;
-    int rc;
-
-    if (special) {
-        who = slice_cut(&value, '=');
-        if (!value.p || num_int(value, 0, 10000, &limit))
-            return err_set(err, ERR_INVALID, "--special needs USER=N with N 0-10000, not \"%s\"",
-                           arg);
-    }
-    rc = user_of(who, &id, &name, err);
     if (rc)
         return rc;
-    rc = special ? limits_special(l, id, name, (int)limit) : limits_except(l, id, name);
-    return rc ? err_set(err, rc, "out of memory") : ERR_OK;
+    /* Which databases to use, and the like, is told by .env else. */
+    return settings_set(&r->settings, id,
+                        setting_def(id)->flags & SETTING_STATIC ? ORIGIN_FILE : ORIGIN_DB, value,
+                        err);
 }
 
 static int usage(const char *problem)
@@ -438,7 +414,7 @@ static int usage(const char *problem)
         fprintf(stderr, "pg-limiter replay: %s\n", problem);
     fprintf(
         problem ? stderr : stdout,
-        "usage: pg-limiter replay [--json] [--set KEY=VALUE]... [--except USER]... "
+        "usage: pg-limiter replay [--json] [--evidence] [--set KEY=VALUE]... [--except USER]... "
         "[--special USER=N]...\n"
         "                         [--people FILE] [--pattern prefix|suffix:TEXT=N]... FILE...\n\n"
         "Runs recorded logs through the limiter with a virtual clock and prints every decision.\n"
@@ -447,6 +423,7 @@ static int usage(const char *problem)
         "defaults and --set hold. USER is a name, or id:12. --people tells what the panel would\n"
         "say of users, a JSON object a line: {\"id\":12,\"name\":\"ann\",\"groups\":[3],\n"
         "\"admin\":{\"id\":1,\"username\":\"root\"},\"hwid_limit\":2}; what is not told is not known.\n"
+        "--evidence adds to each warning and verdict why every address counted or not.\n"
         "--pattern gives names with that beginning or end a limit, or with =admin:NAME an owner.\n");
     return problem ? EXIT_USAGE : 0;
 }
@@ -466,7 +443,7 @@ static int take_value(struct replay *r, struct slice option, const char *value, 
         return replay_people(l, value, err);
     if (slice_eq(option, SLICE("--pattern")))
         return replay_pattern(l, value, err);
-    return add_rule(r, value, slice_eq(option, SLICE("--special")), err);
+    return replay_rule(l, value, slice_eq(option, SLICE("--special")), err);
 }
 
 /* Settings come first, whatever the order: the engine is made with them. */
@@ -479,6 +456,8 @@ static int parse_settings(struct replay *r, int argc, char **argv, struct err *e
 
         if (slice_eq(a, SLICE("--json")))
             r->json = true;
+        if (slice_eq(a, SLICE("--evidence")))
+            r->evidence = true;
         if (slice_eq(a, SLICE("--set"))) {
             if (++i == argc)
                 return err_set(err, ERR_INVALID, "--set needs KEY=VALUE");
@@ -507,7 +486,8 @@ static int parse_rest(struct replay *r, int argc, char **argv, struct err *err)
         } else if (!only_files && slice_eq(a, SLICE("--set"))) {
             i++;
             continue;
-        } else if (!only_files && slice_eq(a, SLICE("--json"))) {
+        } else if (!only_files &&
+                   (slice_eq(a, SLICE("--json")) || slice_eq(a, SLICE("--evidence")))) {
             continue;
         } else if (!only_files && slice_eq(a, SLICE("--"))) {
             only_files = true;

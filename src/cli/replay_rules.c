@@ -136,3 +136,36 @@ int replay_people(struct limits *l, const char *path, struct err *err)
                        path, number);
     return ERR_OK;
 }
+
+/* Splits "id:12" and names. */
+static int user_of(struct slice text, int64_t *ret_id, struct slice *ret_name, struct err *err)
+{
+    *ret_id = 0;
+    *ret_name = text;
+    if (text.n == 0)
+        return err_set(err, ERR_INVALID, "a user is a name, or id:12");
+    if (!slice_starts(text, SLICE("id:")))
+        return ERR_OK;
+    if (num_int(slice_skip(text, 3), 1, INT64_MAX, ret_id))
+        return err_set(err, ERR_INVALID, "\"%.*s\" is no id: write id:12", (int)text.n, text.p);
+    return ERR_OK;
+}
+
+int replay_rule(struct limits *l, const char *arg, bool special, struct err *err)
+{
+    struct slice value = slice_of(arg), who = value, name;
+    int64_t id, limit = 0;
+    int rc;
+
+    if (special) {
+        who = slice_cut(&value, '=');
+        if (!value.p || num_int(value, 0, 10000, &limit))
+            return err_set(err, ERR_INVALID, "--special needs USER=N with N 0-10000, not \"%s\"",
+                           arg);
+    }
+    rc = user_of(who, &id, &name, err);
+    if (rc)
+        return rc;
+    rc = special ? limits_special(l, id, name, (int)limit) : limits_except(l, id, name);
+    return rc ? err_set(err, rc, "out of memory") : ERR_OK;
+}

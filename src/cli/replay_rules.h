@@ -17,4 +17,7 @@ int replay_pattern(struct limits *l, const char *arg, struct err *err) MUST_CHEC
  */
 int replay_people(struct limits *l, const char *path, struct err *err) MUST_CHECK;
 
+/* --except USER, or with special USER=N: a rule about a user, who is a name or id:12. ERR_INVALID. */
+int replay_rule(struct limits *l, const char *arg, bool special, struct err *err) MUST_CHECK;
+
 #endif

@@ -144,6 +144,29 @@ def test_disabled_nodes_are_not_counted(replay):
     assert check(replay, log, disabled_nodes="3,4").rows() == USUAL
 
 
+# ---- why ----
+
+
+def test_evidence_says_of_each_address_why(replay, tmp_path):
+    """With the verdict, what each address was, and the pair that convicted; --json and text."""
+    log = Log().every(10, 7, HOME, 0, 300).every(10, 7, OTHER, 5, 300)
+    log.every(10, 7, "70.1.1.1", 1, 300, inbound="WS").every(10, 7, "104.28.1.1", 2, 300)
+    log.every(10, 7, "43.3.3.3", 3, 60).every(10, 7, "8.8.8.8", 4, 300)
+    run = replay(log, *ONE, "--set", "cdn_inbounds=WS", "--evidence")
+    punished = run.of("punish")[0]
+    roles = {a["address"]: a["role"] for a in punished["evidence"]["addresses"]}
+    assert roles == {
+        HOME: "counted", OTHER: "counted", "70.1.1.1": "through a CDN", "104.28.1.1": "content network",
+        "43.3.3.3": "idle",
+    }  # fmt: skip
+    names = [a["address"] for a in punished["evidence"]["addresses"]]
+    best = max(punished["evidence"]["pairs"], key=lambda p: p["score"])
+    assert {names[best["a"]], names[best["b"]]} == {HOME, OTHER} and not best["excused"]
+    assert {names[p[side]] for p in punished["evidence"]["pairs"] for side in "ab"} == {HOME, OTHER, "43.3.3.3"}
+    assert {d["evidence"] for d in run.of("monitor") + run.of("restore")} == {None}
+    assert "evidence" not in replay(log, *ONE).of("punish")[0]
+
+
 # ---- many addresses ----
 
 
