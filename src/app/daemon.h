@@ -178,8 +178,8 @@ void janitor_engine_due(struct janitor *j);
 /* ---- gone.c ---- */
 struct gone *gone_new(struct daemon *d);
 void gone_free(struct gone *g);
-/* Whether a group is known to be gone (enforce_opts.group_gone). */
-bool gone_group(void *daemon, int64_t id);
+/* What is known of a group (enforce_opts.group). */
+enum enforce_group gone_group(void *daemon, int64_t id);
 /* Asks for the groups when some could not be given back; every second. */
 void gone_look(struct gone *g);
 

@@ -47,18 +47,18 @@ void gone_free(struct gone *g)
     free(g);
 }
 
-bool gone_group(void *daemon, int64_t id)
+enum enforce_group gone_group(void *daemon, int64_t id)
 {
     const struct daemon *d = daemon;
     const struct gone *g = d->gone;
     size_t i;
 
     if (!g || !g->listed_us || daemon_now(d) - g->listed_us > believed_us)
-        return false;
+        return ENFORCE_GROUP_UNSURE;
     for (i = 0; i < g->n; i++)
         if (g->ids[i] == id)
-            return false;
-    return true;
+            return ENFORCE_GROUP_THERE;
+    return ENFORCE_GROUP_GONE;
 }
 
 /* Only a list that is whole says what is not in it. */
@@ -114,7 +114,7 @@ static void on_groups(void *arg, const struct call_result *result)
 static int is_failing(void *arg, const struct enforce_view *row)
 {
     (void)arg;
-    return row->by_group && row->attempts > 0;
+    return row->wants_groups;
 }
 
 void gone_look(struct gone *g)

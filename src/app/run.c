@@ -202,7 +202,7 @@ static int build_enforce(struct daemon *d, struct err *err)
                               .now = enforce_now,
                               .event = news_event,
                               .approve = news_approve,
-                              .group_gone = gone_group,
+                              .group = gone_group,
                               .seed = loop_random(d->loop)};
 
     d->people = people_new(d);

@@ -8,9 +8,9 @@
 #include "panel/puser.h"
 #include "base/banned.h"
 
-enum { ACT_TRIES = 3 };
+enum { ACT_TRIES = 3, BODY_MAX = 1 << 14 };
 
-enum act_kind { ACT_READ, ACT_DISABLE, ACT_ENABLE, ACT_GROUPS };
+enum act_kind { ACT_READ, ACT_DISABLE, ACT_ENABLE, ACT_GROUPS, ACT_NOTE, ACT_REVOKE };
 /* How the user is addressed, newest first. */
 enum act_form { FORM_TOGGLE, FORM_ID, FORM_NAME };
 enum act_stage {
@@ -28,6 +28,7 @@ struct act {
     int64_t id;
     int64_t groups[PANEL_GROUPS_MAX];
     size_t n_groups;
+    char *note; /* NULL: left alone */
     struct call *call;
     struct loop_timer *timer; /* tells a failure of the beginning later */
     struct err first;         /* what is being confirmed */
@@ -48,6 +49,7 @@ static void act_free(struct act *act)
         act->next->prev = act->prev;
     call_cancel(act->call);
     loop_timer_free(act->timer);
+    free(act->note);
     free(act);
 }
 
@@ -191,20 +193,32 @@ static void make_body(const struct act *act, struct buf *b)
 {
     size_t i;
 
+    if (act->kind == ACT_REVOKE)
+        return;
+    if (act->form == FORM_TOGGLE) {
+        /* No room for a note here. */
+        buf_addf(b, "{\"disabled\":%s}", act->kind == ACT_DISABLE ? "true" : "false");
+        return;
+    }
+    buf_add_char(b, '{');
     if (act->kind == ACT_GROUPS) {
-        buf_add_str(b, "{\"group_ids\":[");
+        buf_add_str(b, "\"group_ids\":[");
         for (i = 0; i < act->n_groups; i++)
             buf_addf(b, i ? ",%lld" : "%lld", (long long)act->groups[i]);
-        buf_add_str(b, "]}");
-    } else if (act->form == FORM_TOGGLE) {
-        buf_addf(b, "{\"disabled\":%s}", act->kind == ACT_DISABLE ? "true" : "false");
-    } else {
-        buf_addf(b, "{\"status\":\"%s\"}", act->kind == ACT_DISABLE ? "disabled" : "active");
+        buf_add_char(b, ']');
+    } else if (act->kind != ACT_NOTE) {
+        buf_addf(b, "\"status\":\"%s\"", act->kind == ACT_DISABLE ? "disabled" : "active");
     }
+    if (act->note) {
+        buf_add_str(b, act->kind == ACT_NOTE ? "\"note\":" : ",\"note\":");
+        buf_add_json(b, slice_of(act->note));
+    }
+    buf_add_char(b, '}');
 }
 
-static int make_path(const struct act *act, struct buf *b)
+static int make_path(const struct act *act, bool reads, struct buf *b)
 {
+    bool revokes = act->kind == ACT_REVOKE && !reads;
     struct slice name;
 
     if (act->form != FORM_NAME) {
@@ -216,27 +230,34 @@ static int make_path(const struct act *act, struct buf *b)
         buf_add_str(b, "/api/user/");
         http_add_escaped(b, name);
     }
+    if (revokes)
+        buf_add_str(b, "/revoke_sub");
     return b->failed ? ERR_TOO_BIG : ERR_OK;
 }
 
 static void ask(struct act *act)
 {
-    static const char *const names[] = {"read", "disable", "enable", "set the groups of"};
+    static const char *const names[] = {
+        "read", "disable", "enable", "set the groups of", "set the note of", "revoke the links of"};
     bool reads = act->kind == ACT_READ || act->stage != STAGE_DO;
-    struct call_opts opts = {.method = reads ? "GET" : "PUT", .tries = ACT_TRIES};
+    bool revokes = act->kind == ACT_REVOKE && !reads;
+    struct call_opts opts = {.method = reads     ? "GET"
+                                       : revokes ? "POST"
+                                                 : "PUT",
+                             .tries = revokes ? 1 : ACT_TRIES};
     struct buf path, body;
     char what[64];
     int rc;
 
     buf_init(&path, 1024);
-    buf_init(&body, 4096);
+    buf_init(&body, BODY_MAX);
     snprintf(what, sizeof(what), "%s user %lld", names[reads ? ACT_READ : act->kind],
              (long long)act->id);
     opts.what = what;
     if (!reads)
         make_body(act, &body);
     opts.body = buf_slice(&body);
-    rc = make_path(act, &path);
+    rc = body.failed ? ERR_TOO_BIG : make_path(act, reads, &path);
     opts.path = buf_str(&path);
     if (rc == ERR_REFUSED)
         fail_later(act, rc,
@@ -247,13 +268,27 @@ static void ask(struct act *act)
     buf_release(&body);
 }
 
-static void begin(struct acts *acts, enum act_kind kind, int64_t id, const int64_t *groups,
-                  size_t n, panel_user_fn fn, void *arg)
+/* The groups and the note to be set; n 0 and NULL: none. */
+struct wish {
+    const int64_t *groups;
+    size_t n;
+    const struct slice *note;
+};
+
+static void begin(struct acts *acts, enum act_kind kind, int64_t id, struct wish wish,
+                  panel_user_fn fn, void *arg)
 {
     struct act *act = calloc(1, sizeof(*act));
+    const int64_t *groups = wish.groups;
+    size_t n = wish.n;
     struct err err;
 
-    if (!act || loop_timer_new(acts->calls->loop, on_timer, act, &act->timer) != ERR_OK) {
+    if (act && wish.note)
+        act->note = strndup(wish.note->n ? wish.note->p : "", wish.note->n);
+    if (!act || (wish.note && !act->note) ||
+        loop_timer_new(acts->calls->loop, on_timer, act, &act->timer) != ERR_OK) {
+        if (act)
+            free(act->note);
         free(act);
         /* The one case that is told at once: there is no memory to tell it later. */
         err_set(&err, ERR_NOMEM, "out of memory");
@@ -291,18 +326,29 @@ static void begin(struct acts *acts, enum act_kind kind, int64_t id, const int64
 
 void act_read(struct acts *a, int64_t id, panel_user_fn fn, void *arg)
 {
-    begin(a, ACT_READ, id, NULL, 0, fn, arg);
+    begin(a, ACT_READ, id, (struct wish){0}, fn, arg);
 }
 
-void act_set_disabled(struct acts *a, int64_t id, bool disabled, panel_user_fn fn, void *arg)
+void act_set_disabled(struct acts *a, int64_t id, bool disabled, const struct slice *note,
+                      panel_user_fn fn, void *arg)
 {
-    begin(a, disabled ? ACT_DISABLE : ACT_ENABLE, id, NULL, 0, fn, arg);
+    begin(a, disabled ? ACT_DISABLE : ACT_ENABLE, id, (struct wish){.note = note}, fn, arg);
 }
 
-void act_set_groups(struct acts *a, int64_t id, const int64_t *groups, size_t n, panel_user_fn fn,
-                    void *arg)
+void act_set_groups(struct acts *a, int64_t id, const int64_t *groups, size_t n,
+                    const struct slice *note, panel_user_fn fn, void *arg)
 {
-    begin(a, ACT_GROUPS, id, groups, n, fn, arg);
+    begin(a, ACT_GROUPS, id, (struct wish){groups, n, note}, fn, arg);
+}
+
+void act_set_note(struct acts *a, int64_t id, struct slice note, panel_user_fn fn, void *arg)
+{
+    begin(a, ACT_NOTE, id, (struct wish){.note = &note}, fn, arg);
+}
+
+void act_revoke(struct acts *a, int64_t id, panel_user_fn fn, void *arg)
+{
+    begin(a, ACT_REVOKE, id, (struct wish){0}, fn, arg);
 }
 
 void acts_close(struct acts *a)

@@ -16,6 +16,7 @@
  *   5+    PUT /api/user/by-id/{id}/disabled {"disabled": …}
  *   3.1+  GET, PUT /api/user/by-id/{id} {"status": …} or {"group_ids": […]}
  *   older GET, PUT /api/user/{name}
+ * and POST …/revoke_sub after the id or the name.
  * A form this panel does not know leads to the next older one. A 404 is believed only after asking
  * again by id, and only when it speaks of the user.
  */
@@ -33,11 +34,14 @@ struct acts {
     struct act *list;
 };
 
-/* As read_user, set_disabled and set_groups of struct panel_port. fn is always called later, once. */
+/* As the functions of struct panel_port by these names. fn is always called later, once. */
 void act_read(struct acts *a, int64_t id, panel_user_fn fn, void *arg);
-void act_set_disabled(struct acts *a, int64_t id, bool disabled, panel_user_fn fn, void *arg);
-void act_set_groups(struct acts *a, int64_t id, const int64_t *groups, size_t n, panel_user_fn fn,
-                    void *arg);
+void act_set_disabled(struct acts *a, int64_t id, bool disabled, const struct slice *note,
+                      panel_user_fn fn, void *arg);
+void act_set_groups(struct acts *a, int64_t id, const int64_t *groups, size_t n,
+                    const struct slice *note, panel_user_fn fn, void *arg);
+void act_set_note(struct acts *a, int64_t id, struct slice note, panel_user_fn fn, void *arg);
+void act_revoke(struct acts *a, int64_t id, panel_user_fn fn, void *arg);
 /* Ends all, each told ERR_CANCELLED; call after calls_close. */
 void acts_close(struct acts *a);
 

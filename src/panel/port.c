@@ -10,19 +10,34 @@ static void read_user(void *ctx, int64_t id, panel_user_fn fn, void *arg)
     act_read(&p->acts, id, fn, arg);
 }
 
-static void set_disabled(void *ctx, int64_t id, bool disabled, panel_user_fn fn, void *arg)
+static void set_disabled(void *ctx, int64_t id, bool disabled, const struct slice *note,
+                         panel_user_fn fn, void *arg)
 {
     struct panel *p = ctx;
 
-    act_set_disabled(&p->acts, id, disabled, fn, arg);
+    act_set_disabled(&p->acts, id, disabled, note, fn, arg);
 }
 
-static void set_groups(void *ctx, int64_t id, const int64_t *groups, size_t n, panel_user_fn fn,
-                       void *arg)
+static void set_groups(void *ctx, int64_t id, const int64_t *groups, size_t n,
+                       const struct slice *note, panel_user_fn fn, void *arg)
 {
     struct panel *p = ctx;
 
-    act_set_groups(&p->acts, id, groups, n, fn, arg);
+    act_set_groups(&p->acts, id, groups, n, note, fn, arg);
+}
+
+static void set_note(void *ctx, int64_t id, struct slice note, panel_user_fn fn, void *arg)
+{
+    struct panel *p = ctx;
+
+    act_set_note(&p->acts, id, note, fn, arg);
+}
+
+static void revoke(void *ctx, int64_t id, panel_user_fn fn, void *arg)
+{
+    struct panel *p = ctx;
+
+    act_revoke(&p->acts, id, fn, arg);
 }
 
 static bool is_up(void *ctx)
@@ -38,6 +53,8 @@ void port_init(struct panel *p)
                                   .read_user = read_user,
                                   .set_disabled = set_disabled,
                                   .set_groups = set_groups,
+                                  .set_note = set_note,
+                                  .revoke = revoke,
                                   .is_up = is_up};
 }
 

@@ -27,6 +27,7 @@ static const char *const whys[] = {
     [ENFORCE_WHY_ENABLED] = "someone else enabled the user",
     [ENFORCE_WHY_GROUPS_CHANGED] = "someone else changed the user's groups",
     [ENFORCE_WHY_DISABLED_AGAIN] = "someone else disabled the user again",
+    [ENFORCE_WHY_NOT_DISABLED] = "the user is not disabled",
     [ENFORCE_WHY_GONE] = "the panel has no such user any more",
     [ENFORCE_WHY_STRANGER] = "the id belongs to another user now",
     [ENFORCE_WHY_DUE] = "the time is over",
@@ -70,7 +71,7 @@ int enforce_new(const struct enforce_opts *opts, struct enforce **ret_e)
         e->o.stale_us = 900 * STAMP_SECOND;
     if (e->o.gone_us <= 0)
         e->o.gone_us = 3600 * STAMP_SECOND;
-    e->groups = (struct rules_groups){opts->group_gone, opts->ctx};
+    e->groups = (struct rules_groups){opts->group, opts->ctx};
     e->random = opts->seed ? opts->seed : 1;
     e->was_up = true;
     imap_init(&e->by_user, (struct hash_key){enforce_random(e), enforce_random(e)});
@@ -87,6 +88,8 @@ void record_free(struct record *r)
     free(r->mem);
     free(r->answer);
     free(r->fields);
+    free(r->mark);
+    free(r->note_before);
     free(r);
 }
 
@@ -107,6 +110,8 @@ static void item_free(struct enforce *e, struct item *it)
         request_unref(w->rq);
         free(w);
     }
+    if (it->told)
+        it->told(it->told_arg, ERR_CANCELLED, "the daemon is stopping", NULL);
     record_free(it->record);
     free(it);
 }
@@ -245,6 +250,7 @@ void enforce_emit(struct enforce *e, const struct item *it, enum enforce_kind ki
         ev.row_id = it->row_id;
         ev.verdict_us = it->verdict_us;
         ev.by_group = it->by_group;
+        ev.ordered = it->ordered;
         ev.applied_us = it->applied_us;
         ev.due_us = it->due_us;
         ev.attempts = it->attempts;
@@ -260,7 +266,7 @@ void enforce_emit(struct enforce *e, const struct item *it, enum enforce_kind ki
 /* Phases that need nothing of the panel. */
 static bool is_write(const struct item *it)
 {
-    return it->phase == PHASE_APPLY || it->phase == PHASE_CLOSE;
+    return it->phase == PHASE_APPLY || it->phase == PHASE_SETTLE || it->phase == PHASE_CLOSE;
 }
 
 /* Whether a case may be carried out now, as far as it depends on everybody's state. */

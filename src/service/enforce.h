@@ -22,7 +22,8 @@
  *   -> row `applied` -> due -> row `restoring` -> read the user -> enable, or superseded
  *
  * For one row the panel is asked to disable at most once. When the answer is missing, the user is read
- * until it is certain what became of the call.
+ * until it is certain what became of the call. A row that revokes does so between `intended` and the
+ * disabling call, once, whatever becomes of the answer: what cannot be known is told, not repeated.
  *
  * Terms go by the wall clock. One that is set back by more than an hour ends the terms begun before.
  *
@@ -37,9 +38,18 @@ struct enforce_policy {
     bool by_group;             /* move to disabled_group_id instead of disabling */
     int64_t disabled_group_id; /* 0: the status method is used */
     int64_t fallback_group_id; /* given when every group of before is gone; 0 = none */
+    bool note;                 /* say so in the user's note in the panel meanwhile */
 };
 
-/* A verdict to be carried out. Copied. */
+struct enforce_view;
+/*
+ * What became of an order: 0 disabled; ERR_REFUSED not disabled, and why; ERR_BUSY not yet, it goes on
+ * by itself; ERR_CANCELLED the enforcement ends. view is of rc 0, else NULL.
+ */
+typedef void (*enforce_order_fn)(void *arg, int rc, const char *text,
+                                 const struct enforce_view *view);
+
+/* A verdict, or a person's order, to be carried out. Copied. */
 struct enforce_case {
     int64_t user_id; /* over 0 */
     struct slice name;
@@ -50,6 +60,14 @@ struct enforce_case {
     int max_devices;     /* limit and devices at the verdict */
     int devices;
     struct slice evidence; /* JSON, at most LIMIT_EVIDENCE */
+    bool revoke;           /* give him a new subscription and credentials first */
+    /*
+     * The person whose order it is; empty: the engine's verdict. An order is nobody's violation, and
+     * neither enforcement nor exceptions are asked about it.
+     */
+    struct slice ordered_by;
+    enforce_order_fn told; /* called once when the case was taken; NULL: nobody waits */
+    void *told_arg;
 };
 
 enum enforce_kind {
@@ -78,8 +96,9 @@ enum enforce_why {
     ENFORCE_WHY_GROUPS_CHANGED, /* his groups are not the one we gave him */
     ENFORCE_WHY_DISABLED_AGAIN, /* someone disabled him again: he stays disabled */
     /* refused or superseded */
-    ENFORCE_WHY_GONE,     /* not in the panel any more */
-    ENFORCE_WHY_STRANGER, /* the id belongs to someone created at another time */
+    ENFORCE_WHY_NOT_DISABLED, /* to be adopted, but not disabled */
+    ENFORCE_WHY_GONE,         /* not in the panel any more */
+    ENFORCE_WHY_STRANGER,     /* the id belongs to someone created at another time */
     /* restored */
     ENFORCE_WHY_DUE,
     ENFORCE_WHY_BY_HAND,
@@ -88,6 +107,7 @@ enum enforce_why {
 struct enforce_event {
     enum enforce_kind kind;
     enum enforce_why why;
+    bool ordered;    /* the case was a person's order */
     int64_t user_id; /* 0 for STORE_… and RECOVERED */
     struct slice name;
     int64_t row_id; /* of the journal; 0: none was written */
@@ -98,6 +118,13 @@ struct enforce_event {
     int attempts;       /* RESTORE_FAILING; RECOVERED: rows compared */
     int rc;             /* REFUSED, RESTORE_FAILING, STORE_FAILING: the failure behind it, or 0 */
     const char *text;   /* a sentence for people, never NULL */
+};
+
+/* What is known of a group of the panel. */
+enum enforce_group {
+    ENFORCE_GROUP_UNSURE,
+    ENFORCE_GROUP_THERE,
+    ENFORCE_GROUP_GONE,
 };
 
 struct enforce_opts {
@@ -116,8 +143,8 @@ struct enforce_opts {
      */
     int (*approve)(void *ctx, const struct enforce_case *c, const struct panel_user *user,
                    struct err *why);
-    /* Whether the panel is known to have no such group any more (unsure: false). NULL: never known. */
-    bool (*group_gone)(void *ctx, int64_t group_id);
+    /* Whether the panel still has a group. NULL: nobody can tell. */
+    enum enforce_group (*group)(void *ctx, int64_t group_id);
     int max_calls;    /* 0: LIMIT_PANEL_CALLS users worked on at the same time */
     int64_t doubt_us; /* 0: 60 s; how long a call without an answer may still take effect */
     int64_t stale_us; /* 0: 15 min; a verdict older than that is not carried out */
@@ -151,6 +178,13 @@ void enforce_hold(struct enforce *e, bool on);
  * or about to be; ERR_TOO_BIG: LIMIT_QUEUE cases wait; ERR_INVALID, ERR_NOMEM. On an error nothing follows.
  */
 int enforce_punish(struct enforce *e, const struct enforce_case *c, struct err *err) MUST_CHECK;
+/*
+ * Makes a row for a user who is disabled (or in disabled_group_id) without one, so that he is enabled
+ * when c->duration_us is over. groups: what to give back, for one who is in the group; n 0: the fallback
+ * group. Nothing is changed in the panel. As enforce_punish.
+ */
+int enforce_adopt(struct enforce *e, const struct enforce_case *c, const int64_t *groups, size_t n,
+                  struct err *err) MUST_CHECK;
 /* Drops the cases that have no row yet (breaker, enforcement off): each is told as refused. */
 void enforce_drop_waiting(struct enforce *e);
 
@@ -207,6 +241,7 @@ struct enforce_view {
     int64_t applied_us; /* STAMP_NONE: not yet */
     int64_t due_us;     /* STAMP_NONE: not yet, or by hand only */
     int attempts;       /* failed ones to enable */
+    bool wants_groups;  /* goes on once it is known which groups the panel has */
 };
 
 /* One user; anything but 0 ends the listing. */

@@ -15,7 +15,7 @@ int enforce_punish(struct enforce *e, const struct enforce_case *c, struct err *
     if (c->user_id <= 0 || c->duration_us < 0 || c->name.n > LIMIT_USER_NAME)
         return err_set(err, ERR_INVALID, "this is no case: user %lld, %lld us",
                        (long long)c->user_id, (long long)c->duration_us);
-    if (c->evidence.n > LIMIT_EVIDENCE || c->action.n > LIMIT_TAG)
+    if (c->evidence.n > LIMIT_EVIDENCE || c->action.n > LIMIT_TAG || c->ordered_by.n > 63)
         return err_set(err, ERR_TOO_BIG, "the evidence has %zu bytes", c->evidence.n);
     if (it)
         return err_set(err, ERR_EXISTS, "%s is disabled by us already, or about to be", it->name);
@@ -26,12 +26,15 @@ int enforce_punish(struct enforce *e, const struct enforce_case *c, struct err *
         return err_set(err, ERR_NOMEM, "out of memory");
     e->n_waiting++;
     it->verdict_us = c->verdict_us;
+    it->ordered = c->ordered_by.n > 0;
     it->record = record_of_case(c);
     if (!it->record) {
         e->n_waiting--;
         item_drop(e, it);
         return err_set(err, ERR_NOMEM, "out of memory");
     }
+    it->told = c->told;
+    it->told_arg = c->told_arg;
     enforce_pump(e);
     return ERR_OK;
 }
@@ -43,7 +46,7 @@ void enforce_drop_waiting(struct enforce *e)
     e->pumping++;
     for (it = e->first; it; it = next) {
         next = it->next;
-        if (it->dead)
+        if (it->dead || it->ordered)
             continue;
         if (it->phase == PHASE_QUEUED)
             punish_refuse(e, it, ENFORCE_WHY_RELEASED, ERR_OK, NULL);
@@ -71,8 +74,14 @@ static void add_found(struct enforce *e, const struct found *f)
     it->by_group = f->by_group;
     it->group_id = f->group_id;
     it->attempts = f->attempts;
+    it->marked = f->marked;
+    it->ordered = f->ordered;
     it->unread = true;
-    if (f->state == DB_STATE_INTENDED) {
+    if (item_resume_end(it, slice_of(f->why)))
+        return;
+    if (f->state == DB_STATE_INTENDED && f->revoke == DB_REVOKE_SENT) {
+        it->phase = PHASE_RESUME;
+    } else if (f->state == DB_STATE_INTENDED) {
         it->phase = PHASE_DOUBT;
         it->doubt_us = now + e->o.doubt_us;
     } else if (f->state == DB_STATE_APPLIED) {
@@ -279,18 +288,27 @@ void enforce_seen(struct enforce *e, const struct panel_user *user, int64_t aske
     row.user_created_us = STAMP_NONE;
     if (rules_is_punished(&row, user, e->groups))
         return;
-    restore_close(e, it, DB_STATE_SUPERSEDED,
-                  it->by_group ? ENFORCE_WHY_GROUPS_CHANGED : ENFORCE_WHY_ENABLED, ERR_OK, NULL);
+    if (it->marked || rules_is_unsure(&row, user, e->groups)) {
+        it->phase = PHASE_CHECK; /* a look of our own says more, and sees to the note */
+        it->next_us = enforce_now(e);
+    } else {
+        restore_close(e, it, DB_STATE_SUPERSEDED,
+                      it->by_group ? ENFORCE_WHY_GROUPS_CHANGED : ENFORCE_WHY_ENABLED, ERR_OK,
+                      NULL);
+    }
     enforce_pump(e);
 }
 
-static void view_of(const struct item *it, struct enforce_view *v)
+void item_view(const struct item *it, struct enforce_view *v)
 {
     static const char *const states[] = {
-        [PHASE_QUEUED] = "waiting", [PHASE_READ] = "waiting",     [PHASE_INTEND] = "waiting",
-        [PHASE_CALL] = "disabling", [PHASE_DOUBT] = "disabling",  [PHASE_APPLY] = "disabled",
-        [PHASE_CHECK] = "disabled", [PHASE_HELD] = "disabled",    [PHASE_MARK] = "enabling",
-        [PHASE_LOOK] = "enabling",  [PHASE_RESTORE] = "enabling", [PHASE_CLOSE] = "ending",
+        [PHASE_QUEUED] = "waiting",   [PHASE_READ] = "waiting",     [PHASE_INTEND] = "waiting",
+        [PHASE_REVOKE] = "disabling", [PHASE_RESUME] = "disabling", [PHASE_REVOKED] = "disabling",
+        [PHASE_CALL] = "disabling",   [PHASE_SIGN] = "disabled",    [PHASE_DOUBT] = "disabling",
+        [PHASE_APPLY] = "disabled",   [PHASE_CHECK] = "disabled",   [PHASE_HELD] = "disabled",
+        [PHASE_MARK] = "enabling",    [PHASE_LOOK] = "enabling",    [PHASE_GIVE] = "enabling",
+        [PHASE_RESTORE] = "enabling", [PHASE_SETTLE] = "ending",    [PHASE_UNSIGN] = "ending",
+        [PHASE_CLOSE] = "ending",
     };
 
     *v = (struct enforce_view){
@@ -303,6 +321,7 @@ static void view_of(const struct item *it, struct enforce_view *v)
         .applied_us = it->applied_us,
         .due_us = it->due_us,
         .attempts = it->attempts,
+        .wants_groups = it->asks_groups || (it->by_group && it->attempts > 0),
     };
 }
 
@@ -315,7 +334,7 @@ int enforce_each(const struct enforce *e, enforce_view_fn fn, void *arg)
     for (it = e->first; it; it = it->next) {
         if (it->dead)
             continue;
-        view_of(it, &v);
+        item_view(it, &v);
         rc = fn(arg, &v);
         if (rc)
             return rc;
@@ -329,7 +348,7 @@ int enforce_find(const struct enforce *e, int64_t user_id, struct enforce_view *
 
     if (!it)
         return ERR_NOT_FOUND;
-    view_of(it, ret_view);
+    item_view(it, ret_view);
     return ERR_OK;
 }
 

@@ -18,14 +18,21 @@ enum phase {
     PHASE_QUEUED,  /* a case without a row */
     PHASE_READ,    /* the user is being read before the row is written */
     PHASE_INTEND,  /* the row is being written */
+    PHASE_REVOKE,  /* the revoking call is under way */
+    PHASE_RESUME,  /* of an earlier run: it may have revoked, and has not disabled */
+    PHASE_REVOKED, /* what became of the revoking is to be written */
     PHASE_CALL,    /* the disabling call is under way */
+    PHASE_SIGN,    /* disabled; the note is being set */
     PHASE_DOUBT,   /* row `intended`, answer unknown: to be read */
     PHASE_APPLY,   /* disabled; row `applied` to be written */
-    PHASE_CHECK,   /* row `applied` of an earlier run: to be compared with the panel */
+    PHASE_CHECK,   /* row `applied`: to be compared with the panel */
     PHASE_HELD,    /* disabled until due */
     PHASE_MARK,    /* row `restoring` to be written */
     PHASE_LOOK,    /* to be read before he is enabled */
+    PHASE_GIVE,    /* which groups are given back is to be written */
     PHASE_RESTORE, /* the enabling call is under way */
+    PHASE_SETTLE,  /* the end is to be written on the open row before the note is touched */
+    PHASE_UNSIGN,  /* our mark is to be taken out of the note, then the end */
     PHASE_CLOSE,   /* an end state to be written */
 };
 
@@ -36,6 +43,9 @@ struct record {
     char *mem;                   /* texts copied from the case */
     char *answer;                /* the panel's JSON */
     char *fields;                /* rules_add_fields of it */
+    char *mark;                  /* row.note */
+    char *note_before;           /* the user's note when the row was begun; NULL: not known */
+    char credentials[17];        /* row.credentials */
 };
 
 /* A call of enforce_release until each of its users has been told. */
@@ -76,6 +86,13 @@ struct item {
     bool dead;          /* to be freed when no loop is over the list */
     char by[64];        /* who released */
     struct waiter *waiters;
+    enforce_order_fn told; /* who gave the order, until told */
+    void *told_arg;
+    bool ordered;
+    bool adopts;
+    bool marked;                 /* the row has a mark for the note */
+    bool asks_groups;            /* goes on once the panel's groups are known */
+    char revoke_text[200];       /* the panel's words against revoking */
     enum db_state end;           /* PHASE_CLOSE: the end state, */
     enum enforce_why why;        /* its reason, */
     int end_rc;                  /* the failure behind it, */
@@ -111,9 +128,11 @@ struct op {
 struct found {
     int64_t row_id, user_id, verdict_us, intended_us, applied_us, due_us, group_id;
     enum db_state state;
-    bool by_group;
+    enum db_revoke revoke;
+    bool by_group, marked, ordered;
     int attempts;
     char name[LIMIT_USER_NAME + 1];
+    char why[64];
 };
 
 struct enforce {
@@ -165,13 +184,21 @@ void tell_waiters(struct enforce *e, struct item *it, enum enforce_result result
 void request_unref(struct request *rq);
 /* Does what can be done now. */
 void enforce_pump(struct enforce *e);
+/* What surfaces see of an item. */
+void item_view(const struct item *it, struct enforce_view *v);
+/* The user's note without our mark; NULL when it is not there, else out with its memory. */
+const struct slice *note_cleaned(const struct item *it, const struct panel_user *user,
+                                 struct buf *out, struct slice *ret_note);
 
 /* enforce_op.c */
 /* Calls of the panel for it. Without memory, answer is called with ERR_NOMEM, and nothing is sent. */
 void op_read(struct enforce *e, struct item *it, answer_fn answer);
-void op_set_disabled(struct enforce *e, struct item *it, bool disabled, answer_fn answer);
+void op_set_disabled(struct enforce *e, struct item *it, bool disabled, const struct slice *note,
+                     answer_fn answer);
 void op_set_groups(struct enforce *e, struct item *it, const int64_t *groups, size_t n,
-                   answer_fn answer);
+                   const struct slice *note, answer_fn answer);
+void op_set_note(struct enforce *e, struct item *it, struct slice note, answer_fn answer);
+void op_revoke(struct enforce *e, struct item *it, answer_fn answer);
 /* A new op for a job of the store, with user, row, time and record of it (may be NULL). NULL: no memory. */
 struct op *op_new(struct enforce *e, struct item *it);
 /* Submits it; on failure done is called with the code. */
@@ -187,6 +214,10 @@ void store_worked(struct enforce *e);
 
 /* enforce_job.c: what runs on the store's thread. Ops carry the arguments. */
 int job_intend(struct db *db, struct op *op, struct err *err);
+int job_adopt(struct db *db, struct op *op, struct err *err);
+int job_revoked(struct db *db, struct op *op, struct err *err);
+int job_ending(struct db *db, struct op *op, struct err *err);
+int job_given(struct db *db, struct op *op, struct err *err);
 int job_applied(struct db *db, struct op *op, struct err *err);
 int job_load(struct db *db, struct op *op, struct err *err);
 int job_mark(struct db *db, struct op *op, struct err *err);
@@ -203,13 +234,55 @@ void punish_step(struct enforce *e, struct item *it);
 void punish_refuse(struct enforce *e, struct item *it, enum enforce_why why, int rc,
                    const char *text);
 struct record *record_of_case(const struct enforce_case *c);
+/* Why a user who was just read is not to be disabled, or NONE; it->record is there. */
+enum enforce_why punish_objection(struct enforce *e, struct item *it, const struct panel_user *user,
+                                  struct err *err);
+/* Sends the disabling call. */
+void punish_call(struct enforce *e, struct item *it);
+/* Nothing was written or done: from the beginning, later. text: why, for who gave the order. */
+void punish_wait(struct enforce *e, struct item *it, const char *text);
+/* What the panel says of the user now becomes what the row remembers as before. */
+void punish_before(struct enforce *e, struct item *it, const struct panel_user *user);
+/* Keeps his note for the mark to be added; user NULL: not known, it is added by a call of its own. */
+bool punish_keep_note(struct item *it, const struct panel_user *user);
+/* Keeps what the panel said of the disabled user, to be compared with at due time. False: no memory. */
+bool punish_keep(struct item *it, const struct panel_user *user);
+/* Whether a code is the panel's clear no, by which nothing was changed. */
+bool is_refusal(int rc);
+
+/* enforce_revoke.c */
+/* Sends the revoking call of a row that is DB_REVOKE_SENT. */
+void revoke_call(struct enforce *e, struct item *it);
+void revoke_step(struct enforce *e, struct item *it);
+/* "; his subscription was revoked" or why not; "" when the row does not revoke. */
+const char *revoke_words(const struct item *it, char *out, size_t max);
+/* The answer to the disabling call tells whether a revoking without answer has got through. */
+void revoke_settle(struct item *it, const struct panel_user *user);
+
+/* enforce_order.c */
+/* Tells who gave the order, once; ERR_BUSY is not the last word but nobody waits for more. */
+void order_tell(struct enforce *e, struct item *it, int rc, const char *text);
+/* The user to be adopted has been read. */
+void adopt_read(struct enforce *e, struct item *it, const struct panel_user *user);
 
 /* enforce_restore.c */
 void restore_step(struct enforce *e, struct item *it);
+/* Tries the panel's answer about which groups there are first. */
+void restore_ask_groups(struct enforce *e, struct item *it);
+
+/* enforce_close.c */
 /* Writes the end state, then tells. */
 void restore_close(struct enforce *e, struct item *it, enum db_state end, enum enforce_why why,
                    int rc, const char *text);
+/* The same, and takes our mark out of the note first where user still has it. it->record is there. */
+void restore_end(struct enforce *e, struct item *it, const struct panel_user *user,
+                 enum db_state end, enum enforce_why why, const char *text);
 void close_step(struct enforce *e, struct item *it);
+void unsign_step(struct enforce *e, struct item *it);
+/* A row of an earlier run whose end was settled goes on from there; false: why says nothing known. */
+bool item_resume_end(struct item *it, struct slice why);
+
+/* enforce_restore.c */
 /* Notes a failed attempt to enable, tells now and then, tries again later. */
 void restore_failed(struct enforce *e, struct item *it, int rc, const char *text);
 /* The panel says that there is no such user: believed only after a while. */

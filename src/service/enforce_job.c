@@ -49,22 +49,64 @@ int job_intend(struct db *db, struct op *op, struct err *err)
                              &op->verdict_id, err);
 }
 
+/* Who did it: the person whose order it was, or we. */
+static const char *doer(const struct op *op)
+{
+    return op->who[0] ? op->who : us_name;
+}
+
+int job_adopt(struct db *db, struct op *op, struct err *err)
+{
+    char text[200], length[64];
+    int rc = db_journal_adopt(db, &op->record->row, &op->record->verdict, &op->row_id,
+                              &op->verdict_id, err);
+
+    if (rc)
+        return rc;
+    duration_text(op->record->row.duration_us, length, sizeof(length));
+    snprintf(text, sizeof(text), "stays disabled %s, and is ours to enable", length);
+    return add_event(db, op, "adopted", doer(op), text, err);
+}
+
+int job_revoked(struct db *db, struct op *op, struct err *err)
+{
+    int rc = db_journal_revoked(db, op->row_id, op->record->row.revoke, err);
+
+    if (rc)
+        return rc;
+    return add_event(db, op, "revoked", doer(op), op->text, err);
+}
+
+int job_ending(struct db *db, struct op *op, struct err *err)
+{
+    return db_journal_ending(db, op->row_id, slice_of(op->why), err);
+}
+
+int job_given(struct db *db, struct op *op, struct err *err)
+{
+    const struct db_row *row = &op->record->row;
+
+    return db_journal_given(db, op->row_id, row->given, row->n_given, err);
+}
+
 int job_applied(struct db *db, struct op *op, struct err *err)
 {
     const struct db_row *row = &op->record->row;
     const struct db_violation *v = &op->record->verdict;
-    char text[200], length[64], devices[64] = "";
+    int n = v->devices ? v->devices : row->devices,
+        limit = v->devices ? v->max_devices : row->max_devices;
+    char text[ERR_TEXT_MAX + 200], length[64], devices[64] = "";
     int rc = db_journal_applied(db, row, err);
 
     if (rc)
         return rc;
     duration_text(row->duration_us, length, sizeof(length));
-    /* Not known of a row found after a restart; its violation has it. */
-    if (v->devices)
-        snprintf(devices, sizeof(devices), ": %d devices, limit %d", v->devices, v->max_devices);
-    snprintf(text, sizeof(text), "%s %s%s",
-             row->by_group ? "moved to the group of disabled users" : "disabled", length, devices);
-    return add_event(db, op, "disabled", us_name, text, err);
+    if (n)
+        snprintf(devices, sizeof(devices), ": %d devices, limit %d", n, limit);
+    snprintf(text, sizeof(text), "%s %s%s%s",
+             row->by_group ? "moved to the group of disabled users" : "disabled", length, devices,
+             op->text);
+    return add_event(db, op, "disabled", doer(op), text, err);
 }
 
 int job_load(struct db *db, struct op *op, struct err *err)
@@ -155,12 +197,16 @@ static int keep_found(void *arg, const struct db_row *row)
         .due_us = row->due_us,
         .group_id = row->group_id,
         .state = row->state,
+        .revoke = row->revoke,
         .by_group = row->by_group,
+        .marked = row->note.n > 0,
+        .ordered = row->ordered_by.n > 0,
         .attempts = row->attempts,
     };
     n = row->name.n < LIMIT_USER_NAME ? row->name.n : LIMIT_USER_NAME;
     memcpy(f->name, row->name.p, n);
     f->name[n] = '\0';
+    snprintf(f->why, sizeof(f->why), "%.*s", (int)row->why.n, row->why.n ? row->why.p : "");
     return ERR_OK;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 #include "service/enforce_int.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/banned.h"
@@ -106,21 +107,38 @@ void op_read(struct enforce *e, struct item *it, answer_fn answer)
         e->o.panel.read_user(e->o.panel.ctx, it->user_id, on_answer, op);
 }
 
-void op_set_disabled(struct enforce *e, struct item *it, bool disabled, answer_fn answer)
+void op_set_disabled(struct enforce *e, struct item *it, bool disabled, const struct slice *note,
+                     answer_fn answer)
 {
     struct op *op = panel_op(e, it, answer);
 
     if (op)
-        e->o.panel.set_disabled(e->o.panel.ctx, it->user_id, disabled, on_answer, op);
+        e->o.panel.set_disabled(e->o.panel.ctx, it->user_id, disabled, note, on_answer, op);
 }
 
 void op_set_groups(struct enforce *e, struct item *it, const int64_t *groups, size_t n,
-                   answer_fn answer)
+                   const struct slice *note, answer_fn answer)
 {
     struct op *op = panel_op(e, it, answer);
 
     if (op)
-        e->o.panel.set_groups(e->o.panel.ctx, it->user_id, groups, n, on_answer, op);
+        e->o.panel.set_groups(e->o.panel.ctx, it->user_id, groups, n, note, on_answer, op);
+}
+
+void op_set_note(struct enforce *e, struct item *it, struct slice note, answer_fn answer)
+{
+    struct op *op = panel_op(e, it, answer);
+
+    if (op)
+        e->o.panel.set_note(e->o.panel.ctx, it->user_id, note, on_answer, op);
+}
+
+void op_revoke(struct enforce *e, struct item *it, answer_fn answer)
+{
+    struct op *op = panel_op(e, it, answer);
+
+    if (op)
+        e->o.panel.revoke(e->o.panel.ctx, it->user_id, on_answer, op);
 }
 
 struct op *op_new(struct enforce *e, struct item *it)
@@ -136,6 +154,9 @@ struct op *op_new(struct enforce *e, struct item *it)
         memcpy(op->name, it->name, sizeof(op->name));
         op->record = it->record;
         it->record = NULL;
+        if (op->record && op->record->row.ordered_by.n)
+            snprintf(op->who, sizeof(op->who), "%.*s", (int)op->record->row.ordered_by.n,
+                     op->record->row.ordered_by.p);
     }
     return op;
 }

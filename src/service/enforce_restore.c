@@ -7,16 +7,9 @@
 #include "base/fault.h"
 #include "base/banned.h"
 
-/* From a disabled user to an end state: CHECK, HELD, MARK, LOOK, RESTORE, CLOSE. */
+/* From a disabled user to his end: CHECK, HELD, MARK, LOOK, GIVE, RESTORE. */
 
 enum { TOLD_AT = 3, TOLD_AGAIN = 12, CHANGED_MAX = 256 };
-
-/* What someone who asked for a release is told of an end. */
-static const enum enforce_result results[] = {
-    [DB_STATE_RESTORED] = ENFORCE_ENABLED,
-    [DB_STATE_SUPERSEDED] = ENFORCE_LEFT,
-    [DB_STATE_CANCELLED] = ENFORCE_NOT_DISABLED,
-};
 
 static const char *say(char *out, size_t max, const char *head, const char *tail)
 {
@@ -31,11 +24,6 @@ bool gone_for_good(struct enforce *e, struct item *it)
     if (it->gone_us == STAMP_NONE)
         it->gone_us = now;
     return now - it->gone_us >= e->o.gone_us;
-}
-
-static bool panel_refuses(int rc)
-{
-    return rc == ERR_REFUSED || rc == ERR_FORBIDDEN || rc == ERR_INVALID;
 }
 
 void restore_failed(struct enforce *e, struct item *it, int rc, const char *text)
@@ -59,73 +47,30 @@ void restore_failed(struct enforce *e, struct item *it, int rc, const char *text
         enforce_emit(e, it, ENFORCE_RESTORE_FAILING, ENFORCE_WHY_NONE, rc, text);
 }
 
-void restore_close(struct enforce *e, struct item *it, enum db_state end, enum enforce_why why,
-                   int rc, const char *text)
+/* user: as just read, or NULL when he is not ours to touch in any way. */
+static void supersede(struct enforce *e, struct item *it, const struct panel_user *user,
+                      enum enforce_why why)
 {
-    item_free_slot(e, it);
-    it->phase = PHASE_CLOSE;
-    it->end = end;
-    it->why = why;
-    it->end_rc = rc;
-    snprintf(it->end_text, sizeof(it->end_text), "%s",
-             text && text[0] ? text : enforce_why_text(why));
-    it->next_us = enforce_now(e);
-    backoff_reset(&it->wait);
-    tell_waiters(e, it, results[end], it->end_text);
+    if (user && why != ENFORCE_WHY_STRANGER)
+        restore_end(e, it, user, DB_STATE_SUPERSEDED, why, NULL);
+    else
+        restore_close(e, it, DB_STATE_SUPERSEDED, why, ERR_OK, NULL);
 }
 
-static void on_closed(struct enforce *e, struct item *it, struct op *op, int rc,
-                      const struct err *err)
-{
-    static const enum enforce_kind kinds[] = {
-        [DB_STATE_RESTORED] = ENFORCE_RESTORED,
-        [DB_STATE_SUPERSEDED] = ENFORCE_SUPERSEDED,
-        [DB_STATE_CANCELLED] = ENFORCE_REFUSED,
-    };
-
-    (void)op;
-    if (rc) {
-        store_failed(e, rc, err);
-        item_delay(e, it);
-        return;
-    }
-    FAULT_POINT("journal.close.committed");
-    store_worked(e);
-    /* Who released while the end was being written finds the user in it. */
-    e->pumping++;
-    tell_waiters(e, it, results[it->end], it->end_text);
-    item_drop(e, it);
-    enforce_emit(e, it, kinds[it->end], it->why, it->end_rc, it->end_text);
-    e->pumping--;
-}
-
-void close_step(struct enforce *e, struct item *it)
-{
-    struct op *op = op_new(e, it);
-
-    if (!op) {
-        item_delay(e, it);
-        return;
-    }
-    op->state = it->end;
-    snprintf(op->why, sizeof(op->why), "%s", enforce_why_text(it->why));
-    snprintf(op->text, sizeof(op->text), "%s", it->end_text);
-    memcpy(op->who, it->by, sizeof(op->who));
-    op_submit(op, OWNER_DURABLE, job_close, on_closed);
-}
-
-static void supersede(struct enforce *e, struct item *it, enum enforce_why why)
-{
-    restore_close(e, it, DB_STATE_SUPERSEDED, why, ERR_OK, NULL);
-}
-
-static void restored(struct enforce *e, struct item *it, const char *note)
+static void restored(struct enforce *e, struct item *it, const struct panel_user *user,
+                     const char *note)
 {
     enum enforce_why why = it->release ? ENFORCE_WHY_BY_HAND : ENFORCE_WHY_DUE;
     char text[ERR_TEXT_MAX];
 
-    restore_close(e, it, DB_STATE_RESTORED, why, ERR_OK,
-                  say(text, sizeof(text), enforce_why_text(why), note));
+    restore_end(e, it, user, DB_STATE_RESTORED, why,
+                say(text, sizeof(text), enforce_why_text(why), note));
+}
+
+void restore_ask_groups(struct enforce *e, struct item *it)
+{
+    it->asks_groups = true;
+    item_delay(e, it);
 }
 
 /* Enabled, as far as it was ours to enable: a panel resolves expired and limited by itself. */
@@ -140,36 +85,116 @@ static void on_enabled(struct enforce *e, struct item *it, int rc, const struct 
 {
     FAULT_POINT("journal.enable.answered");
     if (!rc && is_restored(it->record, user, e->groups)) {
-        restored(e, it, it->end_text);
+        restored(e, it, user, it->end_text);
         return;
     }
     /* A clear no has changed nothing; anything else may have got through. */
-    it->sent = !panel_refuses(rc) && rc != ERR_NOT_FOUND;
+    it->sent = !is_refusal(rc) && rc != ERR_NOT_FOUND;
     restore_failed(e, it, rc ? rc : ERR_PROTOCOL,
                    rc ? err->text : "the panel says done, but the user is still disabled");
 }
 
-static void enable(struct enforce *e, struct item *it)
+/* Sends the enabling call, with the note as it is to be then. */
+static void send_enable(struct enforce *e, struct item *it)
 {
-    int64_t target[LIMIT_GROUPS];
-    size_t n;
+    struct record *r = it->record;
+    const struct db_row *row = &r->row;
+    struct slice note = slice_of(r->note_before ? r->note_before : "");
+    const struct slice *with = r->note_before ? &note : NULL;
 
     it->phase = PHASE_RESTORE;
-    FAULT_POINT("journal.enable.before_call");
-    if (!it->record->row.by_group) {
-        op_set_disabled(e, it, false, on_enabled);
-    } else {
-        n = rules_target(&it->record->row, e->o.policy.fallback_group_id, e->groups, target);
-        if (n == 0) {
-            restore_failed(
-                e, it, ERR_NOT_FOUND,
-                "every group the user had is gone from the panel: set fallback_group_id, "
-                "or give the user a group there");
-            return;
-        }
-        op_set_groups(e, it, target, n, on_enabled);
-    }
+    if (!row->by_group)
+        op_set_disabled(e, it, false, with, on_enabled);
+    else if (row->n_given)
+        op_set_groups(e, it, row->given, row->n_given, with, on_enabled);
+    else
+        op_set_groups(e, it, row->groups_before, row->n_groups_before, with, on_enabled);
     FAULT_POINT("journal.enable.sent");
+}
+
+static void on_given(struct enforce *e, struct item *it, struct op *op, int rc,
+                     const struct err *err)
+{
+    (void)op;
+    /* A full disk keeps nobody disabled: a later life only cannot tell for certain who did it. */
+    if (rc)
+        store_failed(e, rc, err);
+    FAULT_POINT("journal.given.committed");
+    send_enable(e, it);
+}
+
+/* Tells in end_text which groups are left out, or given instead. */
+static void note_groups(struct item *it, const int64_t *given, size_t n)
+{
+    const struct db_row *row = &it->record->row;
+    size_t at = strlen(it->end_text), i, j, left = 0;
+    struct buf text;
+
+    buf_init(&text, 200);
+    for (i = 0; i < row->n_groups_before; i++) {
+        for (j = 0; j < n && given[j] != row->groups_before[i]; j++)
+            ;
+        if (j == n)
+            buf_addf(&text, left++ ? ", %lld" : "%lld", (long long)row->groups_before[i]);
+    }
+    if (left == row->n_groups_before)
+        snprintf(it->end_text + at, sizeof(it->end_text) - at,
+                 "; every group of before is gone from the panel (%s): fallback group %lld instead",
+                 buf_str(&text), (long long)given[0]);
+    else if (left)
+        snprintf(it->end_text + at, sizeof(it->end_text) - at, "; without %s, gone from the panel",
+                 buf_str(&text));
+    buf_release(&text);
+}
+
+/* The groups to give back, where they are not simply those of before, are on the disk before the call. */
+static void enable_groups(struct enforce *e, struct item *it)
+{
+    struct db_row *row = &it->record->row;
+    int64_t target[LIMIT_GROUPS];
+    size_t n = rules_target(row, e->o.policy.fallback_group_id, e->groups, target);
+    bool whole = n == row->n_groups_before && n > 0 &&
+                 memcmp(target, row->groups_before, n * sizeof(target[0])) == 0;
+    struct op *op;
+
+    if (n == 0) {
+        restore_failed(e, it, ERR_NOT_FOUND,
+                       "every group the user had is gone from the panel: set fallback_group_id, "
+                       "or give the user a group there");
+        return;
+    }
+    note_groups(it, target, n);
+    if ((whole && !row->n_given) ||
+        (n == row->n_given && memcmp(target, row->given, n * sizeof(target[0])) == 0)) {
+        send_enable(e, it);
+        return;
+    }
+    memcpy(row->given, target, n * sizeof(target[0]));
+    row->n_given = n;
+    it->phase = PHASE_GIVE;
+    op = op_new(e, it);
+    if (op)
+        op_submit(op, OWNER_DURABLE, job_given, on_given);
+    else
+        restore_failed(e, it, ERR_NOMEM, err_name(ERR_NOMEM));
+}
+
+static void enable(struct enforce *e, struct item *it, const struct panel_user *user)
+{
+    struct record *r = it->record;
+    struct slice note;
+    struct buf text;
+
+    FAULT_POINT("journal.enable.before_call");
+    buf_init(&text, user->note.n + 1);
+    free(r->note_before);
+    r->note_before =
+        note_cleaned(it, user, &text, &note) ? strndup(text.n ? note.p : "", text.n) : NULL;
+    buf_release(&text);
+    if (r->row.by_group)
+        enable_groups(e, it);
+    else
+        send_enable(e, it);
 }
 
 /* What is told besides, in end_text until the end is known. */
@@ -214,13 +239,21 @@ static void on_look(struct enforce *e, struct item *it, int rc, const struct err
                          &why)) {
     case RULES_RESTORE:
         note_changes(it, user, &changed);
-        enable(e, it);
+        enable(e, it, user);
         break;
     case RULES_DONE:
-        restored(e, it, "");
+        it->end_text[0] = '\0';
+        if (it->record->row.n_given)
+            note_groups(it, it->record->row.given, it->record->row.n_given);
+        restored(e, it, user, it->end_text);
         break;
     case RULES_SUPERSEDE:
-        supersede(e, it, why);
+        supersede(e, it, user, why);
+        break;
+    case RULES_ASK:
+        restore_failed(e, it, ERR_BUSY,
+                       "the user has no group at all; whether disabled_group_id was deleted is not "
+                       "known yet");
         break;
     }
     buf_release(&changed);
@@ -312,9 +345,14 @@ static void on_checked(struct enforce *e, struct item *it, int rc, const struct 
     verdict = rules_decide(&it->record->row, user, it->release, false, e->groups, &changed, &why);
     buf_release(&changed);
     if (verdict == RULES_SUPERSEDE) {
-        supersede(e, it, why);
+        supersede(e, it, user, why);
         return;
     }
+    if (verdict == RULES_ASK) {
+        restore_ask_groups(e, it);
+        return;
+    }
+    it->asks_groups = false;
     record_free(it->record);
     it->record = NULL;
     it->phase = PHASE_HELD;
@@ -362,6 +400,10 @@ void restore_step(struct enforce *e, struct item *it)
         break;
     case PHASE_LOOK:
         look(e, it);
+        break;
+    case PHASE_SETTLE:
+    case PHASE_UNSIGN:
+        unsign_step(e, it);
         break;
     case PHASE_CLOSE:
         close_step(e, it);

@@ -7,6 +7,7 @@
 #include "base/hash.h"
 #include "base/num.h"
 #include "base/stamp.h"
+#include "service/enforce_note.h"
 #include "base/banned.h"
 
 static bool has_group(const int64_t *groups, size_t n, int64_t id)
@@ -21,7 +22,7 @@ static bool has_group(const int64_t *groups, size_t n, int64_t id)
 
 static bool is_gone(struct rules_groups groups, int64_t id)
 {
-    return groups.gone && groups.gone(groups.ctx, id);
+    return groups.look && groups.look(groups.ctx, id) == ENFORCE_GROUP_GONE;
 }
 
 bool rules_same_groups(const struct panel_user *user, const int64_t *groups, size_t n)
@@ -50,6 +51,13 @@ bool rules_is_punished(const struct db_row *row, const struct panel_user *user,
     return user->n_groups == 0 && !user->groups_cut && is_gone(groups, row->group_id);
 }
 
+bool rules_is_unsure(const struct db_row *row, const struct panel_user *user,
+                     struct rules_groups groups)
+{
+    return row->by_group && user->n_groups == 0 && !user->groups_cut && groups.look &&
+           groups.look(groups.ctx, row->group_id) == ENFORCE_GROUP_UNSURE;
+}
+
 bool rules_is_stranger(const struct db_row *row, const struct panel_user *user)
 {
     return row->user_created_us != STAMP_NONE && user->created_at_us != STAMP_NONE &&
@@ -60,7 +68,7 @@ bool rules_is_stranger(const struct db_row *row, const struct panel_user *user)
  * Long or secret values are compared by their hash. The key is fixed: the text outlives the process, and
  * nobody gains by a collision but a second look at his own account.
  */
-static void add_hashed(struct buf *out, const char *name, const json_t *value)
+static void add_hash(struct buf *out, const json_t *value)
 {
     static const struct hash_key key = {UINT64_C(0x70672d6c696d6974), UINT64_C(0x6a6f75726e616c31)};
     char *text = json_dumps(value, JSON_COMPACT | JSON_SORT_KEYS | JSON_ENCODE_ANY);
@@ -69,8 +77,18 @@ static void add_hashed(struct buf *out, const char *name, const json_t *value)
         out->failed = true;
         return;
     }
-    buf_addf(out, "%s %016llx\n", name, (unsigned long long)hash_bytes(&key, text, strlen(text)));
+    buf_addf(out, "%016llx", (unsigned long long)hash_bytes(&key, text, strlen(text)));
     free(text);
+}
+
+void rules_add_credentials(const struct panel_user *user, struct buf *out)
+{
+    json_t *root = user->raw.n ? json_loadb(user->raw.p, user->raw.n, 0, NULL) : NULL;
+    const json_t *value = json_object_get(root, "proxy_settings");
+
+    if (json_is_object(value))
+        add_hash(out, value);
+    json_decref(root);
 }
 
 /* What panel_user does not carry, from the panel's own JSON. */
@@ -86,8 +104,11 @@ static void add_raw(const struct panel_user *user, struct buf *out)
 
     for (i = 0; i < ARRAY_LEN(names); i++) {
         value = json_object_get(root, names[i]);
-        if (value)
-            add_hashed(out, names[i], value);
+        if (!value)
+            continue;
+        buf_addf(out, "%s ", names[i]);
+        add_hash(out, value);
+        buf_add_char(out, '\n');
     }
     json_decref(root);
 }
@@ -107,17 +128,25 @@ static int by_value(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-int rules_add_fields(const struct panel_user *user, struct buf *out)
+int rules_add_fields(const struct panel_user *user, struct slice mark, struct buf *out)
 {
     int64_t groups[PANEL_GROUPS_MAX];
+    struct buf note;
     size_t i;
 
+    buf_init(&note, user->note.n + 1);
+    note_without(user->note, mark, &note);
     buf_add_str(out, "name ");
     buf_add_json(out, user->name);
     buf_add_str(out, "\nstatus ");
     buf_add_json(out, user->status_text);
     buf_add_str(out, "\nnote ");
-    buf_add_json(out, user->note);
+    buf_add_json(out, buf_slice(&note));
+    if (note.failed)
+        out->failed = true;
+    buf_release(&note);
+    if (mark.n)
+        buf_addf(out, "\nmark %s", note_has(user->note, mark) ? "there" : "none");
     buf_add_str(out, "\nowner ");
     /* Some panels tell the name only: a rename of an admin is rarer than a null id. */
     if (user->admin_id)
@@ -190,7 +219,7 @@ void rules_add_changed(struct slice before, struct slice now, struct rules_group
         name = slice_cut(&name, ' ');
         value = slice_skip(line, name.n);
         other = field_of(now, name);
-        if (!other.p || slice_eq(other, value))
+        if (!other.p || slice_eq(other, value) || slice_eq(name, SLICE("mark")))
             continue;
         if (!slice_eq(name, SLICE("groups")) || !same_but_deleted(value, other, groups))
             add_name(out, name);
@@ -207,20 +236,45 @@ static bool edit_moved(const struct db_row *row, const struct panel_user *user)
     return before / 1000 != now / 1000;
 }
 
+/*
+ * Our mark in the note: taken out by somebody is an edit of the note; come since the answer is a call of
+ * ours whose answer got lost. True for the latter.
+ */
+static bool mark_came(const struct db_row *row, const struct panel_user *user, struct buf *changed)
+{
+    bool is = note_has(user->note, row->note);
+    bool was = slice_eq(field_of(row->answer_fields, SLICE("mark")), SLICE(" there"));
+
+    if (was && !is && !strstr(buf_str(changed), "note"))
+        add_name(changed, SLICE("note"));
+    return is && !was;
+}
+
+/* Whether he stands as a restore of ours leaves him. */
+static bool is_given_back(const struct db_row *row, const struct panel_user *user)
+{
+    if (!row->by_group)
+        return true;
+    return row->n_given ? rules_same_groups(user, row->given, row->n_given)
+                        : rules_same_groups(user, row->groups_before, row->n_groups_before);
+}
+
 enum rules_verdict rules_decide(const struct db_row *row, const struct panel_user *user,
                                 bool by_hand, bool sent, struct rules_groups groups,
                                 struct buf *changed, enum enforce_why *ret_why)
 {
     struct buf fields;
+    bool own = false;
 
     if (rules_is_stranger(row, user)) {
         *ret_why = ENFORCE_WHY_STRANGER;
         return RULES_SUPERSEDE;
     }
     if (!rules_is_punished(row, user, groups)) {
-        if (sent &&
-            (!row->by_group || rules_same_groups(user, row->groups_before, row->n_groups_before)))
+        if (sent && is_given_back(row, user))
             return RULES_DONE;
+        if (rules_is_unsure(row, user, groups))
+            return RULES_ASK;
         *ret_why = row->by_group ? ENFORCE_WHY_GROUPS_CHANGED : ENFORCE_WHY_ENABLED;
         return RULES_SUPERSEDE;
     }
@@ -228,12 +282,15 @@ enum rules_verdict rules_decide(const struct db_row *row, const struct panel_use
         return RULES_RESTORE;
     buf_init(&fields, 8 * LIMIT_ANSWER);
     /* Without memory to compare, the way that leaves nobody disabled for ever. */
-    if (rules_add_fields(user, &fields))
+    if (rules_add_fields(user, row->note, &fields)) {
         buf_add_str(changed, "unknown");
-    else
+    } else {
         rules_add_changed(row->answer_fields, buf_slice(&fields), groups, changed);
+        if (row->note.n)
+            own = mark_came(row, user, changed);
+    }
     buf_release(&fields);
-    if (changed->n || by_hand)
+    if (changed->n || by_hand || own)
         return RULES_RESTORE;
     *ret_why = ENFORCE_WHY_DISABLED_AGAIN;
     return RULES_SUPERSEDE;

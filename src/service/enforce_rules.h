@@ -13,9 +13,9 @@
 
 /* The rules of spec/storage.md, "A restore is not blind", as functions without memory. */
 
-/* Whether the panel is known to have no such group any more; NULL fn: never. */
+/* What is known of a group of the panel; NULL: of none anything, and nobody can be asked. */
 struct rules_groups {
-    bool (*gone)(void *ctx, int64_t group_id);
+    enum enforce_group (*look)(void *ctx, int64_t group_id);
     void *ctx;
 };
 
@@ -27,13 +27,22 @@ bool rules_same_groups(const struct panel_user *user, const int64_t *groups, siz
  */
 bool rules_is_punished(const struct db_row *row, const struct panel_user *user,
                        struct rules_groups groups);
+/*
+ * Whether that cannot be told yet: he has no group at all, and whether the panel has deleted ours is not
+ * known.
+ */
+bool rules_is_unsure(const struct db_row *row, const struct panel_user *user,
+                     struct rules_groups groups);
 /* Whether user cannot be the one of the row: created at another time. */
 bool rules_is_stranger(const struct db_row *row, const struct panel_user *user);
 /*
  * Appends what of a user is compared before a restore, one `name value` a line: what people edit, none
- * of what the panel counts by itself. ERR_NOMEM, ERR_TOO_BIG.
+ * of what the panel counts by itself. mark, our own addition to his note, is left out of it and told in
+ * a line of its own. ERR_NOMEM, ERR_TOO_BIG.
  */
-int rules_add_fields(const struct panel_user *user, struct buf *out) MUST_CHECK;
+int rules_add_fields(const struct panel_user *user, struct slice mark, struct buf *out) MUST_CHECK;
+/* Appends what tells one set of credentials from another; nothing when the panel does not show them. */
+void rules_add_credentials(const struct panel_user *user, struct buf *out);
 /*
  * Appends the names of the lines that differ between two texts of rules_add_fields, "note, expire".
  * Groups the panel has deleted since are no difference: nobody edited the user.
@@ -45,6 +54,7 @@ enum rules_verdict {
     RULES_RESTORE,
     RULES_DONE,      /* he stands already as the restore would leave him, and a restore was sent */
     RULES_SUPERSEDE, /* why */
+    RULES_ASK,       /* as rules_is_unsure */
 };
 
 /*

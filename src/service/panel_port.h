@@ -61,14 +61,26 @@ struct panel_port {
      * user himself; ERR_FORBIDDEN, ERR_UNREACHABLE, ERR_TIMEOUT, ERR_PROTOCOL, ERR_REFUSED otherwise.
      */
     void (*read_user)(void *ctx, int64_t id, panel_user_fn fn, void *arg);
-    /* Disables or enables by the form that fits the panel's version (panel.md 4). */
-    void (*set_disabled)(void *ctx, int64_t id, bool disabled, panel_user_fn fn, void *arg);
+    /*
+     * Disables or enables by the form that fits the panel's version (panel.md 4). note, unless NULL, is
+     * put in place of the user's note where that form has room for it; the answer tells whether it did.
+     */
+    void (*set_disabled)(void *ctx, int64_t id, bool disabled, const struct slice *note,
+                         panel_user_fn fn, void *arg);
     /*
      * Sets the groups (n >= 1: an empty list is refused with ERR_INVALID, since it removes all in 5.2).
-     * A 404 naming a group is ERR_REFUSED, never ERR_NOT_FOUND.
+     * A 404 naming a group is ERR_REFUSED, never ERR_NOT_FOUND. note, unless NULL, goes with them.
      */
-    void (*set_groups)(void *ctx, int64_t id, const int64_t *groups, size_t n, panel_user_fn fn,
-                       void *arg);
+    void (*set_groups)(void *ctx, int64_t id, const int64_t *groups, size_t n,
+                       const struct slice *note, panel_user_fn fn, void *arg);
+    /* Sets the user's note alone; empty removes it. */
+    void (*set_note)(void *ctx, int64_t id, struct slice note, panel_user_fn fn, void *arg);
+    /*
+     * Gives the user a new subscription and new credentials (revoke_sub), sent once and never again by
+     * itself: ERR_REFUSED, ERR_FORBIDDEN, ERR_INVALID mean that nothing was changed, any other failure
+     * that it may have been.
+     */
+    void (*revoke)(void *ctx, int64_t id, panel_user_fn fn, void *arg);
     /* Whether the panel answers at the moment, as far as is known. */
     bool (*is_up)(void *ctx);
 };

@@ -16,9 +16,42 @@ static const char *const states[] = {
     [DB_STATE_SUPERSEDED] = "superseded", [DB_STATE_CANCELLED] = "cancelled",
 };
 
+static const char *const revokes[] = {
+    [DB_REVOKE_NONE] = NULL,         [DB_REVOKE_SENT] = "sent",       [DB_REVOKE_DONE] = "done",
+    [DB_REVOKE_REFUSED] = "refused", [DB_REVOKE_UNKNOWN] = "unknown",
+};
+
 const char *db_state_name(enum db_state state)
 {
     return states[state];
+}
+
+const char *db_revoke_name(enum db_revoke revoke)
+{
+    return revokes[revoke];
+}
+
+static struct slice revoke_text(enum db_revoke revoke)
+{
+    return revoke ? slice_of(revokes[revoke]) : (struct slice){NULL, 0};
+}
+
+/* A word we did not write: rather never sent again. */
+static enum db_revoke revoke_of(struct slice s)
+{
+    size_t i;
+
+    if (!s.p)
+        return DB_REVOKE_NONE;
+    for (i = 1; i < ARRAY_LEN(revokes); i++)
+        if (slice_eq(s, slice_of(revokes[i])))
+            return (enum db_revoke)i;
+    return DB_REVOKE_UNKNOWN;
+}
+
+static struct slice or_null(struct slice s)
+{
+    return s.n ? s : (struct slice){NULL, 0};
 }
 
 bool db_state_open(enum db_state state)
@@ -47,23 +80,27 @@ static void groups_text(struct buf *b, const int64_t *groups, size_t n)
     buf_add_char(b, ']');
 }
 
-static int groups_parse(struct slice s, struct db_row *row, struct err *err)
+/* Reads a list of groups of row id; a NULL one is empty. */
+static int groups_parse(struct slice s, int64_t id, int64_t *groups, size_t *ret_n, struct err *err)
 {
     struct slice one;
+    size_t n = 0;
 
-    row->n_groups_before = 0;
+    *ret_n = 0;
+    if (!s.p)
+        return ERR_OK;
     if (s.n < 2 || s.p[0] != '[' || s.p[s.n - 1] != ']')
         return err_set(err, ERR_CORRUPT, "the groups of journal row %lld are damaged",
-                       (long long)row->id);
+                       (long long)id);
     s = (struct slice){s.p + 1, s.n - 2};
     while (s.n) {
         one = slice_cut(&s, ',');
-        if (row->n_groups_before == LIMIT_GROUPS ||
-            num_int(one, 0, INT64_MAX, &row->groups_before[row->n_groups_before]))
+        if (n == LIMIT_GROUPS || num_int(one, 0, INT64_MAX, &groups[n]))
             return err_set(err, ERR_CORRUPT, "the groups of journal row %lld are damaged",
-                           (long long)row->id);
-        row->n_groups_before++;
+                           (long long)id);
+        n++;
     }
+    *ret_n = n;
     return ERR_OK;
 }
 
@@ -82,23 +119,26 @@ static int insert_row(struct db *db, const struct db_row *row, int64_t verdict_i
             sql_number(db, ret_id, err,
                        "INSERT INTO enforcements(user_id, name, verdict_id, action, method, state,"
                        " group_id, duration, status_before, groups_before, edit_at_before,"
-                       " user_created_at, intended_at, due_at)"
-                       " VALUES(?1, ?2, ?3, ?4, ?5, 'intended', ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)"
-                       " RETURNING id",
-                       "isiszntsstttt", row->user_id, row->name, verdict_id, row->action,
+                       " user_created_at, intended_at, due_at, note, revoke, credentials)"
+                       " VALUES(?1, ?2, ?3, ?4, ?5, 'intended', ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13,"
+                       " ?14, ?15, ?16) RETURNING id",
+                       "isiszntssttttsss", row->user_id, row->name, verdict_id, row->action,
                        row->by_group ? "group" : "status", row->group_id,
                        row->duration_us ? row->duration_us : STAMP_NONE, row->status_before,
                        buf_slice(&groups), row->edit_before_us, row->user_created_us,
-                       row->intended_us, row->due_us);
+                       row->intended_us, row->due_us, or_null(row->note), revoke_text(row->revoke),
+                       or_null(row->credentials));
     buf_release(&groups);
     if (rc == ERR_EXISTS)
         return err_set(err, ERR_EXISTS, "the user has been disabled already");
     return rc;
 }
 
-int db_journal_intend(struct db *db, const struct db_row *row, const struct db_violation *verdict,
-                      int64_t *ret_id, int64_t *ret_verdict_id, struct err *err)
+/* adopts: the user is disabled already. */
+static int begin_row(struct db *db, const struct db_row *row, const struct db_violation *verdict,
+                     bool adopts, int64_t *ret_id, int64_t *ret_verdict_id, struct err *err)
 {
+    struct db_row applied = *row;
     struct db_violation v = *verdict;
     int64_t id = 0, verdict_id = 0;
     int rc = db_begin(db, DB_SYNC_FULL, err);
@@ -111,6 +151,9 @@ int db_journal_intend(struct db *db, const struct db_row *row, const struct db_v
     FAULT_POINT("journal.intend.violation_written");
     if (!rc)
         rc = insert_row(db, row, verdict_id, &id, err);
+    applied.id = id;
+    if (!rc && adopts)
+        rc = db_journal_applied(db, &applied, err);
     FAULT_POINT("journal.intend.before_commit");
     rc = db_end(db, rc, err);
     if (!rc) {
@@ -118,6 +161,62 @@ int db_journal_intend(struct db *db, const struct db_row *row, const struct db_v
         *ret_verdict_id = verdict_id;
     }
     return rc;
+}
+
+int db_journal_intend(struct db *db, const struct db_row *row, const struct db_violation *verdict,
+                      int64_t *ret_id, int64_t *ret_verdict_id, struct err *err)
+{
+    return begin_row(db, row, verdict, false, ret_id, ret_verdict_id, err);
+}
+
+int db_journal_adopt(struct db *db, const struct db_row *row, const struct db_violation *verdict,
+                     int64_t *ret_id, int64_t *ret_verdict_id, struct err *err)
+{
+    return begin_row(db, row, verdict, true, ret_id, ret_verdict_id, err);
+}
+
+static int changed_one(struct db *db, int rc, int64_t id, struct err *err)
+{
+    if (!rc && sql_changes(db) == 0)
+        return err_set(err, ERR_NOT_FOUND, "there is no such open journal row %lld", (long long)id);
+    return rc;
+}
+
+int db_journal_revoked(struct db *db, int64_t id, enum db_revoke revoke, struct err *err)
+{
+    int rc = sql_run(db, err, "UPDATE enforcements SET revoke=?2 WHERE id=?1 AND state='intended'",
+                     "is", id, revoke_text(revoke));
+
+    FAULT_POINT("journal.revoked.before_commit");
+    return changed_one(db, rc, id, err);
+}
+
+int db_journal_given(struct db *db, int64_t id, const int64_t *groups, size_t n, struct err *err)
+{
+    struct buf text;
+    int rc;
+
+    buf_init(&text, 32 * LIMIT_GROUPS);
+    groups_text(&text, groups, n);
+    rc = text.failed ? err_set(err, ERR_NOMEM, "out of memory")
+                     : sql_run(db, err,
+                               "UPDATE enforcements SET given=?2 WHERE id=?1"
+                               " AND state IN ('intended', 'applied', 'restoring')",
+                               "is", id, buf_slice(&text));
+    buf_release(&text);
+    FAULT_POINT("journal.given.before_commit");
+    return changed_one(db, rc, id, err);
+}
+
+int db_journal_ending(struct db *db, int64_t id, struct slice why, struct err *err)
+{
+    int rc = sql_run(db, err,
+                     "UPDATE enforcements SET why=?2 WHERE id=?1"
+                     " AND state IN ('intended', 'applied', 'restoring')",
+                     "is", id, why);
+
+    FAULT_POINT("journal.ending.before_commit");
+    return changed_one(db, rc, id, err);
 }
 
 /* After an UPDATE that names the states it may start from: none changed is fine when it was done before. */
@@ -160,10 +259,10 @@ int db_journal_applied(struct db *db, const struct db_row *row, struct err *err)
              : sql_run(
                    db, err,
                    "UPDATE enforcements SET state='applied', applied_at=?2, due_at=?3, answer=?4,"
-                   " answer_edit_at=?5, answer_fields=?6, groups_before=?7, last_error=NULL"
-                   " WHERE id=?1 AND state='intended'",
-                   "ittstss", row->id, row->applied_us, row->due_us, answer, row->answer_edit_us,
-                   row->answer_fields, buf_slice(&groups));
+                   " answer_edit_at=?5, answer_fields=?6, groups_before=?7, revoke=?8,"
+                   " last_error=NULL WHERE id=?1 AND state='intended'",
+                   "ittstsss", row->id, row->applied_us, row->due_us, answer, row->answer_edit_us,
+                   row->answer_fields, buf_slice(&groups), revoke_text(row->revoke));
     if (!rc)
         rc = told_moved(db, rc, row->id, DB_STATE_APPLIED, err);
     buf_release(&groups);
@@ -222,13 +321,15 @@ int db_journal_close(struct db *db, int64_t id, enum db_state state, int64_t now
     "SELECT e.id, e.user_id, e.name, e.verdict_id, v.at, e.action, e.method, e.state, e.group_id," \
     " e.duration, e.status_before, e.groups_before, e.edit_at_before, e.user_created_at," \
     " e.intended_at, e.applied_at, e.due_at, e.closed_at, e.answer_edit_at, e.attempts," \
-    " e.last_error, e.why, e.closed_by, e.answer, e.answer_fields" \
+    " e.last_error, e.why, e.closed_by, e.answer, e.answer_fields, e.note, e.revoke," \
+    " e.credentials, e.given, v.ordered_by, v.max_devices, v.devices" \
     " FROM enforcements e JOIN violations v ON v.id=e.verdict_id"
 
 /* The texts are those of the statement: valid until its next step. */
 static int take_row(const struct sql *q, struct db_row *r, struct err *err)
 {
     int64_t duration = sql_time(q, 9);
+    int rc;
 
     *r = (struct db_row){
         .id = sql_int(q, 0),
@@ -255,8 +356,15 @@ static int take_row(const struct sql *q, struct db_row *r, struct err *err)
         .closed_by = sql_text(q, 22),
         .answer = sql_text(q, 23),
         .answer_fields = sql_text(q, 24),
+        .note = sql_text(q, 25),
+        .revoke = revoke_of(sql_text(q, 26)),
+        .credentials = sql_text(q, 27),
+        .ordered_by = sql_text(q, 29),
+        .max_devices = (int)sql_int(q, 30),
+        .devices = (int)sql_int(q, 31),
     };
-    return groups_parse(sql_text(q, 11), r, err);
+    rc = groups_parse(sql_text(q, 11), r->id, r->groups_before, &r->n_groups_before, err);
+    return rc ? rc : groups_parse(sql_text(q, 28), r->id, r->given, &r->n_given, err);
 }
 
 static struct slice keep_text(char **at, struct slice s)
@@ -272,8 +380,9 @@ static struct slice keep_text(char **at, struct slice s)
 
 static int keep_row(struct db_row *r, struct err *err)
 {
-    struct slice *texts[] = {&r->name,          &r->action,     &r->status_before, &r->answer,
-                             &r->answer_fields, &r->last_error, &r->why,           &r->closed_by};
+    struct slice *texts[] = {&r->name,          &r->action,      &r->status_before, &r->answer,
+                             &r->answer_fields, &r->last_error,  &r->why,           &r->closed_by,
+                             &r->note,          &r->credentials, &r->ordered_by};
     size_t i, n = 1;
     char *at;
 

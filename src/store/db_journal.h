@@ -36,6 +36,15 @@ enum db_state {
     DB_STATE_CANCELLED,
 };
 
+/* What became of a row's revoking. It is sent at most once: a row is DB_REVOKE_SENT before it is. */
+enum db_revoke {
+    DB_REVOKE_NONE,
+    DB_REVOKE_SENT,
+    DB_REVOKE_DONE,
+    DB_REVOKE_REFUSED, /* the panel said no: nothing was changed */
+    DB_REVOKE_UNKNOWN, /* the answer got lost, and the credentials were still those of before */
+};
+
 /* A row. Texts of a loaded row point into its memory: db_row_release. */
 struct db_row {
     int64_t id;
@@ -51,7 +60,14 @@ struct db_row {
     struct slice status_before; /* the panel's word */
     int64_t groups_before[LIMIT_GROUPS];
     size_t n_groups_before;
-    int64_t edit_before_us; /* STAMP_NONE: null */
+    int64_t given[LIMIT_GROUPS]; /* the groups given back, where they are not those of before */
+    size_t n_given;
+    struct slice note; /* what we add to the user's note meanwhile; empty: nothing */
+    enum db_revoke revoke;
+    struct slice credentials; /* tells credentials before revoking from others; empty: unknown */
+    struct slice ordered_by;  /* of the violation */
+    int max_devices, devices; /* of the violation */
+    int64_t edit_before_us;   /* STAMP_NONE: null */
     int64_t
         user_created_us; /* tells a user from another one with the same id; STAMP_NONE: unknown */
     int64_t intended_us, applied_us, due_us, closed_us; /* STAMP_NONE: not yet, or never due */
@@ -83,9 +99,20 @@ struct db_row_filter {
  */
 int db_journal_intend(struct db *db, const struct db_row *row, const struct db_violation *verdict,
                       int64_t *ret_id, int64_t *ret_verdict_id, struct err *err) MUST_CHECK;
+/* The same for a user who is disabled already: the row begins as `applied`. */
+int db_journal_adopt(struct db *db, const struct db_row *row, const struct db_violation *verdict,
+                     int64_t *ret_id, int64_t *ret_verdict_id, struct err *err) MUST_CHECK;
+/* Notes what became of the revoking of an `intended` row. ERR_NOT_FOUND. */
+int db_journal_revoked(struct db *db, int64_t id, enum db_revoke revoke,
+                       struct err *err) MUST_CHECK;
+/* Notes on an open row which groups are about to be given back. ERR_NOT_FOUND. */
+int db_journal_given(struct db *db, int64_t id, const int64_t *groups, size_t n,
+                     struct err *err) MUST_CHECK;
+/* Notes on an open row why it is about to end: that is settled, whatever the panel says later. ERR_NOT_FOUND. */
+int db_journal_ending(struct db *db, int64_t id, struct slice why, struct err *err) MUST_CHECK;
 /*
- * intended -> applied, with answer, answer_edit_us, answer_fields, applied_us, due_us and groups_before
- * (as read last before the call took effect) of row.
+ * intended -> applied, with answer, answer_edit_us, answer_fields, applied_us, due_us, revoke and
+ * groups_before (as read last before the call took effect) of row.
  */
 int db_journal_applied(struct db *db, const struct db_row *row, struct err *err) MUST_CHECK;
 /* applied -> restoring. */
@@ -110,5 +137,7 @@ void db_row_release(struct db_row *row);
 bool db_state_open(enum db_state state);
 /* "intended", "applied", … */
 const char *db_state_name(enum db_state state);
+/* "sent", "done", "refused", "unknown"; NULL for none. */
+const char *db_revoke_name(enum db_revoke revoke);
 
 #endif

@@ -33,14 +33,14 @@ int db_violations_add(struct db *db, const struct db_violation *r, int64_t *ret_
 
     if (r->evidence.n > LIMIT_EVIDENCE)
         return err_set(err, ERR_TOO_BIG, "the evidence of a verdict has %zu bytes", r->evidence.n);
-    rc = sql_number(
-        db, ret_id, err,
-        "INSERT INTO violations(user_id, name, at, mode, outcome, step, action,"
-        " max_devices, devices, evidence) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)"
-        " RETURNING id",
-        "istzzisiis", r->user_id, r->name, r->at_us, r->shadow ? "shadow" : "on",
-        outcomes[r->outcome], (int64_t)r->step, r->action, (int64_t)r->max_devices,
-        (int64_t)r->devices, r->evidence.p ? r->evidence : SLICE("{}"));
+    rc = sql_number(db, ret_id, err,
+                    "INSERT INTO violations(user_id, name, at, mode, outcome, step, action,"
+                    " max_devices, devices, evidence, ordered_by)"
+                    " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) RETURNING id",
+                    "istzzisiiss", r->user_id, r->name, r->at_us, r->shadow ? "shadow" : "on",
+                    outcomes[r->outcome], (int64_t)r->step, r->action, (int64_t)r->max_devices,
+                    (int64_t)r->devices, r->evidence.p ? r->evidence : SLICE("{}"),
+                    r->ordered_by.n ? r->ordered_by : (struct slice){NULL, 0});
     if (rc == ERR_EXISTS)
         return err_set(err, ERR_EXISTS, "this verdict has been recorded already");
     return rc;
@@ -73,14 +73,17 @@ static void take_row(const struct sql *q, struct db_violation *r)
         .shortened = sql_int(q, 11) != 0,
         .forgiven_us = sql_time(q, 12),
         .forgiven_by = sql_text(q, 13),
+        .ordered_by = sql_text(q, 14),
     };
 }
 
 #define COLUMNS \
     "SELECT id, user_id, name, at, mode, outcome, step, action, max_devices, devices, evidence," \
-    " shortened, forgiven_at, forgiven_by FROM violations"
+    " shortened, forgiven_at, forgiven_by, ordered_by FROM violations"
 
-#define COUNTS "mode='on' AND outcome IN ('pending', 'applied', 'warned') AND forgiven_at IS NULL"
+#define COUNTS \
+    "mode='on' AND outcome IN ('pending', 'applied', 'warned') AND forgiven_at IS NULL" \
+    " AND ordered_by IS NULL"
 #define OF_USER " WHERE user_id=?1 AND id<?2 AND at>=?3 AND (?4=0 OR (" COUNTS "))"
 #define OF_ALL " WHERE id<?2 AND at>=?3 AND (?4=0 OR (" COUNTS ")) AND ?1=0"
 #define PAGE " ORDER BY id DESC LIMIT ?5 OFFSET ?6"

@@ -12,7 +12,10 @@
 
 struct db;
 
-/* Table violations: every verdict with its evidence, whatever became of it. */
+/*
+ * Table violations: every verdict with its evidence, whatever became of it. A person's order stands
+ * here too, since the journal hangs on it; it counts for nothing.
+ */
 
 enum db_outcome {
     DB_OUTCOME_PENDING,   /* a row of the journal is about to be carried out */
@@ -37,6 +40,7 @@ struct db_violation {
     bool shortened;        /* addresses in evidence are cut to prefixes */
     int64_t forgiven_us;   /* STAMP_NONE: not forgiven */
     struct slice forgiven_by;
+    struct slice ordered_by; /* the person whose order it was; empty: the engine's verdict */
 };
 
 /* Which violations; a zeroed filter with limit set means all. Newest first. */
@@ -72,7 +76,7 @@ int db_violations_forgive_one(struct db *db, int64_t id, int64_t now_us, struct 
                               int64_t *ret_n, struct err *err) MUST_CHECK;
 /*
  * The number of violations of a user since a time that count for the next step: applied, pending or
- * warned, not forgiven.
+ * warned, not forgiven, and nobody's order.
  */
 int db_violations_count(struct db *db, int64_t user_id, int64_t since_us, int64_t *ret_n,
                         struct err *err) MUST_CHECK;

@@ -120,6 +120,16 @@ static const char *const migrations[] = {
     "  user_id INTEGER NOT NULL, name TEXT NOT NULL, gone_at INTEGER NOT NULL,"
     "  max_devices INTEGER NOT NULL, excepted INTEGER NOT NULL, reason TEXT, created_at INTEGER,"
     "  PRIMARY KEY(cleanup_id, user_id)) STRICT, WITHOUT ROWID;",
+    /*
+     * 6 -> 7: what a person ordered (ordered_by NULL: the engine's own verdict); revoking, the note we
+     * leave in the panel, and the groups given back when not all of before are left.
+     */
+    "ALTER TABLE violations ADD COLUMN ordered_by TEXT;"
+    "ALTER TABLE enforcements ADD COLUMN note TEXT;"
+    "ALTER TABLE enforcements ADD COLUMN revoke TEXT"
+    "  CHECK(revoke IN ('sent', 'done', 'refused', 'unknown'));"
+    "ALTER TABLE enforcements ADD COLUMN credentials TEXT;"
+    "ALTER TABLE enforcements ADD COLUMN given TEXT;",
 };
 
 int schema_version(void)

@@ -42,8 +42,14 @@ static const char *const points[] = {
     "journal.intend.violation_written",
     "journal.intend.before_commit",
     "journal.intend.committed",
+    "journal.revoke.sent",
+    "journal.revoke.answered",
+    "journal.revoked.before_commit",
+    "journal.revoked.committed",
     "journal.disable.sent",
     "journal.disable.answered",
+    "journal.sign.sent",
+    "journal.sign.answered",
     "journal.applied.row_written",
     "journal.applied.before_commit",
     "journal.applied.committed",
@@ -51,8 +57,14 @@ static const char *const points[] = {
     "journal.restoring.committed",
     "journal.restore.read",
     "journal.enable.before_call",
+    "journal.given.before_commit",
+    "journal.given.committed",
     "journal.enable.sent",
     "journal.enable.answered",
+    "journal.ending.before_commit",
+    "journal.ending.committed",
+    "journal.unsign.sent",
+    "journal.unsign.answered",
     "journal.close.row_written",
     "journal.close.before_commit",
     "journal.close.committed",
@@ -65,6 +77,7 @@ struct world {
     struct fp panel;
     uint64_t random;
     unsigned char disabled_by[ROWS]; /* disabling calls sent by journal row */
+    unsigned char revoked_by[ROWS];  /* and revoking ones */
     long applied, restored, superseded, refused;
 };
 
@@ -136,6 +149,12 @@ static void on_event(void *ctx, const struct enforce_event *ev)
     w->refused += ev->kind == ENFORCE_REFUSED;
 }
 
+static enum enforce_group group(void *ctx, int64_t id)
+{
+    return ((struct child *)ctx)->w->panel.group_gone[id] ? ENFORCE_GROUP_GONE
+                                                          : ENFORCE_GROUP_THERE;
+}
+
 struct open_row {
     int64_t id;
     enum db_state state;
@@ -168,11 +187,13 @@ static void sending(void *ctx, enum fp_kind kind, const struct fp_user *u)
 
     if (!r.found)
         fp_offend(&c->w->panel, "%s is changed without a row on the disk", u->name);
-    if (kind != FP_DISABLE || !r.found)
+    if ((kind != FP_DISABLE && kind != FP_REVOKE) || !r.found)
         return;
     if (r.state != DB_STATE_INTENDED)
         fp_offend(&c->w->panel, "%s is disabled in state %s", u->name, db_state_name(r.state));
-    if (r.id < ROWS && ++c->w->disabled_by[r.id] > 1)
+    if (r.id < ROWS && kind == FP_REVOKE && ++c->w->revoked_by[r.id] > 1)
+        fp_offend(&c->w->panel, "row %lld revokes %s twice", (long long)r.id, u->name);
+    if (r.id < ROWS && kind == FP_DISABLE && ++c->w->disabled_by[r.id] > 1)
         fp_offend(&c->w->panel, "row %lld disables %s twice", (long long)r.id, u->name);
 }
 
@@ -183,6 +204,12 @@ static enum fp_fate fate(void *ctx, enum fp_kind kind, int64_t id)
     (void)kind;
     (void)id;
     return random_below(w, 100) < 5 ? (enum fp_fate)(1 + random_below(w, 4)) : FP_OK;
+}
+
+static void told(void *arg, const struct enforce_told *t)
+{
+    (void)arg;
+    (void)t;
 }
 
 static void punish_someone(struct child *c)
@@ -197,6 +224,7 @@ static void punish_someone(struct child *c)
         .action = SLICE("disable"),
         .max_devices = 2,
         .devices = 4,
+        .revoke = random_below(w, 6) == 0,
     };
     struct err err;
     int rc = enforce_punish(c->e, &k, &err);
@@ -208,11 +236,12 @@ static void punish_someone(struct child *c)
 static int child_open(struct child *c, struct world *w, bool quiet)
 {
     struct enforce_opts opts = {
-        .policy = {random_below(w, 2) != 0, FP_DISABLED_GROUP, 1},
+        .policy = {random_below(w, 2) != 0, FP_DISABLED_GROUP, 1, random_below(w, 2) != 0},
         .store = NULL,
         .ctx = c,
         .now = now,
         .event = on_event,
+        .group = group,
         .doubt_us = 30 * STAMP_SECOND,
         .seed = w->random,
     };
@@ -249,6 +278,11 @@ static int child_main(struct world *w, bool quiet)
     if (child_open(&c, w, quiet))
         return 2;
     for (i = 0; i < turns && !w->panel.offence[0]; i++) {
+        /* Revoked ones stay disabled until somebody says so. */
+        if ((quiet ? i == 100 : random_below(w, 100) == 0) &&
+            enforce_release(c.e, &(struct enforce_release){.all = true, .who = SLICE("cli")}, told,
+                            NULL))
+            return 2;
         if (quiet && i > 200 && enforce_count(c.e) == 0)
             break;
         w->panel.now_us += TURN_US;
@@ -301,8 +335,14 @@ static void admin_works(struct world *w, struct db *eyes)
     struct fp_user *u = &w->panel.users[random_below(w, FP_USERS)];
     struct open_row r = open_row_of(eyes, u->id);
     bool toggle = random_below(w, 2) != 0;
+    int64_t given = 1 + random_below(w, FP_GROUPS - 1);
 
     w->panel.now_us += STAMP_SECOND;
+    /* Not the first one, which is everybody's way back, nor ours. */
+    if (random_below(w, 4) == 0)
+        fp_delete_group(&w->panel, 2 + random_below(w, FP_GROUPS - 2));
+    else if (random_below(w, 4) == 0)
+        memset(w->panel.group_gone, 0, sizeof(w->panel.group_gone)); /* others by the same ids */
     switch (random_below(w, 4)) {
     case 0:
         if (toggle)
@@ -319,11 +359,16 @@ static void admin_works(struct world *w, struct db *eyes)
             fp_admin_status(&w->panel, u, PANEL_STATUS_ACTIVE);
         break;
     case 2:
-        fp_admin_note(&w->panel, u, toggle ? "vip" : "paid");
+        if (toggle)
+            fp_admin_note(&w->panel, u, "vip");
+        else
+            fp_admin_add_note(&w->panel, u, "paid");
         break;
     default:
+        if (w->panel.group_gone[given])
+            break;
         u->doubtful |= r.found && r.state == DB_STATE_INTENDED;
-        fp_admin_groups(&w->panel, u, (int64_t[]){1 + random_below(w, FP_GROUPS - 1)}, 1);
+        fp_admin_groups(&w->panel, u, &given, 1);
     }
 }
 
@@ -363,6 +408,8 @@ static void check_end(struct world *w)
             fp_offend(&w->panel, "%s has an open row in the end", u->name);
         if (u->status == PANEL_STATUS_DISABLED && u->status_by == FP_US && !t.found)
             fp_offend(&w->panel, "%s is left disabled by us", u->name);
+        if (strstr(u->note, "[pg-limiter") && !u->mark_left)
+            fp_offend(&w->panel, "%s still has the note '%s'", u->name, u->note);
         if (fp_is_moved(u) && u->groups_by == FP_US && !t.found)
             fp_offend(&w->panel, "%s is left in the group of disabled users", u->name);
     }

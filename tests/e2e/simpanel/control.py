@@ -162,9 +162,8 @@ class ControlApp:
 
     @control("DELETE", "/_sim/group/{id}")
     def delete_group(self, body, id):
-        """Removes a group; users keep the id in their list."""
-        del self.panel.state.groups[int(id)]
-        self.panel.state.settle_all()
+        """Removes a group, also from its users, whose `edit_at` stays."""
+        self.panel.state.remove_group(int(id))
         return {}
 
     @control("POST", "/_sim/admins")

@@ -138,12 +138,7 @@ async def group_one(panel, call):
 
 
 async def group_delete(panel, call):
-    group = group_of(panel, call)
-    del panel.state.groups[group.id]
-    for user in panel.state.users.values():
-        if group.id in user.group_ids:
-            user.group_ids.remove(group.id)
-            panel.state.settle(user)
+    panel.state.remove_group(group_of(panel, call).id)
     return Response(204)
 
 

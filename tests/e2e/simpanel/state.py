@@ -265,6 +265,13 @@ class State:
         self.groups[id] = Group(id, name, inbound_tags, is_disabled)
         return self.groups[id]
 
+    def remove_group(self, id):
+        del self.groups[id]
+        for user in self.users.values():
+            if id in user.group_ids:
+                user.group_ids.remove(id)
+        self.settle_all()
+
     def add_admin(self, username, password, role="owner", id=None):
         id = max(self.admins, default=0) + 1 if id is None else id
         self.admins[id] = Admin(id, username, password, role)

@@ -91,7 +91,7 @@ static void build_panel(struct app_bed *b)
                               .now = now_of,
                               .event = news_event,
                               .approve = news_approve,
-                              .group_gone = gone_group,
+                              .group = gone_group,
                               .seed = 7};
     struct panel_port port;
     struct err err = {0};

@@ -235,7 +235,7 @@ static void set_groups(int64_t id, struct slice list)
         if (one.n && num_int(one, 1, INT64_MAX, &groups[n]) == ERR_OK)
             n++;
     }
-    panel_port(panel)->set_groups(panel_port(panel)->ctx, id, groups, n, on_user, "groups");
+    panel_port(panel)->set_groups(panel_port(panel)->ctx, id, groups, n, NULL, on_user, "groups");
 }
 
 static void command(struct slice line)
@@ -252,9 +252,13 @@ static void command(struct slice line)
     else if (slice_eq(word, SLICE("read")))
         port->read_user(port->ctx, id, on_user, "read");
     else if (slice_eq(word, SLICE("disable")))
-        port->set_disabled(port->ctx, id, true, on_user, "disable");
+        port->set_disabled(port->ctx, id, true, rest.n ? &rest : NULL, on_user, "disable");
     else if (slice_eq(word, SLICE("enable")))
-        port->set_disabled(port->ctx, id, false, on_user, "enable");
+        port->set_disabled(port->ctx, id, false, rest.n ? &rest : NULL, on_user, "enable");
+    else if (slice_eq(word, SLICE("note")))
+        port->set_note(port->ctx, id, rest, on_user, "note");
+    else if (slice_eq(word, SLICE("revoke")))
+        port->revoke(port->ctx, id, on_user, "revoke");
     else if (slice_eq(word, SLICE("groups")))
         set_groups(id, rest);
     else if (slice_eq(word, SLICE("list")))

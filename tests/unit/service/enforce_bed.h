@@ -32,9 +32,10 @@ struct bed {
     struct enforce_opts opts;
     struct bed_job jobs[BED_JOBS]; /* waiting for the store, in order */
     int n_jobs;
-    int store_rc;    /* what writing jobs answer; 0: they are run */
-    bool store_slow; /* jobs wait until bed_store_one */
-    int refuse;      /* what approve answers */
+    int store_rc;        /* what writing jobs answer; 0: they are run */
+    bool groups_unknown; /* the panel has not told which groups there are */
+    bool store_slow;     /* jobs wait until bed_store_one */
+    int refuse;          /* what approve answers */
     int applied, refused, restored, superseded, failing, store_failing, store_back, recovered;
     struct enforce_event last; /* of a user; name and text are not kept */
     char text[ERR_TEXT_MAX];
@@ -76,11 +77,14 @@ static inline int bed_approve(void *ctx, const struct enforce_case *c,
     return b->refuse ? err_set(why, b->refuse, "excepted") : 0;
 }
 
-static inline bool bed_group_gone(void *ctx, int64_t id)
+static inline enum enforce_group bed_group(void *ctx, int64_t id)
 {
     struct bed *b = ctx;
 
-    return id > 0 && id <= FP_GROUPS && b->panel.group_gone[id];
+    if (b->groups_unknown)
+        return ENFORCE_GROUP_UNSURE;
+    return id > 0 && id <= FP_GROUPS && b->panel.group_gone[id] ? ENFORCE_GROUP_GONE
+                                                                : ENFORCE_GROUP_THERE;
 }
 
 /* Runs the oldest job of the store; false when there is none. */
@@ -158,7 +162,7 @@ static inline int bed_start(struct bed *b)
     b->opts.now = bed_now;
     b->opts.event = bed_event;
     b->opts.approve = bed_approve;
-    b->opts.group_gone = bed_group_gone;
+    b->opts.group = bed_group;
     b->opts.seed = 7;
     rc = enforce_new(&b->opts, &b->e);
     if (!rc)

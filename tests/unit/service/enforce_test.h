@@ -73,7 +73,7 @@ static inline const char *state_of(int64_t id)
 
 static inline void use_groups(int64_t fallback)
 {
-    struct enforce_policy p = {true, FP_DISABLED_GROUP, fallback};
+    struct enforce_policy p = {true, FP_DISABLED_GROUP, fallback, false};
 
     enforce_set_policy(b->e, &p);
 }

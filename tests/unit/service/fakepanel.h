@@ -17,7 +17,10 @@
 #include "base/stamp.h"
 #include "service/panel_port.h"
 
-enum { FP_USERS = 24, FP_GROUPS = 8, FP_CALLS = 64, FP_LATE = 32 };
+#ifndef FP_USERS
+#define FP_USERS 24
+#endif
+enum { FP_GROUPS = 8, FP_CALLS = 64, FP_LATE = 32, FP_NOTE = 200 };
 
 /* Group ids are 1…FP_GROUPS; the last one is that of disabled users. */
 #define FP_DISABLED_GROUP FP_GROUPS
@@ -27,7 +30,8 @@ enum fp_by { FP_NOBODY, FP_US, FP_ADMIN };
 struct fp_user {
     int64_t id, created_us, edit_us, expire_us;
     char name[24];
-    char note[24];
+    char note[FP_NOTE];
+    char plain[FP_NOTE]; /* what people wrote into it */
     enum panel_status status;
     int64_t groups[FP_GROUPS];
     size_t n_groups;
@@ -44,19 +48,22 @@ struct fp_user {
     int64_t read_us; /* when we read him last, and when an admin touched him last */
     int64_t admin_us;
     int disables, enables; /* calls of ours that took effect */
+    int credentials;       /* how often they were renewed */
+    bool mark_left;        /* the panel would not take our mark out of the note */
 };
 
 struct fp_late {
     bool used;
     int64_t at_us, id;
-    bool by_group;
+    bool by_group, has_note;
+    char note[FP_NOTE];
 };
 
 struct fp {
     struct fp_user users[FP_USERS];
     bool group_gone[FP_GROUPS + 1];
     bool down;
-    bool group_method; /* what we are expected to do */
+    bool old; /* a panel whose call for disabling has room for a note, and moves edit_at */
     int64_t now_us;
     int64_t last_edit_us;
     struct fp_late late[FP_LATE];
@@ -74,7 +81,7 @@ enum fp_fate {
     FP_ERROR,       /* answered with something senseless */
 };
 
-enum fp_kind { FP_READ, FP_DISABLE, FP_ENABLE, FP_SET_GROUPS };
+enum fp_kind { FP_READ, FP_DISABLE, FP_ENABLE, FP_SET_GROUPS, FP_SET_NOTE, FP_REVOKE };
 
 struct fp_call {
     bool used;
@@ -83,6 +90,8 @@ struct fp_call {
     int64_t id, at_us;
     int64_t groups[FP_GROUPS];
     size_t n_groups;
+    bool has_note;
+    char note[FP_NOTE];
     bool arrived; /* before it was answered, with rc */
     int rc;
     panel_user_fn fn;
@@ -249,9 +258,44 @@ static inline void fp_show(const struct fp_user *u, struct panel_user *out, char
     out->online_at_us = STAMP_NONE;
     out->note = slice_of(u->note);
     out->expire_us = u->expire_us;
-    snprintf(raw, max, "{\"id\":%lld,\"proxy_settings\":{\"vless\":{\"id\":\"%lld\"}},\"used\":%d}",
-             (long long)u->id, (long long)u->created_us, u->disables);
+    snprintf(raw, max,
+             "{\"id\":%lld,\"proxy_settings\":{\"vless\":{\"id\":\"%lld-%d\"}},\"used\":%d}",
+             (long long)u->id, (long long)u->created_us, u->credentials, u->disables);
     out->raw = slice_of(raw);
+}
+
+/* text without our mark, as a person would clean it. */
+static inline void fp_strip(const char *text, char *out)
+{
+    const char *at = strstr(text, "[pg-limiter until "), *end = at ? strchr(at, ']') : NULL;
+    size_t head;
+
+    if (!end) {
+        memmove(out, text, strlen(text) + 1);
+        return;
+    }
+    end++;
+    if (at > text && at[-1] == ' ')
+        at--;
+    else if (at == text && *end == ' ')
+        end++;
+    head = (size_t)(at - text);
+    memmove(out, text, head);
+    memmove(out + head, end, strlen(end) + 1);
+}
+
+/* A note of ours lands: nothing but our mark may differ from what people wrote. */
+static inline void fp_do_note(struct fp *p, struct fp_user *u, const char *note, bool raced)
+{
+    char plain[FP_NOTE] = "";
+
+    fp_strip(note, plain);
+    if (raced || u->admin_us >= u->read_us)
+        memcpy(u->plain, plain, sizeof(plain)); /* nobody could have known */
+    else if (strcmp(plain, u->plain) != 0)
+        fp_offend(p, "%s had the note '%s', and we make it '%s'", u->name, u->plain, note);
+    memmove(u->note, note, strlen(note) + 1);
+    fp_touch(p, u);
 }
 
 /* The call reaches the panel. 0, or what the panel says. */
@@ -273,7 +317,9 @@ static inline int fp_arrive(struct fp *p, struct fp_call *c, struct err *err)
         fp_do_disable(p, u, false);
     } else if (c->kind == FP_ENABLE) {
         fp_do_enable(p, u);
-    } else {
+    } else if (c->kind == FP_REVOKE) {
+        u->credentials++;
+    } else if (c->kind == FP_SET_GROUPS) {
         for (i = 0; i < c->n_groups; i++)
             if (p->group_gone[c->groups[i]])
                 return err_set(err, ERR_REFUSED, "Group not found");
@@ -282,6 +328,10 @@ static inline int fp_arrive(struct fp *p, struct fp_call *c, struct err *err)
         else
             fp_do_groups(p, u, c->groups, c->n_groups);
     }
+    if (p->old && (c->kind == FP_DISABLE || c->kind == FP_ENABLE))
+        fp_touch(p, u);
+    if (c->has_note && (c->kind == FP_SET_NOTE || c->kind == FP_SET_GROUPS || p->old))
+        fp_do_note(p, u, c->note, false);
     return ERR_OK;
 }
 
@@ -291,8 +341,13 @@ static inline void fp_send_late(struct fp *p, const struct fp_call *c)
 
     for (i = 0; i < FP_LATE; i++) {
         if (!p->late[i].used) {
-            p->late[i] = (struct fp_late){true, p->now_us + 20 * STAMP_SECOND, c->id,
-                                          c->kind == FP_SET_GROUPS};
+            p->late[i] = (struct fp_late){true,
+                                          p->now_us + 20 * STAMP_SECOND,
+                                          c->id,
+                                          c->kind == FP_SET_GROUPS,
+                                          c->has_note && (c->kind == FP_SET_GROUPS || p->old),
+                                          ""};
+            snprintf(p->late[i].note, FP_NOTE, "%s", c->note);
             return;
         }
     }
@@ -330,6 +385,9 @@ static inline void fp_answer(struct fp_line *l, struct fp_call *c)
     else if (done.fate != FP_OK)
         rc = err_set(&err, ERR_TIMEOUT, "timed out");
     u = fp_find(p, done.id);
+    /* Only taking it out is ever asked for without a mark in it. */
+    if (rc && u && done.kind == FP_SET_NOTE && !strstr(done.note, "[pg-limiter"))
+        u->mark_left = true;
     if (rc || !u) {
         done.fn(done.arg, rc, &err, NULL);
         return;
@@ -350,8 +408,11 @@ static inline bool fp_pump(struct fp_line *l)
         if (p->late[i].used && p->late[i].at_us <= p->now_us) {
             p->late[i].used = false;
             u = fp_find(p, p->late[i].id);
-            if (u)
-                fp_do_disable(p, u, p->late[i].by_group);
+            if (!u)
+                continue;
+            fp_do_disable(p, u, p->late[i].by_group);
+            if (p->late[i].has_note)
+                fp_do_note(p, u, p->late[i].note, true);
         }
     }
     for (i = 0; i < FP_CALLS; i++) {
@@ -373,7 +434,7 @@ static inline int fp_under_way(const struct fp_line *l)
 }
 
 static inline void fp_call(struct fp_line *l, enum fp_kind kind, int64_t id, const int64_t *groups,
-                           size_t n, panel_user_fn fn, void *arg)
+                           size_t n, const struct slice *note, panel_user_fn fn, void *arg)
 {
     struct fp_call *c = l->calls;
     struct fp_user *u = fp_find(l->panel, id);
@@ -401,6 +462,9 @@ static inline void fp_call(struct fp_line *l, enum fp_kind kind, int64_t id, con
                           .arg = arg};
     if (n)
         memcpy(c->groups, groups, n * sizeof(groups[0]));
+    c->has_note = note != NULL;
+    if (note)
+        snprintf(c->note, sizeof(c->note), "%.*s", (int)note->n, note->n ? note->p : "");
     c->fate = l->fate ? l->fate(l->ctx, kind, id) : FP_OK;
     if (l->eager && kind != FP_READ && c->fate == FP_OK && !l->panel->down)
         c->rc = fp_arrive(l->panel, c, &err);
@@ -408,19 +472,30 @@ static inline void fp_call(struct fp_line *l, enum fp_kind kind, int64_t id, con
 
 static inline void fp_read_user(void *ctx, int64_t id, panel_user_fn fn, void *arg)
 {
-    fp_call(ctx, FP_READ, id, NULL, 0, fn, arg);
+    fp_call(ctx, FP_READ, id, NULL, 0, NULL, fn, arg);
 }
 
-static inline void fp_set_disabled(void *ctx, int64_t id, bool disabled, panel_user_fn fn,
-                                   void *arg)
+static inline void fp_set_disabled(void *ctx, int64_t id, bool disabled, const struct slice *note,
+                                   panel_user_fn fn, void *arg)
 {
-    fp_call(ctx, disabled ? FP_DISABLE : FP_ENABLE, id, NULL, 0, fn, arg);
+    fp_call(ctx, disabled ? FP_DISABLE : FP_ENABLE, id, NULL, 0, note, fn, arg);
 }
 
 static inline void fp_set_groups(void *ctx, int64_t id, const int64_t *groups, size_t n,
-                                 panel_user_fn fn, void *arg)
+                                 const struct slice *note, panel_user_fn fn, void *arg)
 {
-    fp_call(ctx, FP_SET_GROUPS, id, groups, n, fn, arg);
+    fp_call(ctx, FP_SET_GROUPS, id, groups, n, note, fn, arg);
+}
+
+static inline void fp_set_note(void *ctx, int64_t id, struct slice note, panel_user_fn fn,
+                               void *arg)
+{
+    fp_call(ctx, FP_SET_NOTE, id, NULL, 0, &note, fn, arg);
+}
+
+static inline void fp_revoke(void *ctx, int64_t id, panel_user_fn fn, void *arg)
+{
+    fp_call(ctx, FP_REVOKE, id, NULL, 0, NULL, fn, arg);
 }
 
 static inline bool fp_is_up(void *ctx)
@@ -430,7 +505,13 @@ static inline bool fp_is_up(void *ctx)
 
 static inline struct panel_port fp_port(struct fp_line *l)
 {
-    return (struct panel_port){l, fp_read_user, fp_set_disabled, fp_set_groups, fp_is_up};
+    return (struct panel_port){.ctx = l,
+                               .read_user = fp_read_user,
+                               .set_disabled = fp_set_disabled,
+                               .set_groups = fp_set_groups,
+                               .set_note = fp_set_note,
+                               .revoke = fp_revoke,
+                               .is_up = fp_is_up};
 }
 
 /* What people do in the panel meanwhile. */
@@ -468,7 +549,19 @@ static inline void fp_admin_note(struct fp *p, struct fp_user *u, const char *no
     fp_touch(p, u);
     u->admin_us = p->now_us;
     snprintf(u->note, sizeof(u->note), "%s", note);
+    fp_strip(u->note, u->plain);
     u->noted = true;
+}
+
+/* Writes behind whatever stands in the note, our mark as well. */
+static inline void fp_admin_add_note(struct fp *p, struct fp_user *u, const char *more)
+{
+    char note[FP_NOTE];
+
+    if (strlen(u->note) + strlen(more) < FP_NOTE / 2) {
+        snprintf(note, sizeof(note), "%.90s%s%s", u->note, u->note[0] ? " " : "", more);
+        fp_admin_note(p, u, note);
+    }
 }
 
 static inline void fp_admin_groups(struct fp *p, struct fp_user *u, const int64_t *groups, size_t n)

@@ -18,11 +18,11 @@ static struct bed *b;
 static uint64_t state_of_random;
 static struct {
     int64_t row_id;
-    int calls;
-} called[VERDICTS]; /* disabling calls by journal row */
+    int calls, revokes;
+} called[VERDICTS]; /* disabling and revoking calls by journal row */
 static int n_called;
 static long total_disables, total_restores, total_kills, total_superseded, total_refused,
-    total_told;
+    total_told, total_ordered, total_revokes;
 
 static uint32_t random_below(uint32_t n)
 {
@@ -74,7 +74,7 @@ static void sending(void *ctx, enum fp_kind kind, const struct fp_user *u)
         fp_offend(&b->panel, "%s is changed without a row", u->name);
         return;
     }
-    if (kind != FP_DISABLE)
+    if (kind != FP_DISABLE && kind != FP_REVOKE)
         return;
     if (r.state != DB_STATE_INTENDED)
         fp_offend(&b->panel, "%s is disabled in state %s", u->name, db_state_name(r.state));
@@ -82,8 +82,10 @@ static void sending(void *ctx, enum fp_kind kind, const struct fp_user *u)
         ;
     if (i == n_called && n_called < VERDICTS)
         called[n_called++].row_id = r.id;
-    if (i < VERDICTS && ++called[i].calls > 1)
+    if (i < VERDICTS && kind == FP_DISABLE && ++called[i].calls > 1)
         fp_offend(&b->panel, "row %lld disables %s twice", (long long)r.id, u->name);
+    if (i < VERDICTS && kind == FP_REVOKE && ++called[i].revokes > 1)
+        fp_offend(&b->panel, "row %lld revokes %s twice", (long long)r.id, u->name);
 }
 
 static int rough; /* percent of calls that go wrong */
@@ -96,13 +98,47 @@ static enum fp_fate fate(void *ctx, enum fp_kind kind, int64_t id)
     return chance((uint32_t)rough) ? (enum fp_fate)(1 + random_below(6)) : FP_OK;
 }
 
+static void ordered(void *arg, int rc, const char *text, const struct enforce_view *view)
+{
+    (void)arg;
+    total_ordered++;
+    if (!text || (rc == ERR_OK) != (view != NULL))
+        fp_offend(&b->panel, "an order is told %d without a word", rc);
+}
+
+static void random_adopt(void)
+{
+    struct fp_user *u = &b->panel.users[random_below(FP_USERS)];
+    struct enforce_case c = bed_case(b, u->id, 60 * SEC);
+    int64_t groups[] = {1 + random_below(FP_GROUPS - 1)};
+    struct err err;
+    int rc;
+
+    c.ordered_by = SLICE("cli");
+    c.told = ordered;
+    /* A person may revive whom an admin disabled. */
+    u->traced = false;
+    u->blind = true;
+    rc = enforce_adopt(b->e, &c, groups, random_below(2), &err);
+    assert_true(rc == ERR_OK || rc == ERR_EXISTS);
+}
+
 static void random_punish(void)
 {
     static const int64_t lengths[] = {10, 30, 120, 900, 0};
     struct enforce_case c = bed_case(b, 1 + random_below(FP_USERS), lengths[random_below(5)] * SEC);
     struct err err;
-    int rc = enforce_punish(b->e, &c, &err);
+    int rc;
 
+    if (chance(20)) {
+        c.ordered_by = SLICE("cli");
+        c.told = ordered;
+    }
+    if (chance(20)) {
+        c.revoke = true;
+        c.duration_us = 0;
+    }
+    rc = enforce_punish(b->e, &c, &err);
     assert_true(rc == ERR_OK || rc == ERR_EXISTS);
 }
 
@@ -151,7 +187,10 @@ static void random_admin(void)
             fp_admin_status(&b->panel, u, PANEL_STATUS_ACTIVE);
         break;
     case 5:
-        fp_admin_note(&b->panel, u, chance(50) ? "vip" : "");
+        if (chance(50))
+            fp_admin_add_note(&b->panel, u, "paid");
+        else
+            fp_admin_note(&b->panel, u, chance(50) ? "vip" : "");
         break;
     default:
         if (b->panel.group_gone[groups[0]])
@@ -201,7 +240,7 @@ static void random_page(void)
 static void random_policy(void)
 {
     struct enforce_policy p = {chance(50) && !b->panel.group_gone[FP_DISABLED_GROUP],
-                               FP_DISABLED_GROUP, 1};
+                               FP_DISABLED_GROUP, 1, chance(50)};
 
     enforce_set_policy(b->e, &p);
     b->opts.policy = p;
@@ -252,7 +291,11 @@ static void random_step(void)
         fp_delete_group(&b->panel, 2 + random_below(FP_GROUPS - 1));
     else if (r < 577 && chance(10))
         b->panel.users[random_below(FP_USERS)].exists = false;
-    else if (r < 620)
+    else if (r < 590)
+        random_adopt();
+    else if (r < 600)
+        b->groups_unknown = !b->groups_unknown;
+    else if (r < 630)
         b->panel.now_us += random_below(120) * SEC;
 }
 
@@ -265,6 +308,7 @@ static void drain(void)
     rough = 0;
     b->panel.down = false;
     b->store_rc = 0;
+    b->groups_unknown = false;
     enforce_set_policy(b->e, &b->opts.policy);
     for (i = 0; i < 2000 && (i < 40 || enforce_count(b->e) > 0); i++) {
         if (i == 200)
@@ -315,12 +359,15 @@ static void check(void)
         u = &b->panel.users[i];
         total_disables += u->disables;
         total_restores += u->enables;
+        total_revokes += u->credentials;
         if (!u->exists)
             continue;
         if (u->status == PANEL_STATUS_DISABLED && u->status_by == FP_US && !taken_over(u, false))
             fp_offend(&b->panel, "%s is left disabled by us", u->name);
         if (fp_is_moved(u) && u->groups_by == FP_US && !taken_over(u, true))
             fp_offend(&b->panel, "%s is left in the group of disabled users", u->name);
+        if (strstr(u->note, "[pg-limiter") && !u->mark_left)
+            fp_offend(&b->panel, "%s still has the note '%s'", u->name, u->note);
         if (open_row_of(u->id).found)
             fp_offend(&b->panel, "%s has an open row in the end", u->name);
     }
@@ -343,7 +390,8 @@ static int one_round(uint64_t seed)
     b->line.sending = sending;
     b->line.fate = fate;
     b->line.delay_us = 20000;
-    b->opts.policy = (struct enforce_policy){chance(50), FP_DISABLED_GROUP, 1};
+    b->panel.old = chance(30);
+    b->opts.policy = (struct enforce_policy){chance(50), FP_DISABLED_GROUP, 1, chance(50)};
     if (bed_start(b))
         return -1;
     for (i = 0; i < STEPS && !b->panel.offence[0]; i++)
@@ -381,13 +429,13 @@ static void the_books_balance(void **state)
         setenv("TMPDIR", "/dev/shm", 0);
     for (i = 0; i < rounds; i++)
         assert_int_equal(one_round(seed + i), 0);
-    fprintf(
-        stderr,
-        "%llu rounds: %ld disabled, %ld enabled by us, %ld superseded, %ld refused, %ld kills\n",
-        (unsigned long long)rounds, total_disables, total_restores, total_superseded, total_refused,
-        total_kills);
-    assert_true(total_disables > 0 && total_restores > 0 && total_superseded > 0 &&
-                total_kills > 0);
+    fprintf(stderr,
+            "%llu rounds: %ld disabled, %ld enabled by us, %ld superseded, %ld refused, %ld kills, "
+            "%ld orders told, %ld revoked\n",
+            (unsigned long long)rounds, total_disables, total_restores, total_superseded,
+            total_refused, total_kills, total_ordered, total_revokes);
+    assert_true(total_disables > 0 && total_revokes > 0 && total_ordered > 0 &&
+                total_restores > 0 && total_superseded > 0 && total_kills > 0);
 }
 
 int main(void)
