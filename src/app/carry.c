@@ -231,7 +231,8 @@ static void execute(struct carry *c, const struct decision *dec)
                                .action = slice_of(action),
                                .max_devices = dec->limit,
                                .devices = dec->devices,
-                               .evidence = buf_slice(&evidence)};
+                               .evidence = buf_slice(&evidence),
+                               .revoke = dec->action == ACTION_REVOKE};
     if (enforce_punish(d->enforce, &ec, &err)) {
         log_error("enforce", "%.*s is not disabled: %s", LOG_SLICE(name), err.text);
         /* A row from before a restart: the engine did not know of it yet. */

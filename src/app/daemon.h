@@ -175,6 +175,13 @@ void janitor_free(struct janitor *j);
 /* Sets the engine's timer anew after it was fed. */
 void janitor_engine_due(struct janitor *j);
 
+/* ---- orders.c: what persons order; op_port's functions, app the struct daemon ---- */
+void orders_give(void *app, const struct op_order *what, op_enable_fn fn, void *arg);
+int orders_pardon(void *app, int64_t id, int64_t until_us);
+
+/* ---- stuck.c: op_port's listing of who is disabled without us ---- */
+void stuck_list(void *app, int64_t offset, int64_t limit, op_enable_fn fn, void *arg);
+
 /* ---- gone.c ---- */
 struct gone *gone_new(struct daemon *d);
 void gone_free(struct gone *g);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include <string.h>
 #include <time.h>
 
 #include "app/daemon.h"
@@ -17,6 +18,8 @@ int news_approve(void *daemon, const struct enforce_case *ec, const struct panel
     int limit;
 
     people_learn(d, user);
+    if (ec->ordered_by.n)
+        return ERR_OK;
     limit = limits_of(l, user->id, d->policy.general_limit, &from);
     if (d->policy.mode != MODE_ON)
         return err_set(why, ERR_REFUSED, "enforcement is not on any more");
@@ -87,13 +90,16 @@ void news_event(void *daemon, const struct enforce_event *ev)
                     ev->by_group ? " by group" : "",
                     ev->due_us == STAMP_NONE ? "enabled by hand"
                                              : local_time(ev->due_us, due, sizeof(due)));
+        if (strchr(ev->text, ';')) /* what became of revoking */
+            log_warning("enforce", "%.*s: %s", LOG_SLICE(ev->name), ev->text);
         if (engine_set_punished(d->engine, ev->user_id, ev->due_us == STAMP_NONE ? 0 : ev->due_us,
                                 daemon_now(d)))
             log_error("enforce", "out of memory");
         break;
     case ENFORCE_REFUSED:
         log_warning("enforce", "%.*s: not disabled: %s", LOG_SLICE(ev->name), ev->text);
-        carry_not_punished(d, ev->user_id, ev->verdict_us);
+        if (!ev->ordered) /* the engine has never heard of an order that came to nothing */
+            carry_not_punished(d, ev->user_id, ev->verdict_us);
         break;
     case ENFORCE_RESTORED:
         on_restored(d, ev);

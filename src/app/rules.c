@@ -11,6 +11,7 @@
 #include "store/db_journal.h"
 #include "store/db_limits.h"
 #include "store/db_nodes.h"
+#include "store/db_pardons.h"
 #include "store/db_patterns.h"
 #include "store/db_settings.h"
 #include "store/db_users.h"
@@ -306,7 +307,8 @@ void rules_apply(struct daemon *d)
     struct enforce_policy how = {.by_group =
                                      strcmp(settings_text(s, SET_DISABLE_METHOD), "group") == 0,
                                  .disabled_group_id = settings_int(s, SET_DISABLED_GROUP_ID),
-                                 .fallback_group_id = settings_int(s, SET_FALLBACK_GROUP_ID)};
+                                 .fallback_group_id = settings_int(s, SET_FALLBACK_GROUP_ID),
+                                 .note = settings_bool(s, SET_PANEL_NOTE)};
     enum policy_mode before = d->policy.mode;
     enum log_level level;
     struct err err = {0};
@@ -378,7 +380,8 @@ static int each_violation(void *arg, const struct db_violation *row)
 
     v->last_id = row->id;
     v->n++;
-    if (!row->shadow && row->outcome != DB_OUTCOME_CANCELLED && row->forgiven_us == STAMP_NONE)
+    if (!row->ordered_by.n && !row->shadow && row->outcome != DB_OUTCOME_CANCELLED &&
+        row->forgiven_us == STAMP_NONE)
         (void)!engine_had_violation(v->d->engine, row->user_id, row->at_us);
     return ERR_OK;
 }
@@ -427,12 +430,23 @@ static int each_end(void *arg, const struct db_row *row)
     return ERR_OK;
 }
 
-/* Pardons outlive a restart: they follow from the ends of the latest punishments. */
+static int each_pardon(void *arg, int64_t user_id, int64_t until_us)
+{
+    struct daemon *d = arg;
+
+    if (engine_pardon(d->engine, user_id, until_us))
+        log_error("rules", "out of memory: the pardon of id %lld is forgotten", (long long)user_id);
+    return ERR_OK;
+}
+
+/* Pardons outlive a restart: they follow from the ends of the latest punishments, or were given. */
 static int load_pardons(struct daemon *d, struct db *db, struct err *err)
 {
     const struct db_row_filter f = {.limit = LIMIT_PAGE};
 
-    return db_journal_each(db, &f, each_end, d, err);
+    int rc = db_journal_each(db, &f, each_end, d, err);
+
+    return rc ? rc : db_pardons_each(db, daemon_now(d), each_pardon, d, err);
 }
 
 static void load_flags(struct daemon *d, struct db *db)

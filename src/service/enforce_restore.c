@@ -9,7 +9,7 @@
 
 /* From a disabled user to his end: CHECK, HELD, MARK, LOOK, GIVE, RESTORE. */
 
-enum { TOLD_AT = 3, TOLD_AGAIN = 12, CHANGED_MAX = 256 };
+enum { TOLD_AT = 3, TOLD_AGAIN = 12, ASK_TRIES = 5, CHANGED_MAX = 256 };
 
 static const char *say(char *out, size_t max, const char *head, const char *tail)
 {
@@ -221,6 +221,7 @@ static void on_look(struct enforce *e, struct item *it, int rc, const struct err
                     const struct panel_user *user)
 {
     enum enforce_why why = ENFORCE_WHY_NONE;
+    struct rules_groups groups = e->groups;
     struct buf changed;
 
     FAULT_POINT("journal.restore.read");
@@ -233,10 +234,14 @@ static void on_look(struct enforce *e, struct item *it, int rc, const struct err
         return;
     }
     it->gone_us = STAMP_NONE;
+    it->asks_groups = false;
     item_was_read(e, it);
     buf_init(&changed, CHANGED_MAX);
-    switch (rules_decide(&it->record->row, user, by_hand(it, user), it->sent, e->groups, &changed,
-                         &why)) {
+    /* A panel that never tells its groups must not keep disabled whom it is not about. */
+    if (!it->record->row.by_group && it->attempts >= ASK_TRIES)
+        groups.look = NULL;
+    switch (
+        rules_decide(&it->record->row, user, by_hand(it, user), it->sent, groups, &changed, &why)) {
     case RULES_RESTORE:
         note_changes(it, user, &changed);
         enable(e, it, user);
@@ -251,8 +256,9 @@ static void on_look(struct enforce *e, struct item *it, int rc, const struct err
         supersede(e, it, user, why);
         break;
     case RULES_ASK:
+        it->asks_groups = true;
         restore_failed(e, it, ERR_BUSY,
-                       "the user has no group at all; whether disabled_group_id was deleted is not "
+                       "groups of the user are gone, and whether the panel has deleted them is not "
                        "known yet");
         break;
     }

@@ -189,6 +189,14 @@ static void add_name(struct buf *out, struct slice name)
     buf_add_slice(out, name);
 }
 
+/* Guesses that whatever is not known to be there is gone; ctx: the struct rules_groups that knows. */
+static enum enforce_group not_known_there(void *ctx, int64_t id)
+{
+    const struct rules_groups *g = ctx;
+
+    return g->look(g->ctx, id) == ENFORCE_GROUP_THERE ? ENFORCE_GROUP_THERE : ENFORCE_GROUP_GONE;
+}
+
 /* Whether the ids before (sorted) are those now but for groups the panel has deleted since. */
 static bool same_but_deleted(struct slice before, struct slice now, struct rules_groups groups)
 {
@@ -237,15 +245,17 @@ static bool edit_moved(const struct db_row *row, const struct panel_user *user)
 }
 
 /*
- * Our mark in the note: taken out by somebody is an edit of the note; come since the answer is a call of
- * ours whose answer got lost. True for the latter.
+ * Our mark in the note: taken out by somebody is an edit of the note, unless a restore of ours may have
+ * got through, which takes it out as well; come since the answer is a call of ours whose answer got
+ * lost. True for the latter.
  */
-static bool mark_came(const struct db_row *row, const struct panel_user *user, struct buf *changed)
+static bool mark_came(const struct db_row *row, const struct panel_user *user, bool sent,
+                      struct buf *changed)
 {
     bool is = note_has(user->note, row->note);
     bool was = slice_eq(field_of(row->answer_fields, SLICE("mark")), SLICE(" there"));
 
-    if (was && !is && !strstr(buf_str(changed), "note"))
+    if (was && !is && !sent && !strstr(buf_str(changed), "note"))
         add_name(changed, SLICE("note"));
     return is && !was;
 }
@@ -259,12 +269,26 @@ static bool is_given_back(const struct db_row *row, const struct panel_user *use
                         : rules_same_groups(user, row->groups_before, row->n_groups_before);
 }
 
+static bool only_groups(const struct buf *changed)
+{
+    return slice_eq(buf_slice(changed), SLICE("groups"));
+}
+
+/* Whether the groups may differ only by some that were deleted, were it known which are. */
+static bool may_be_deleted(struct slice before, struct slice now, struct rules_groups groups)
+{
+    struct rules_groups guess = {not_known_there, &groups};
+
+    return groups.look && same_but_deleted(field_of(before, SLICE("groups")),
+                                           field_of(now, SLICE("groups")), guess);
+}
+
 enum rules_verdict rules_decide(const struct db_row *row, const struct panel_user *user,
                                 bool by_hand, bool sent, struct rules_groups groups,
                                 struct buf *changed, enum enforce_why *ret_why)
 {
     struct buf fields;
-    bool own = false;
+    bool own = false, ask;
 
     if (rules_is_stranger(row, user)) {
         *ret_why = ENFORCE_WHY_STRANGER;
@@ -287,9 +311,13 @@ enum rules_verdict rules_decide(const struct db_row *row, const struct panel_use
     } else {
         rules_add_changed(row->answer_fields, buf_slice(&fields), groups, changed);
         if (row->note.n)
-            own = mark_came(row, user, changed);
+            own = mark_came(row, user, sent, changed);
     }
+    ask = only_groups(changed) && !by_hand && !own &&
+          may_be_deleted(row->answer_fields, buf_slice(&fields), groups);
     buf_release(&fields);
+    if (ask)
+        return RULES_ASK;
     if (changed->n || by_hand || own)
         return RULES_RESTORE;
     *ret_why = ENFORCE_WHY_DISABLED_AGAIN;

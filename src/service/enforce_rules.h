@@ -54,7 +54,7 @@ enum rules_verdict {
     RULES_RESTORE,
     RULES_DONE,      /* he stands already as the restore would leave him, and a restore was sent */
     RULES_SUPERSEDE, /* why */
-    RULES_ASK,       /* as rules_is_unsure */
+    RULES_ASK,       /* it depends on which groups the panel still has, and that is not known */
 };
 
 /*

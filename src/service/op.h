@@ -43,6 +43,18 @@ struct op_enable {
     struct slice who; /* for the journal */
 };
 
+/* A person's order about one user. */
+struct op_order {
+    int64_t id;
+    struct slice name;
+    int64_t duration_us;   /* 0 = until enabled by hand */
+    bool revoke;           /* new subscription and credentials first */
+    bool adopt;            /* he is disabled already: make it ours */
+    const int64_t *groups; /* adopt: what to give back; n_groups 0 = the fallback group */
+    size_t n_groups;
+    struct slice who, reason;
+};
+
 /*
  * The end of an enable: rc 0 and a JSON list of one object a user, {"id","username","result","detail"},
  * result being "enabled", "not_disabled" (nothing of ours to undo), "superseded" (someone else changed
@@ -79,6 +91,15 @@ struct op_port {
     void (*find_user)(void *app, int64_t id, struct slice name, panel_user_fn fn, void *arg);
     /* Enables users in the panel, journalled. */
     void (*enable)(void *app, const struct op_enable *what, op_enable_fn fn, void *arg);
+    /*
+     * Disables, revokes or adopts, journalled. The end's JSON is one object {"id","username","result",
+     * "detail","due_at"}, result "disabled", "adopted" or "waiting" (goes on by itself).
+     */
+    void (*order)(void *app, const struct op_order *what, op_enable_fn fn, void *arg);
+    /* The user is not judged until until_us; what waits for him is dropped. */
+    int (*pardon)(void *app, int64_t id, int64_t until_us);
+    /* Lists those disabled in the panel without us: {"data":[…],"total":n}, limit rows from offset on. */
+    void (*stuck)(void *app, int64_t offset, int64_t limit, op_enable_fn fn, void *arg);
     /* Checks settings about to come into force against the panel and the users; may be NULL. */
     void (*check_settings)(void *app, const struct settings *next, bool confirmed, op_check_fn fn,
                            void *arg);

@@ -10,6 +10,7 @@
 #include "service/op.h"
 #include "service/user_ref.h"
 #include "store/db_journal.h"
+#include "store/db_pardons.h"
 
 struct op;
 
@@ -71,6 +72,8 @@ struct op {
     int64_t times[LIMIT_STEPS]; /* of violations that still count */
     size_t n_times;
     void *extra;                /* of one file's operations; freed with op */
+    int64_t term_us;            /* how long something lasts; 0 = until enabled by hand */
+    int64_t count;              /* found by the job */
     struct doctor_facts *facts; /* GET /doctor */
     struct settings *settings;  /* a copy for the job */
     bool touched[SET_COUNT];    /* settings the request names */
@@ -86,6 +89,7 @@ extern const struct op_row op_rows_disabled[];
 extern const struct op_row op_rows_events[];
 extern const struct op_row op_rows_geo[];
 extern const struct op_row op_rows_limits[];
+extern const struct op_row op_rows_punish[];
 extern const struct op_row op_rows_settings[];
 extern const struct op_row op_rows_shared[];
 extern const struct op_row op_rows_state[];

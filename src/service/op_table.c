@@ -14,6 +14,7 @@ static const struct op_row *const groups[] = {
     op_rows_limits,
     op_rows_disabled,
     op_rows_breaker,
+    op_rows_punish,
     op_rows_settings,
     op_rows_shared,
     op_rows_user,
@@ -54,16 +55,18 @@ static const struct {
     {"error", "{detail:text,code:text}"},
     {"limit_row", "{" USER ",limit:int,pending:bool,updated_at:time,updated_by:text}"},
     {"except_row", "{" USER ",reason:text~,pending:bool,updated_at:time,updated_by:text}"},
+    {"order", "{id:int,username:text~,result:text,detail:text,due_at:time~}"},
     {"enabled", "{id:int,username:text~,result:text,detail:text}"},
     {"disabled_row",
      "{id:int,username:text,state:text,action:text,method:text,verdict_at:time,disabled_at:time~,"
-     "due_at:time~,closed_at:time~,failed_attempts:int,last_error:text~,why:text~,closed_by:text~}"},
+     "due_at:time~,closed_at:time~,failed_attempts:int,last_error:text~,why:text~,closed_by:text~,"
+     "ordered_by:text~,revoke:text~,note:text~}"},
     {"setting",
      "{key:text,value:text~,origin:text,unit:text~,allowed:text,kind:text,secret:bool,default:text~,"
      "file:text~,secrets_file:text~,environment:text~,database:text~,section:text,help:text,"
      "note:text~}"},
     {"changed_setting", "{key:text,value:text~,before:text~,origin:text,unit:text~,note:text~}"},
-    {"config_change", "{data:[#changed_setting]}"},
+    {"config_change", "{data:[#changed_setting],stay_disabled?:int}"},
     {"violation",
      "{violation:int,id:int,username:text,at:time,step:int,action:text,outcome:text,shadow:bool,"
      "limit:int,devices:int,forgiven_at:time~,forgiven_by:text~,evidence:any}"},

@@ -21,6 +21,9 @@ void op_row_json(struct buf *b, const char *key, const struct db_row *row)
     jout_str(b, "last_error", row->last_error);
     jout_str(b, "why", row->why);
     jout_str(b, "closed_by", row->closed_by);
+    jout_str(b, "ordered_by", row->ordered_by);
+    jout_text(b, "revoke", db_revoke_name(row->revoke));
+    jout_str(b, "note", row->note);
     jout_close(b, '}');
 }
 

@@ -184,14 +184,21 @@ static int patch_args(struct op *op)
     return rc;
 }
 
-/* The single paths of the old server: the one parameter besides `confirm` is a setting. */
+/* Paths whose parameters besides `confirm` are settings. */
 static int put_args(struct op *op)
 {
-    const struct op_param *p = op->row->def.params;
+    const struct op_param *p;
     int rc = copy_settings(op);
+    bool any = false;
 
-    if (!rc)
+    for (p = op->row->def.params; !rc && p->name; p++) {
+        if (p->type != OP_SETTING || !op_arg(op, p->name))
+            continue;
+        any = true;
         rc = change(op, p->setting, op_arg(op, p->name));
+    }
+    if (!rc && !any)
+        rc = err_set(&op->err, ERR_INVALID, "no setting is named");
     if (!rc)
         rc = settings_cross_check(op->settings, &op->err);
     if (!rc)
@@ -239,6 +246,13 @@ static int write_one(struct db *db, struct op *op, enum setting id, struct err *
     return rc;
 }
 
+static int count_row(void *arg, const struct db_row *row)
+{
+    (void)row;
+    ++*(int64_t *)arg;
+    return ERR_OK;
+}
+
 static int config_write(struct db *db, struct op *op, struct err *err)
 {
     int i, rc;
@@ -250,7 +264,40 @@ static int config_write(struct db *db, struct op *op, struct err *err)
         if (rc)
             return rc;
     }
-    return ERR_OK;
+    op->count = 0;
+    if (!op->touched[SET_ENFORCEMENT])
+        return ERR_OK;
+    return db_journal_each(db, &(struct db_row_filter){.open_only = true}, count_row, &op->count,
+                           err);
+}
+
+/* Whoever switches enforcement is told how many stay disabled whatever it says now. */
+static void config_told(struct op *op)
+{
+    if (op->touched[SET_ENFORCEMENT] && op->out.n) {
+        op->out.n--; /* the closing brace */
+        jout_int(&op->out, "stay_disabled", op->count);
+        jout_close(&op->out, '}');
+    }
+    op_reply(op, ERR_OK);
+}
+
+static void show_steps(struct op *op)
+{
+    const struct settings *s = op->port->settings(op->port->app);
+    struct slice rest = slice_of(settings_text(s, SET_PUNISHMENT_STEPS));
+
+    buf_clear(&op->out);
+    jout_open(&op->out, NULL, '{');
+    jout_bool(&op->out, "enabled", settings_bool(s, SET_PUNISHMENT_ENABLED));
+    jout_text(&op->out, "steps", settings_text(s, SET_PUNISHMENT_STEPS));
+    jout_int(&op->out, "window_hours", settings_int(s, SET_PUNISHMENT_WINDOW_HOURS));
+    jout_open(&op->out, "data", '[');
+    while (rest.p && rest.n)
+        jout_str(&op->out, NULL, slice_trim(slice_cut(&rest, ',')));
+    jout_close(&op->out, ']');
+    jout_close(&op->out, '}');
+    op_reply(op, ERR_OK);
 }
 
 /* ---- the rows ---- */
@@ -284,12 +331,23 @@ static const struct op_param country_params[] = {{"country", OP_IN_BODY | OP_NEE
                                                  CONFIRM,
                                                  {0}};
 
+static const struct op_param steps_params[] = {
+    {"steps", OP_IN_BODY, OP_SETTING, .setting = SET_PUNISHMENT_STEPS,
+     .example = "\"warn,10m,30m,hand\"",
+     .help = "warn, a time, hand (until enabled by hand), revoke; the last one repeats"},
+    {"enabled", OP_IN_BODY, OP_SETTING, .setting = SET_PUNISHMENT_ENABLED, .example = "true",
+     .help = "punish by these steps"},
+    {"window_hours", OP_IN_BODY, OP_SETTING, .setting = SET_PUNISHMENT_WINDOW_HOURS,
+     .example = "168", .help = "violations of this time decide the step"},
+    CONFIRM,
+    {0}};
+
 /* A change of settings: checked on the loop's thread, written by the store's. */
 #define CHANGE(method, path, help, params, args_fn, more) \
     { \
         .def = {method, path, help, params, "#config_change", OP_MAY_409 | (more)}, \
         .args = args_fn, .before = config_check, .kind = OWNER_WRITE, .job = config_write, \
-        .changes = OP_CHANGED_SETTINGS \
+        .finish = config_told, .changes = OP_CHANGED_SETTINGS \
     }
 
 const struct op_row op_rows_settings[] = {
@@ -303,5 +361,10 @@ const struct op_row op_rows_settings[] = {
     CHANGE(OP_PUT, "/config/reenable-time", "Sets time_to_active_users.", reenable_params, put_args,
            0),
     CHANGE(OP_PUT, "/config/country", "Sets country_code.", country_params, put_args, 0),
+    {.def = {OP_GET, "/steps", "The punishment steps, whether they are on, and their window.",
+             .answer = "{enabled:bool,steps:text,window_hours:int,data:[text]}"},
+     .finish = show_steps},
+    CHANGE(OP_PUT, "/steps", "Sets the punishment steps, whether they are on, and their window.",
+           steps_params, put_args, 0),
     {.def = {.pattern = NULL}},
 };

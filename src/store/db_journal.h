@@ -108,7 +108,7 @@ int db_journal_revoked(struct db *db, int64_t id, enum db_revoke revoke,
 /* Notes on an open row which groups are about to be given back. ERR_NOT_FOUND. */
 int db_journal_given(struct db *db, int64_t id, const int64_t *groups, size_t n,
                      struct err *err) MUST_CHECK;
-/* Notes on an open row why it is about to end: that is settled, whatever the panel says later. ERR_NOT_FOUND. */
+/* Notes on an open row why it is about to end, which is settled then. ERR_NOT_FOUND. */
 int db_journal_ending(struct db *db, int64_t id, struct slice why, struct err *err) MUST_CHECK;
 /*
  * intended -> applied, with answer, answer_edit_us, answer_fields, applied_us, due_us, revoke and

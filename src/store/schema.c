@@ -129,7 +129,8 @@ static const char *const migrations[] = {
     "ALTER TABLE enforcements ADD COLUMN revoke TEXT"
     "  CHECK(revoke IN ('sent', 'done', 'refused', 'unknown'));"
     "ALTER TABLE enforcements ADD COLUMN credentials TEXT;"
-    "ALTER TABLE enforcements ADD COLUMN given TEXT;",
+    "ALTER TABLE enforcements ADD COLUMN given TEXT;"
+    "CREATE TABLE pardons(user_id INTEGER PRIMARY KEY, until INTEGER NOT NULL) STRICT;",
 };
 
 int schema_version(void)

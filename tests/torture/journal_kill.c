@@ -288,6 +288,8 @@ static int child_main(struct world *w, bool quiet)
         w->panel.now_us += TURN_US;
         if (!quiet && random_below(w, 4) == 0)
             punish_someone(&c);
+        if (!quiet && random_below(w, 100) == 0)
+            fp_delete_group(&w->panel, 2 + random_below(w, FP_GROUPS - 2));
         fp_pump(&c.line);
         enforce_run(c.e);
         owner_flush(c.owner);
@@ -329,6 +331,23 @@ static int run_child(struct world *w, const char *fault, bool quiet)
     return -1;
 }
 
+/* Other groups by the ids of deleted ones: then it looks as if people had taken them from the users. */
+static void revive_groups(struct world *w)
+{
+    int i;
+
+    memset(w->panel.group_gone, 0, sizeof(w->panel.group_gone));
+    for (i = 0; i < FP_USERS; i++) {
+        struct fp_user *u = &w->panel.users[i];
+
+        u->traced = false;
+        u->blind = u->doubtful = u->noted = true;
+        if (!u->ours && random_below(w, 2))
+            fp_admin_groups(&w->panel, u,
+                            (int64_t[]){1, 2 + random_below(w, 3), 5 + random_below(w, 3)}, 3);
+    }
+}
+
 /* While nobody of ours is alive. What the journal cannot tell from our own doing is marked as such. */
 static void admin_works(struct world *w, struct db *eyes)
 {
@@ -339,10 +358,10 @@ static void admin_works(struct world *w, struct db *eyes)
 
     w->panel.now_us += STAMP_SECOND;
     /* Not the first one, which is everybody's way back, nor ours. */
-    if (random_below(w, 4) == 0)
+    if (random_below(w, 2) == 0)
         fp_delete_group(&w->panel, 2 + random_below(w, FP_GROUPS - 2));
     else if (random_below(w, 4) == 0)
-        memset(w->panel.group_gone, 0, sizeof(w->panel.group_gone)); /* others by the same ids */
+        revive_groups(w);
     switch (random_below(w, 4)) {
     case 0:
         if (toggle)
@@ -368,7 +387,7 @@ static void admin_works(struct world *w, struct db *eyes)
         if (w->panel.group_gone[given])
             break;
         u->doubtful |= r.found && r.state == DB_STATE_INTENDED;
-        fp_admin_groups(&w->panel, u, &given, 1);
+        fp_admin_groups(&w->panel, u, (int64_t[]){given, 1}, given == 1 ? 1 : 2);
     }
 }
 
@@ -449,6 +468,17 @@ static struct world *world_in_a_file(void)
     return p == MAP_FAILED ? NULL : p;
 }
 
+/* The first point that nobody has died at, or -1. */
+static int unreached(const long *deaths)
+{
+    int i;
+
+    for (i = 0; i < POINTS; i++)
+        if (!deaths[i])
+            return i;
+    return -1;
+}
+
 /* Kills children until there were enough of them and each point had its share; -1: an offence. */
 static long kill_many(struct world *w, long kills, long *deaths)
 {
@@ -458,19 +488,22 @@ static long kill_many(struct world *w, long kills, long *deaths)
     char fault[64];
     int i, rc;
 
-    for (i = 0; done < kills && i < 4 * kills; i++) {
-        if (i % 5 == 4)
+    for (i = 0; (done < kills || unreached(deaths) >= 0) && i < 5 * kills; i++) {
+        int point = done < kills ? i % POINTS : unreached(deaths);
+
+        if (i % 5 == 4 && done < kills)
             snprintf(fault, sizeof(fault), "random:%u:%u", random_below(w, 1000000),
                      5 + random_below(w, 100));
         else
-            snprintf(fault, sizeof(fault), "%s:%u", points[i % POINTS], 1 + random_below(w, 12));
+            snprintf(fault, sizeof(fault), "%s:%u", points[point],
+                     1 + random_below(w, i / POINTS % 4 ? 1 + i / POINTS % 2 : 12));
         rc = run_child(w, fault, false);
         if (rc < 0 || w->panel.offence[0])
             return -1;
         if (rc == 1) {
             done++;
-            if (i % 5 != 4)
-                deaths[i % POINTS]++;
+            if (strncmp(fault, "random", 6) != 0)
+                deaths[point]++;
         }
         if (db_open(scratch_dir, &eyes, &err)) {
             fp_offend(&w->panel, "%s", err.text);

@@ -260,11 +260,28 @@ static void restart(void)
     assert_int_equal(bed_start(b), 0);
 }
 
+static int wants_groups(void *arg, const struct enforce_view *view)
+{
+    (void)arg;
+    return view->wants_groups;
+}
+
+/* The panel is asked for its groups when somebody's restore hangs on them. */
+static void learn_groups(void)
+{
+    if (!b->groups_unknown || !enforce_each(b->e, wants_groups, NULL))
+        return;
+    b->groups_unknown = false;
+    enforce_retry(b->e);
+}
+
 static void random_step(void)
 {
     uint32_t r = random_below(1000);
 
     b->panel.now_us += random_below(1500) * 1000;
+    if (chance(50))
+        learn_groups();
     if (chance(70))
         enforce_run(b->e);
     if (chance(70))
