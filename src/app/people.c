@@ -379,21 +379,38 @@ static void read_user(void *ctx, int64_t id, panel_user_fn fn, void *arg)
     p->panel.read_user(p->panel.ctx, id, o ? on_answer : fn, o ? o : arg);
 }
 
-static void set_disabled(void *ctx, int64_t id, bool disabled, panel_user_fn fn, void *arg)
+static void set_disabled(void *ctx, int64_t id, bool disabled, const struct slice *note,
+                         panel_user_fn fn, void *arg)
 {
     struct people *p = ctx;
     struct overheard *o = overhear(p, fn, arg);
 
-    p->panel.set_disabled(p->panel.ctx, id, disabled, o ? on_answer : fn, o ? o : arg);
+    p->panel.set_disabled(p->panel.ctx, id, disabled, note, o ? on_answer : fn, o ? o : arg);
 }
 
-static void set_groups(void *ctx, int64_t id, const int64_t *groups, size_t n, panel_user_fn fn,
-                       void *arg)
+static void set_groups(void *ctx, int64_t id, const int64_t *groups, size_t n,
+                       const struct slice *note, panel_user_fn fn, void *arg)
 {
     struct people *p = ctx;
     struct overheard *o = overhear(p, fn, arg);
 
-    p->panel.set_groups(p->panel.ctx, id, groups, n, o ? on_answer : fn, o ? o : arg);
+    p->panel.set_groups(p->panel.ctx, id, groups, n, note, o ? on_answer : fn, o ? o : arg);
+}
+
+static void set_note(void *ctx, int64_t id, struct slice note, panel_user_fn fn, void *arg)
+{
+    struct people *p = ctx;
+    struct overheard *o = overhear(p, fn, arg);
+
+    p->panel.set_note(p->panel.ctx, id, note, o ? on_answer : fn, o ? o : arg);
+}
+
+static void revoke(void *ctx, int64_t id, panel_user_fn fn, void *arg)
+{
+    struct people *p = ctx;
+    struct overheard *o = overhear(p, fn, arg);
+
+    p->panel.revoke(p->panel.ctx, id, o ? on_answer : fn, o ? o : arg);
 }
 
 static bool is_up(void *ctx)
@@ -412,6 +429,8 @@ struct panel_port people_port(struct people *p, const struct panel_port *panel)
     port.read_user = read_user;
     port.set_disabled = set_disabled;
     port.set_groups = set_groups;
+    port.set_note = set_note;
+    port.revoke = revoke;
     port.is_up = is_up;
     return port;
 }

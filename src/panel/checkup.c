@@ -254,8 +254,8 @@ static void next(struct checkup *c)
         if (ask == ASK_STATS)
             continue;
         if (ask == ASK_UPDATE) {
-            panel_port(c->panel)->set_disabled(panel_port(c->panel)->ctx, nobody, false, updated,
-                                               c);
+            panel_port(c->panel)->set_disabled(panel_port(c->panel)->ctx, nobody, false, NULL,
+                                               updated, c);
             return;
         }
         rc = panel_get(c->panel, asks[ask].path, asks[ask].what, asked, c);
