@@ -48,7 +48,8 @@ struct http_header {
 };
 
 struct http_request {
-    const char *method; /* "GET", "POST", "PUT", … */
+    const char
+        *method; /* "GET", "POST" (sent once for certain, on a connection of its own), "PUT", … */
     const char *url;
     const struct http_header *headers; /* copied */
     size_t n_headers;

@@ -1,6 +1,7 @@
 """Every scene of the daemon, side by side; see scenes.py. The longest come first."""
 
 import scenes_punish  # noqa: F401, I001
+import scenes_orders  # noqa: F401
 import scenes_store  # noqa: F401
 import scenes_policy  # noqa: F401
 import scenes_streams  # noqa: F401

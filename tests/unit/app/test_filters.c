@@ -141,7 +141,6 @@ static void put_aside_he_keeps_his_groups(void **state)
     struct app_bed *b = *state;
     struct limit_person p;
 
-    b->panel.group_method = true;
     bed_set(b, SET_DISABLED_GROUP_ID, "8");
     bed_set(b, SET_DISABLE_METHOD, "group");
     put_in(b, 1, 1);
