@@ -269,6 +269,17 @@ static int child_open(struct child *c, struct world *w, bool quiet)
     return 0;
 }
 
+/* A person may revive whom an admin disabled before. */
+static int release_all(struct child *c)
+{
+    struct enforce_release all = {.all = true, .who = SLICE("cli")};
+    int i;
+
+    for (i = 0; i < FP_USERS; i++)
+        c->w->panel.users[i].traced = false;
+    return enforce_release(c->e, &all, told, NULL);
+}
+
 /* A life: until it is killed, or all turns are over; in quiet, until nothing is open. */
 static int child_main(struct world *w, bool quiet)
 {
@@ -279,9 +290,7 @@ static int child_main(struct world *w, bool quiet)
         return 2;
     for (i = 0; i < turns && !w->panel.offence[0]; i++) {
         /* Revoked ones stay disabled until somebody says so. */
-        if ((quiet ? i == 100 : random_below(w, 100) == 0) &&
-            enforce_release(c.e, &(struct enforce_release){.all = true, .who = SLICE("cli")}, told,
-                            NULL))
+        if ((quiet ? i == 100 : random_below(w, 100) == 0) && release_all(&c))
             return 2;
         if (quiet && i > 200 && enforce_count(c.e) == 0)
             break;
