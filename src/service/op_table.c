@@ -77,7 +77,8 @@ static const struct {
     {"gone_user",
      "{id:int,username:text,gone_since:time,limit:int~,excepted:bool,reason:text~,result?:text}"},
     {"event", "{id:int,at:time,kind:text,user_id:int~,username:text~,who:text,what:text,data:any}"},
-    {"seen", "{address:text,node_id:int,inbound:text~,first_seen:time,last_seen:time,lines:int}"},
+    {"seen",
+     "{address:text,node_id:int,inbound:text~,isp:text~,first_seen:time,last_seen:time,lines:int}"},
 };
 
 const char *op_shape_at(size_t i, const char **ret_name)

@@ -40,6 +40,7 @@ static int add_seen(void *arg, const struct db_seen *row)
     jout_str(b, "address", row->address);
     jout_int(b, "node_id", row->node_id);
     jout_str(b, "inbound", row->inbound.n ? row->inbound : (struct slice){NULL, 0});
+    jout_str(b, "isp", row->isp.n ? row->isp : (struct slice){NULL, 0});
     jout_time(b, "first_seen", row->first_us);
     jout_time(b, "last_seen", row->last_us);
     jout_int(b, "lines", row->count);
