@@ -58,6 +58,24 @@ static void print_limit(json_t *json, json_t *live)
         put_line("", in_text(json, "reason"));
 }
 
+/* What the next violation brings. */
+static void print_next(json_t *next)
+{
+    const char *action = in_text(next, "action");
+    int64_t s = in_int(next, "for_s");
+
+    if (!action)
+        return;
+    printf("  next time    %s", action);
+    if (s >= 60)
+        printf(" for %lld min", (long long)(s / 60));
+    else if (s > 0)
+        printf(" for %lld s", (long long)s);
+    if (in_int(next, "step") > 0)
+        printf(" (step %lld)", (long long)in_int(next, "step"));
+    putchar('\n');
+}
+
 static void print_state(json_t *live)
 {
     char when[64], span[64];
@@ -73,6 +91,7 @@ static void print_state(json_t *live)
         printf("               not judged until %s\n",
                term_time(in_text(live, "pardoned_until"), when, sizeof(when)));
     explain_trust(live);
+    print_next(json_object_get(live, "next"));
 }
 
 static void print_disabled(json_t *row)
@@ -88,7 +107,12 @@ static void print_disabled(json_t *row)
                term_span(in_text(row, "due_at"), span, sizeof(span)));
     else
         fputs("until enabled by hand", stdout);
-    printf(", by %s, %s\n", in_text(row, "method"), in_text(row, "state"));
+    printf(", by %s, %s", in_text(row, "method"), in_text(row, "state"));
+    if (in_text(row, "ordered_by")) {
+        fputs(", ordered by ", stdout);
+        term_put(in_text(row, "ordered_by"));
+    }
+    putchar('\n');
     if (in_text(row, "why"))
         put_line("", in_text(row, "why"));
     if (in_text(row, "last_error")) {

@@ -145,6 +145,18 @@ void explain_trust(json_t *live)
     }
 }
 
+/* A person's order stands among the verdicts. */
+static void print_order(json_t *row, json_t *evidence)
+{
+    printf(", %s, ordered by ", in_text(row, "outcome") ? in_text(row, "outcome") : "-");
+    term_put(in_text(evidence, "ordered_by"));
+    if (in_text(evidence, "reason") && in_text(evidence, "reason")[0]) {
+        fputs(": ", stdout);
+        term_put(in_text(evidence, "reason"));
+    }
+    putchar('\n');
+}
+
 static void print_verdict(json_t *row, bool first)
 {
     json_t *evidence = json_object_get(row, "evidence");
@@ -152,6 +164,10 @@ static void print_verdict(json_t *row, bool first)
 
     printf("  %s  ", term_time(in_text(row, "at"), when, sizeof(when)));
     term_put(in_text(row, "action") ? in_text(row, "action") : "-");
+    if (in_text(evidence, "ordered_by")) {
+        print_order(row, evidence);
+        return;
+    }
     printf(", %s%s%s: %lld devices, limit %lld\n",
            in_text(row, "outcome") ? in_text(row, "outcome") : "-",
            in_bool(row, "shadow") ? " (shadow)" : "",

@@ -107,15 +107,23 @@ static void places_line(struct buf *out, enum text_lang lang, json_t *devices)
     buf_release(&one);
 }
 
-/* The latest verdict that was carried out, or counts. */
+/*
+ * The latest verdict that was carried out, or counts; none of those before a person's order that holds now:
+ * that order is not because of them.
+ */
 static json_t *last_verdict(json_t *user)
 {
     json_t *row;
     size_t i;
 
-    json_array_foreach(json_object_get(user, "violations"), i,
-                       row) if (!json_is_true(json_object_get(row, "shadow")) &&
-                                !text_of(row, "forgiven_at")) return row;
+    if (text_of(json_object_get(user, "disabled"), "ordered_by"))
+        return NULL;
+    json_array_foreach(json_object_get(user, "violations"), i, row)
+    {
+        if (!json_is_true(json_object_get(row, "shadow")) && !text_of(row, "forgiven_at") &&
+            !text_of(json_object_get(row, "evidence"), "ordered_by"))
+            return row;
+    }
     return NULL;
 }
 

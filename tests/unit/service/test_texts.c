@@ -115,6 +115,17 @@ static void a_customer_is_told_no_address(void **state)
              TEXT_RU,
              "Аккаунт: bob\nЗа этим аккаунтом нарушений не замечено.\n"
              "Разрешено устройств одновременно: 5\n");
+    /* Somebody's order is no sharing, and what was before is not why. */
+    customer(
+        "{\"username\":\"kim\",\"limit\":2,\"disabled\":{\"due_at\":null,\"ordered_by\":\"cli\"},"
+        "\"violations\":[{\"at\":\"2026-11-25T20:02:00Z\",\"shadow\":false,\"limit\":0,"
+        "\"evidence\":{\"ordered_by\":\"cli\"}},{\"at\":\"2026-11-01T20:00:00Z\",\"limit\":2}]}",
+        TEXT_EN, "Account: kim\nNew connections are off until support turns them on again.\n");
+    customer("{\"username\":\"lee\",\"limit\":2,\"disabled\":null,\"violations\":[{\"limit\":0,"
+             "\"evidence\":{\"ordered_by\":\"cli\"}}]}",
+             TEXT_EN,
+             "Account: lee\nNothing has been held against this account so far.\n"
+             "Devices allowed at the same time: 2\n");
     customer("{\"username\":\"eve\",\"disabled\":{\"due_at\":null},\"violations\":[]}", TEXT_ZH,
              "账号：eve\n在客服重新启用之前无法建立新连接。\n");
 }
