@@ -118,13 +118,16 @@ static void offer_keys(const char *last, const char *after)
     }
 }
 
-/* Each of the words between '|'. */
+/* Each of the words between '|'; one in capitals stands for something else. */
 static void offer_choices(const char *choices, const char *last)
 {
-    struct slice rest = slice_of(choices);
+    struct slice rest = slice_of(choices), word;
 
-    while (rest.p)
-        offer(slice_cut(&rest, '|'), last, NULL);
+    while (rest.p) {
+        word = slice_cut(&rest, '|');
+        if (word.n && !(word.p[0] >= 'A' && word.p[0] <= 'Z') && word.p[0] != '#')
+            offer(word, last, NULL);
+    }
 }
 
 static void offer_values(const char *key, const char *last)
@@ -157,7 +160,7 @@ static void offer_kind(const struct typed *t, struct slice kind)
         kind = slice_skip(kind, 1);
     while (kind.n && strchr("].>", kind.p[kind.n - 1]))
         kind.n--;
-    if (slice_eq(kind, SLICE("USER"))) {
+    if (slice_eq(kind, SLICE("USER")) || slice_starts(kind, SLICE("USER|"))) {
         offer_users(t->env_path, t->last);
     } else if (slice_eq(kind, SLICE("KEY"))) {
         offer_keys(t->last, "");
@@ -168,7 +171,7 @@ static void offer_kind(const struct typed *t, struct slice kind)
     } else if (slice_eq(kind, SLICE("FILE")) || slice_eq(kind, SLICE("FILE|-")) ||
                slice_eq(kind, SLICE("DIR")) || slice_eq(kind, SLICE("A B"))) {
         puts(":files");
-    } else if (memchr(kind.p ? kind.p : "", '|', kind.n) && kind.p[0] >= 'a') {
+    } else if (memchr(kind.p ? kind.p : "", '|', kind.n)) {
         buf_init(&text, 256);
         buf_add_slice(&text, kind);
         offer_choices(buf_str(&text), t->last);
