@@ -95,6 +95,17 @@ static void add_addresses(struct daemon *d, const struct evidence *ev, struct bu
     jout_close(out, ']');
 }
 
+static int64_t last_seen(const struct evidence *ev)
+{
+    int64_t last_us = STAMP_NONE;
+    int i;
+
+    for (i = 0; i < ev->n_devices; i++)
+        if (last_us == STAMP_NONE || ev->devices[i].last_us > last_us)
+            last_us = ev->devices[i].last_us;
+    return last_us;
+}
+
 static void add_user(struct daemon *d, const struct user_view *v, struct buf *out)
 {
     struct slice name = limits_name(engine_limits(d->engine), v->id);
@@ -108,6 +119,8 @@ static void add_user(struct daemon *d, const struct user_view *v, struct buf *ou
     jout_int(out, "devices", v->devices);
     jout_int(out, "concurrent", v->concurrent);
     jout_time(out, "since", v->since_us ? v->since_us : STAMP_NONE);
+    jout_time(out, "last_seen", last_seen(&v->evidence));
+    jout_int(out, "trust", v->evidence.trust.score);
     add_nodes(d, &v->evidence, out);
     if (settings_bool(&d->settings, SET_ENHANCED_DETAILS))
         add_addresses(d, &v->evidence, out);

@@ -72,8 +72,8 @@ static const struct {
      "limit:int,devices:int,forgiven_at:time~,forgiven_by:text~,evidence:any}"},
     {"active_user",
      "{id:int,username:text~,state:text,limit:int,limit_from:text,devices:int,concurrent:int,"
-     "since:time~,nodes:[text],addresses?:[{address:text,node:text,inbound:text~,first_seen:time,"
-     "last_seen:time,role:text}]}"},
+     "since:time~,last_seen:time~,trust:int,nodes:[text],addresses?:[{address:text,node:text,"
+     "inbound:text~,first_seen:time,last_seen:time,role:text}]}"},
     {"gone_user",
      "{id:int,username:text,gone_since:time,limit:int~,excepted:bool,reason:text~,result?:text}"},
     {"event", "{id:int,at:time,kind:text,user_id:int~,username:text~,who:text,what:text,data:any}"},
