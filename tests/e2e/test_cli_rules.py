@@ -1,0 +1,175 @@
+"""The command line's orders, rules and live table against a daemon with the simulated panel."""
+
+import fcntl
+import json
+import os
+import pty
+import re
+import select
+import struct
+import termios
+import time
+
+import pytest
+from daemon import Sharer, Traffic, program, warm_up
+from daemon_fixtures import daemon, lab  # noqa: F811, F401
+from test_cli import paste
+
+
+def said(d, line, pattern="", code=0):
+    done = paste(d, "pg-limiter " + line)
+    assert done.returncode == code, (line, done)
+    assert re.search(pattern, done.stdout + done.stderr), (line, done)
+    return done.stdout
+
+
+@pytest.fixture
+def two(daemon, lab):  # noqa: F811
+    """A daemon that knows ali and bob."""
+    sim = lab("--nodes", 1)
+    ids = {name: sim.add_user(name) for name in ("ali", "bob")}
+    d = daemon(sim)
+    sim.wait(sim.streams, 10)
+    d.wait(lambda: d.status()["users"]["listed"] >= 2, 10)
+    return sim, d, ids
+
+
+def test_orders_about_a_user(two):
+    sim, d, ids = two
+    said(d, "user disable ali --for 30 --reason 'asked for it'", "ali")
+    assert sim.user("ali")["status"] == "disabled"
+    assert "asked for it" in said(d, "explain ali")
+    said(d, "disabled info ali", "until 20..-")
+    said(d, "disabled enable ali", "enabled")
+    assert sim.user("ali")["status"] == "active"
+    said(d, "user disable ali --for hand")
+    said(d, "disabled list", "by hand")
+    said(d, "disabled enable ali")
+    said(d, "user disable ali --for soon", "1 to 525600 minutes, or hand", code=2)
+    said(d, "user pardon bob --for 60", "not judged until")
+    said(d, "user revoke bob", "--yes", code=1)
+    assert sim.user("bob")["status"] == "active"
+    said(d, "user revoke bob --yes")
+    assert sim.user("bob")["status"] == "disabled"
+    said(d, "disabled enable bob")
+    # Disabled behind our back, and taken over.
+    sim.call("PATCH", "/user/bob", {"status": "disabled"})
+    d.wait(lambda: "bob" in said(d, "disabled stuck"), 20, "bob is stuck", step=1)
+    said(d, "disabled adopt bob --for 30", "bob")
+    assert json.loads(said(d, "disabled list --json"))["total"] == 1
+    said(d, "disabled enable-all --yes", "enabled")
+    assert sim.user("bob")["status"] == "active"
+
+
+def test_steps_and_mode(two):
+    _, d, _ = two
+    said(d, "steps set warn,10m,1h,hand")
+    said(d, "steps set on", "punishment_enabled = true")
+    d.wait(lambda: json.loads(said(d, "steps show --json"))["enabled"], 6, step=0.5)
+    shown = json.loads(said(d, "steps show --json"))
+    assert shown["enabled"] and shown["steps"] == "warn,10m,1h,hand"
+    said(d, "steps set nonsense", "punishment_steps|steps", code=1)
+    said(d, "mode shadow", "enforcement = shadow")
+    said(d, "mode", "enforcement = shadow")
+    assert d.status()["enforcement"] == "shadow"
+
+
+def test_verdicts_and_taking_them_back(two):
+    sim, d, _ = two
+    said(d, "violations list", "There are no violations")
+    said(d, "breaker status", "The breaker is off")
+    warm_up(sim)
+    with Traffic(sim, Sharer("ali")):
+        d.wait(lambda: d.get("/users/disabled")["total"] == 1, 40)
+    said(d, "violations list", "ali")
+    said(d, "violations list bob", "There are no violations")
+    said(d, "violations list --since 1h", "ali")
+    said(d, "history ali", "disabled")
+    said(d, "events --limit 5", "ali")
+    rows = [json.loads(r) for r in [said(d, "events --json --limit 2")]]
+    assert len(rows[0]["data"]) == 2
+    said(d, "violations clear ali", "")
+    assert json.loads(said(d, "violations list --json"))["data"][0]["forgiven_at"]
+    said(d, "breaker resume")
+    said(d, "breaker undo --yes", "nobody|enabled")
+
+
+def test_cleanup(two):
+    sim, d, _ = two
+    said(d, "user add ali 3")
+    said(d, "config cleanup --dry-run", "")
+    said(d, "config cleanup", "")
+    said(d, "config cleanup --undo --dry-run", "exclude", code=2)
+    assert d.get("/users/limits")["total"] == 1
+
+
+class Screen:
+    """A program on a terminal of 80 by 24."""
+
+    def __init__(self, d, *args):
+        env = {"PATH": "/usr/bin:/bin", "TERM": "xterm", "PG_LIMITER_ENV": str(d.env_file)}
+        self.pid, self.fd = pty.fork()
+        if self.pid == 0:
+            os.execve(program(), ["pg-limiter", *args], env)
+        self.resize(24, 80)
+        self.text = ""
+
+    def resize(self, rows, columns):
+        fcntl.ioctl(self.fd, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+
+    def read(self, seconds):
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            if select.select([self.fd], [], [], 0.1)[0]:
+                try:
+                    self.text += os.read(self.fd, 65536).decode()
+                except OSError:
+                    break
+        return self.text
+
+    def until(self, pattern, seconds=15):
+        end = time.monotonic() + seconds
+        while not re.search(pattern, self.text):
+            assert time.monotonic() < end, self.text[-3000:]
+            self.read(0.2)
+        return self
+
+    def frame(self):
+        """The last whole screen, as lines without colours."""
+        last = self.text.rsplit("\x1b[H", 1)[-1]
+        return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", last).split("\r\n")
+
+    def key(self, keys):
+        self.text = ""
+        os.write(self.fd, keys.encode())
+        return self
+
+    def end(self):
+        self.read(1)
+        return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+
+
+def test_top(two):
+    sim, d, _ = two
+    warm_up(sim)
+    with Traffic(sim, Sharer("ali", n=3), Sharer("bob", n=2)):
+        d.wait(lambda: re.search("ali +3/1", said(d, "top")), 20, step=0.5)
+        once = said(d, "top")
+        assert "bob" in once and "\x1b" not in once
+        assert {u["username"] for u in json.loads(said(d, "top --json"))["data"]} == {"ali", "bob"}
+        said(d, "top --sort size", "devices, name, state, trust and seen", code=2)
+        assert "bob" not in said(d, "top --once --filter AL")
+        screen = Screen(d, "top")
+        screen.until("ali").read(0.5)
+        frame = screen.frame()
+        assert len(frame) == 24 and all(len(line) <= 80 for line in frame), frame
+        assert "q quit" in frame[23] and re.search("ali +3/1", "\n".join(frame))
+        screen.key("s").until("sort: name")
+        screen.key("/bo\r").until("filter: bo").read(0.5)
+        assert not any("ali" in line for line in screen.frame()[4:])
+        screen.resize(10, 60)
+        screen.key("\x1b").read(3)
+        assert len(screen.frame()) == 10 and all(len(line) <= 60 for line in screen.frame())
+        screen.key("q")
+        assert screen.end() == 0
+        assert "\x1b[?1049l" in screen.text  # the terminal is given back
