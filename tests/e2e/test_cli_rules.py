@@ -74,6 +74,31 @@ def test_steps_and_mode(two):
     assert d.status()["enforcement"] == "shadow"
 
 
+def test_patterns_and_filters(two):
+    _, d, ids = two
+    said(d, "pattern list", "There are no limit patterns")
+    said(d, "pattern add prefix al 7 --yes")
+    d.wait(lambda: d.get("/users/ali")["live"]["limit_from"] == "pattern", 6)
+    rows = json.loads(said(d, "pattern list --json"))["data"]
+    said(d, "pattern add infix al 7", "prefix", code=1)
+    said(d, "pattern add prefix al many", "0 \\(unlimited\\) to 10000", code=2)
+    said(d, f"pattern delete {rows[0]['id']} --yes")
+    said(d, "pattern delete 99", code=1)
+    said(d, "filter group", "No filter")
+    said(d, "filter group include", "Name at least one", code=2)
+    said(d, "filter group maybe 1", "include, exclude and off", code=2)
+    said(d, "filter group exclude 1 --yes", "group_filter = 1")
+    d.wait(lambda: "Left alone are users of" in said(d, "filter group"), 6, step=0.5)
+    d.wait(lambda: d.get("/users/ali")["live"]["limit_from"] in ("filter", "unknown"), 6)
+    said(d, "filter group off --yes", "group_filter = ")
+    d.wait(lambda: "No filter" in said(d, "filter group"), 6, step=0.5)
+    said(d, "filter admin exclude admin --yes", "admin_filter = admin")
+    said(d, "filter admin off --yes", "admin_filter = ")
+    said(d, "filter owner add prefix al admin --yes")
+    said(d, "filter owner list", "al +admin")
+    said(d, "filter owner delete 1 --yes")
+
+
 def test_verdicts_and_taking_them_back(two):
     sim, d, _ = two
     said(d, "violations list", "There are no violations")
