@@ -207,7 +207,7 @@ static void keep_verdict(struct carry *c, const struct decision *dec, struct sli
 void carry_not_punished(struct daemon *d, int64_t id, int64_t verdict_us)
 {
     engine_clear_user(d->engine, id);
-    engine_forgive(d->engine, id, verdict_us);
+    engine_forgive(d->engine, id, verdict_us, INT64_MAX);
 }
 
 static void execute(struct carry *c, const struct decision *dec)

@@ -181,7 +181,7 @@ static void told(void *arg, const struct enforce_told *t)
 /* What enforce_release forgives in the database, forgiven in the engine too. */
 static int forgive(void *arg, const struct enforce_view *v)
 {
-    engine_forgive(((struct daemon *)arg)->engine, v->user_id, v->verdict_us);
+    engine_forgive(((struct daemon *)arg)->engine, v->user_id, v->verdict_us, INT64_MAX);
     return 0;
 }
 
@@ -357,7 +357,7 @@ static void port_remember(void *app, int64_t id, const int64_t *at_us, size_t n)
 
     if (d->stopping)
         return;
-    engine_forgive(d->engine, id, 0);
+    engine_forgive(d->engine, id, 0, INT64_MAX);
     for (i = n; i-- > 0;)
         if (engine_had_violation(d->engine, id, at_us[i]))
             log_error("rules", "a violation is not remembered: out of memory");

@@ -417,11 +417,20 @@ static bool let_go(const struct db_row *row)
     return false;
 }
 
+struct ends {
+    struct daemon *d;
+    int64_t last_id;
+    int n;
+};
+
 static int each_end(void *arg, const struct db_row *row)
 {
-    struct daemon *d = arg;
+    struct ends *e = arg;
+    struct daemon *d = e->d;
     int64_t until_us;
 
+    e->last_id = row->id;
+    e->n++;
     if (row->closed_us == STAMP_NONE || !let_go(row))
         return ERR_OK;
     until_us = row->closed_us + d->policy.pardon_us;
@@ -439,13 +448,21 @@ static int each_pardon(void *arg, int64_t user_id, int64_t until_us)
     return ERR_OK;
 }
 
-/* Pardons outlive a restart: they follow from the ends of the latest punishments, or were given. */
+/*
+ * Pardons outlive a restart: they follow from the ends of punishments, however long ago these began, or
+ * were given.
+ */
 static int load_pardons(struct daemon *d, struct db *db, struct err *err)
 {
-    const struct db_row_filter f = {.limit = LIMIT_PAGE};
+    struct db_row_filter f = {.limit = LIMIT_PAGE};
+    struct ends e = {.d = d};
+    int rc = ERR_OK;
 
-    int rc = db_journal_each(db, &f, each_end, d, err);
-
+    do {
+        e.n = 0;
+        rc = db_journal_each(db, &f, each_end, &e, err);
+        f.before_id = e.last_id;
+    } while (!rc && e.n == LIMIT_PAGE);
     return rc ? rc : db_pardons_each(db, daemon_now(d), each_pardon, d, err);
 }
 

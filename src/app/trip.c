@@ -182,7 +182,7 @@ void trip_undone(void *daemon)
 
     engine_breaker(d->engine, daemon_now(d), &v);
     for (i = 0; i < v.n_users; i++)
-        engine_forgive(d->engine, v.users[i], v.paused_us - 3600 * STAMP_SECOND);
+        engine_forgive(d->engine, v.users[i], v.paused_us - 3600 * STAMP_SECOND, INT64_MAX);
     engine_breaker_undone(d->engine);
     keep(d);
 }

@@ -140,10 +140,10 @@ int engine_pardon(struct engine *e, int64_t id, int64_t until_us) MUST_CHECK;
  */
 int engine_had_violation(struct engine *e, int64_t id, int64_t at_us) MUST_CHECK;
 /*
- * Forgets his violations at since_us or later: they were forgiven, or the verdict of that time did not
- * come about. Times are compared by the millisecond. Returns how many.
+ * Forgets his violations from since_us to until_us: they were forgiven, or the verdict of that time did
+ * not come about. Times are compared by the millisecond. Returns how many.
  */
-int engine_forgive(struct engine *e, int64_t id, int64_t since_us);
+int engine_forgive(struct engine *e, int64_t id, int64_t since_us, int64_t until_us);
 /* An address known as a shared source until until_us (from the database), or removed (0). */
 int engine_set_shared(struct engine *e, struct addr addr, int64_t until_us) MUST_CHECK;
 /* Not a shared source whatever is counted until until_us: somebody took its mark away. */

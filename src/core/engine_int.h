@@ -23,10 +23,9 @@ enum {
 
 /* How many users a node shows over their limit; see faulty.c. */
 struct node_fault {
-    uint32_t active;   /* users with a plain active device there, */
-    uint32_t over;     /* of them over their limit by their devices there, */
-    uint32_t together; /* of those: two of the devices nearly always in the same bursts */
-    double usual;      /* part of the users over their limit, decaying average over checks */
+    uint32_t active; /* users with a plain active device there, */
+    uint32_t over;   /* of them over their limit by their devices there, */
+    double usual;    /* part of the users over their limit, decaying average over checks */
     uint16_t usual_checks;
 };
 

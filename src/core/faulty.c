@@ -17,7 +17,6 @@ enum {
     TIMES_OTHERS = 4,      /* of whom four times as small a part is over */
     LEAST_OVER_LATER = 10, /* for the comparison with the node's own past, */
     USUAL_CHECKS = 10,     /* which is known after so many checks */
-    TOGETHER_TENTHS = 4,   /* ticks within 2 s of the other side's; in every burst it would be 5 */
 };
 
 /* Plain active devices of a user, and those of them on one node. */
@@ -29,24 +28,6 @@ static int on_node(const struct engine *e, const struct user *u, uint16_t node, 
         n += u->devices[i].node == node && device_plain(&u->devices[i]) &&
              verdict_active(&u->devices[i], &e->policy, now_us);
     return n;
-}
-
-/* Whether two of his devices there come in the same bursts nearly always: one line shown twice. */
-static bool together(const struct user *u, uint16_t node)
-{
-    int i, j;
-
-    for (i = 0; u->lanes && i < u->lanes->n; i++) {
-        for (j = i + 1; j < u->lanes->n; j++) {
-            const struct pair *p = lanes_pair(u->lanes, i, j);
-
-            if (p->ticks && p->bursts * 10 >= p->ticks * TOGETHER_TENTHS &&
-                u->devices[u->lanes->device[i]].node == node &&
-                u->devices[u->lanes->device[j]].node == node)
-                return true;
-        }
-    }
-    return false;
 }
 
 static void count_user(struct engine *e, struct user *u, int64_t now_us)
@@ -74,7 +55,6 @@ static void count_user(struct engine *e, struct user *u, int64_t now_us)
         if (limit == 0 || t.plain <= limit || t.plain - on_node(e, u, node, now_us) > limit)
             continue;
         e->nodes[node].fault.over++;
-        e->nodes[node].fault.together += together(u, node);
     }
 }
 
@@ -85,9 +65,7 @@ static bool stands_out(const struct node_fault *f, int64_t others, int64_t other
     if (others >= LEAST_OTHERS &&
         others_over * TIMES_OTHERS * (int64_t)f->active <= (int64_t)f->over * others)
         return true;
-    if (f->over >= LEAST_OVER_LATER && f->usual_checks >= USUAL_CHECKS && f->usual <= usual_most)
-        return true;
-    return 2 * f->together >= f->over;
+    return f->over >= LEAST_OVER_LATER && f->usual_checks >= USUAL_CHECKS && f->usual <= usual_most;
 }
 
 static void tell(struct engine *e, struct engine_node *n, int64_t now_us)
@@ -110,7 +88,7 @@ void faulty_look(struct engine *e, int64_t now_us, bool at_check)
 
     e->faulty_us = now_us;
     for (i = 0; i < e->n_nodes; i++)
-        e->nodes[i].fault.active = e->nodes[i].fault.over = e->nodes[i].fault.together = 0;
+        e->nodes[i].fault.active = e->nodes[i].fault.over = 0;
     for (i = 0; i < e->n_slots; i++) {
         struct user *u = engine_slot(e, i);
 

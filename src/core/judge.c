@@ -29,7 +29,7 @@ void judge_clear(struct engine *e, struct user *u)
 {
     /* A verdict whose turn never came did not come about. */
     if (u->queued)
-        past_forget(&u->past, u->since_us);
+        past_forget(&u->past, u->since_us, INT64_MAX);
     judge_set_state(e, u, USER_CLEAR);
     u->since_us = 0;
     u->until_us = 0;

@@ -58,18 +58,20 @@ int64_t past_last(const struct past *p)
     return p && p->n ? p->at_us[p->n - 1] : 0;
 }
 
-int past_forget(struct past **p, int64_t since_us)
+int past_forget(struct past **p, int64_t since_us, int64_t until_us)
 {
-    int before;
+    struct past *v = *p;
+    int kept = 0, forgotten, i;
 
-    if (!*p)
+    if (!v)
         return 0;
-    before = (*p)->n;
-    while ((*p)->n && ms((*p)->at_us[(*p)->n - 1]) >= ms(since_us))
-        (*p)->n--;
-    before -= (*p)->n;
+    for (i = 0; i < v->n; i++)
+        if (ms(v->at_us[i]) < ms(since_us) || ms(v->at_us[i]) > ms(until_us))
+            v->at_us[kept++] = v->at_us[i];
+    forgotten = v->n - kept;
+    v->n = kept;
     past_tidy(p);
-    return before;
+    return forgotten;
 }
 
 void past_tidy(struct past **p)

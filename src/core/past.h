@@ -25,8 +25,8 @@ int past_note(struct past **p, int64_t at_us) MUST_CHECK;
 int past_count(const struct past *p, int64_t since_us, int64_t before_us);
 /* The time of the newest, 0 without one. */
 int64_t past_last(const struct past *p);
-/* Forgets those at since_us or later, and frees what is empty then; returns how many. */
-int past_forget(struct past **p, int64_t since_us);
+/* Forgets those from since_us to until_us, and frees what is empty then; returns how many. */
+int past_forget(struct past **p, int64_t since_us, int64_t until_us);
 /* Frees it if there is nothing in it. NULL is fine. */
 void past_tidy(struct past **p);
 /* Frees it. NULL is fine. */

@@ -328,11 +328,11 @@ int engine_had_violation(struct engine *e, int64_t id, int64_t at_us)
     return u ? past_note(&u->past, at_us) : ERR_NOMEM;
 }
 
-int engine_forgive(struct engine *e, int64_t id, int64_t since_us)
+int engine_forgive(struct engine *e, int64_t id, int64_t since_us, int64_t until_us)
 {
     struct user *u = engine_user(e, id);
 
-    return u ? past_forget(&u->past, since_us) : 0;
+    return u ? past_forget(&u->past, since_us, until_us) : 0;
 }
 
 void engine_online_available(struct engine *e, bool available)

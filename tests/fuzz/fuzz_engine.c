@@ -66,7 +66,13 @@ static void told(struct world *w, const struct decision *d)
         w->watched_us[d->id] = 0;
         w->waiting[d->id] = false;
     } else if (d->kind == DECISION_PUNISH) {
-        need(w->watched_us[d->id] != 0 && d->at_us - w->watched_us[d->id] >= period_us);
+        need(w->watched_us[d->id] != 0);
+        need(d->at_us - w->watched_us[d->id] >= period_us ||
+             (w->policy.instant_disable && d->trust <= w->policy.instant_trust));
+        need((d->action == ACTION_DISABLE) == (d->for_us > 0) && d->step >= 0 &&
+             d->step < LIMIT_STEPS && (w->policy.punishment_enabled || d->step == 0));
+        need(d->trust >= 0 && d->trust <= 100 &&
+             (!d->evidence || d->trust == d->evidence->trust.score));
         need(w->warned[d->id] && d->devices > d->limit && d->limit > 0);
         need(w->policy.mode != MODE_OFF &&
              (w->policy.mode == MODE_ON) == (d->applied != APPLIED_SHADOW));
@@ -126,6 +132,9 @@ static void check_user(const struct engine *e, const struct user *u)
     }
     need(!u->lanes || u->lanes->n <= LIMIT_LANES);
     need(!u->queued || (u->state == USER_PUNISHED && u->until_us == 0));
+    need(!u->past || (u->past->n >= 1 && u->past->n <= LIMIT_STEPS));
+    for (i = 1; u->past && i < u->past->n; i++)
+        need(u->past->at_us[i - 1] < u->past->at_us[i]);
 }
 
 static void check(const struct world *w)
@@ -193,6 +202,26 @@ static void forget_case(struct world *w, int64_t id)
     w->warned[id] = w->waiting[id] = false;
 }
 
+static const struct policy_step fuzz_steps[] = {{ACTION_WARN, 0},
+                                                {ACTION_DISABLE, 10 * STAMP_SECOND},
+                                                {ACTION_DISABLE, 20 * STAMP_SECOND},
+                                                {ACTION_HAND, 0},
+                                                {ACTION_REVOKE, 0}};
+
+static void change_steps(struct world *w)
+{
+    uint8_t v = byte(w);
+    int i;
+
+    w->policy.punishment_enabled = v & 1;
+    w->policy.instant_disable = v >> 1 & 1;
+    w->policy.instant_trust = v >> 2 & 1 ? 5 : 60;
+    w->policy.punishment_window_us = (v >> 3 & 1 ? 60 : 3600) * STAMP_SECOND;
+    w->policy.n_steps = 1 + (v >> 4) % 5;
+    for (i = 0; i < w->policy.n_steps; i++)
+        w->policy.steps[i] = fuzz_steps[(i + (v >> 4)) % 5];
+}
+
 static void change_policy(struct world *w)
 {
     uint8_t v = byte(w), u = byte(w);
@@ -207,6 +236,7 @@ static void change_policy(struct world *w)
     w->policy.general_limit = u % 3;
     w->policy.punish_rate = 1 + (u >> 2) % 3;
     w->policy.shared_source_users = u >> 6;
+    change_steps(w);
     engine_set_policy(w->e, &w->policy, w->now_us);
     if (w->policy.mode == MODE_ON && before != MODE_ON)
         for (id = 1; id <= USERS; id++)
@@ -333,6 +363,8 @@ static void order(struct world *w)
         forget_case(w, id);
     } else {
         (void)!engine_had_violation(w->e, id, w->now_us - v * STAMP_SECOND);
+        if (v > 240)
+            engine_forgive(w->e, id, w->now_us - v / 2 * STAMP_SECOND, INT64_MAX);
     }
 }
 

@@ -3,11 +3,15 @@
 user 7, limit 1; the arithmetic beside each is that of test_people.py, the exact instants are those of
 the model (test_model.py)."""
 
+import pathlib
+import re
+
 import pytest
 from expect import acquit, monitor, punish, restore, warn
 from model import DEFAULTS, Model
 from traces import START_US, Log, micro
 
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 HOME, OTHER, THIRD = "40.1.1.1", "41.2.2.2", "42.3.3.3"
 
 
@@ -32,6 +36,7 @@ SLOWED = Log().every(4, 7, HOME, 0, 300).every(20, 7, HOME, 300, 600).every(20, 
 AGAIN = Log().every(10, 7, HOME, 0, 600).every(10, 7, OTHER, 5, 20).every(10, 7, OTHER, 405, 600)
 PAUSED = Log().every(10, 7, HOME, 0, 400).every(10, 7, OTHER, 5, 40).every(10, 7, OTHER, 245, 400)
 QUICK = Log().every(5, 7, HOME, 0, 300).every(5, 7, OTHER, 2.5, 300)
+TWICE = two(end=200).every(10, 7, HOME, 7200, 7400).every(10, 7, OTHER, 7205, 7400)
 GONE = Log().every(10, 7, HOME, 0, 400).every(10, 7, OTHER, 5, 100).every(10, 7, THIRD, 203, 400)
 
 # What stays the same, the change, the scenario, what is said without the change and what with it.
@@ -111,6 +116,29 @@ CASES = {
         [monitor(5, 7, devices=2), warn(30, 7, devices=2), acquit(540, 7, devices=0)],
     ),
     "verify_online=off": ([], two(end=300), USUAL, USUAL),
+    # The first step is a warning, which leaves him CLEAR without evidence: watched again at the next
+    # line, and warned at the 4th block after that.
+    "punishment_enabled=true": (
+        [], two(end=300), USUAL,
+        [monitor(5, 7, devices=2), warn(30, 7, devices=2),
+         punish(185, 7, devices=2, concurrent=2, for_s=0),
+         monitor(190, 7, devices=2), warn(220, 7, devices=2), acquit(540, 7, devices=0)],
+    ),
+    "punishment_steps=20m": (
+        ["punishment_enabled=true", "punishment_steps=900s"], two(end=300), USUAL,
+        verdict(185, 30, for_s=1200),
+    ),
+    # A second offence two hours later is a second step, or a first one again.
+    "punishment_window_hours=1": (
+        ["punishment_enabled=true", "punishment_steps=10m,30m"], TWICE,
+        verdict(185, 30, for_s=600) + verdict(7385, 7230, monitored=7205, for_s=1800),
+        verdict(185, 30, for_s=600) + verdict(7385, 7230, monitored=7205, for_s=600),
+    ),
+    # 7 nats come with the 8th block (70 s), and with them a score of 100 - 41 - 20 - 1 - 5 = 33.
+    "instant_disable=true": (["instant_trust=33"], two(end=300), USUAL, verdict(70, 30)),
+    "instant_trust=32": (
+        ["instant_disable=true", "instant_trust=33"], two(end=300), verdict(70, 30), verdict(80, 30),
+    ),
 }  # fmt: skip
 
 
@@ -138,6 +166,47 @@ def test_every_number_of_the_model_has_its_case():
     elsewhere = {"group_by", "ipv6_prefix"}  # below
     elsewhere |= {"cdn_inbounds", "cdn_nodes", "disabled_nodes"}  # test_addresses.py
     assert set(DEFAULTS) <= tested | elsewhere
+
+
+# Settings of the engine whose tests stand elsewhere, since one user's decisions do not show them.
+ELSEWHERE = {
+    "enforcement": "replay/test_enforcement.py", "punish_rate": "replay/test_enforcement.py",
+    "breaker": "replay/test_enforcement.py", "breaker_5m_min": "replay/test_enforcement.py",
+    "breaker_5m_percent": "replay/test_enforcement.py",
+    "breaker_1h_min": "replay/test_enforcement.py",
+    "breaker_1h_percent": "replay/test_enforcement.py",
+    "unknown_after": "replay/test_time.py",
+    "group_by": "replay/test_settings.py", "ipv6_prefix": "replay/test_settings.py",
+    "shared_source_users": "replay/test_settings.py", "ignored_ips": "replay/test_settings.py",
+    "ip_allowlist": "replay/test_settings.py", "block_outbounds": "replay/test_settings.py",
+    "count_private_ips": "replay/test_settings.py",
+    "cdn_inbounds": "replay/test_addresses.py", "cdn_nodes": "replay/test_addresses.py",
+    "disabled_nodes": "replay/test_addresses.py", "content_networks": "replay/test_addresses.py",
+    "shared_memory_days": "replay/test_addresses.py",
+    "country_code": "unit/core/test_engine_place.c",
+    "group_filter": "replay/test_limits.py", "group_filter_mode": "replay/test_limits.py",
+    "admin_filter": "replay/test_limits.py", "admin_filter_mode": "replay/test_limits.py",
+    "group_limits": "replay/test_limits.py", "group_modes": "replay/test_limits.py",
+    "limit_from_hwid": "replay/test_limits.py", "name_suffix_limits": "replay/test_limits.py",
+    # Not in a replay: nobody enables by hand there, the online list is not read, and memory has room.
+    "pardon_minutes": "unit/core/test_engine_punish.c", "online_hold": "",
+    "max_tracked_users": "unit/core/test_engine_input.c",
+}  # fmt: skip
+SPELT = {  # in tests in C, by the name of the policy's member
+    "pardon_minutes": "engine_pardon", "country_code": "countr",
+}  # fmt: skip
+
+
+def test_no_setting_of_the_engine_is_without_a_test():
+    """Everything that settings_policy.c makes a policy, filter or address rule of."""
+    source = (ROOT / "src" / "service" / "settings_policy.c").read_text()
+    used = {name.lower() for name in re.findall(r"\bSET_([A-Z0-9_]+)", source)}
+    here = {change.split("=")[0] for change in CASES}
+    assert len(used) > 40 and used - here - set(ELSEWHERE) == set()
+    for name in used & set(ELSEWHERE):
+        if ELSEWHERE[name]:
+            text = (ROOT / "tests" / ELSEWHERE[name]).read_text()
+            assert SPELT.get(name, name) in text, f"{name}: not in {ELSEWHERE[name]}"
 
 
 def test_the_model_agrees_with_each_case():

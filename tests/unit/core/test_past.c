@@ -15,7 +15,7 @@ static void an_empty_one(void **state)
     (void)state;
     assert_int_equal(past_count(p, 0, INT64_MAX), 0);
     assert_true(past_last(p) == 0);
-    assert_int_equal(past_forget(&p, 0), 0);
+    assert_int_equal(past_forget(&p, 0, INT64_MAX), 0);
     past_tidy(&p);
     assert_int_equal(past_reserve(&p), ERR_OK);
     assert_non_null(p);
@@ -53,7 +53,7 @@ static void one_of_a_millisecond_counts_once(void **state)
     assert_int_equal(past_note(&p, t0 / 1000 * 1000), ERR_OK);
     assert_int_equal(p->n, 1);
     assert_int_equal(past_count(p, 0, t0 / 1000 * 1000), 0);
-    assert_int_equal(past_forget(&p, t0 + 999 - t0 % 1000), 1);
+    assert_int_equal(past_forget(&p, t0 + 999 - t0 % 1000, INT64_MAX), 1);
     assert_null(p);
 }
 
@@ -84,10 +84,12 @@ static void forgets_the_latest(void **state)
     (void)state;
     for (i = 0; i < 4; i++)
         assert_int_equal(past_note(&p, t0 + i * S), ERR_OK);
-    assert_int_equal(past_forget(&p, t0 + 10 * S), 0);
-    assert_int_equal(past_forget(&p, t0 + 2 * S), 2);
+    assert_int_equal(past_forget(&p, t0 + 10 * S, INT64_MAX), 0);
+    assert_int_equal(past_forget(&p, t0 + 2 * S, INT64_MAX), 2);
     assert_true(past_last(p) == t0 + S);
-    assert_int_equal(past_forget(&p, 0), 2);
+    assert_int_equal(past_forget(&p, t0, t0), 1);
+    assert_true(p->n == 1 && p->at_us[0] == t0 + S);
+    assert_int_equal(past_forget(&p, 0, INT64_MAX), 1);
     assert_null(p);
 }
 
