@@ -63,9 +63,10 @@ void evidence_members(struct daemon *d, const struct evidence *ev, struct buf *o
         jout_open(out, NULL, '{');
         jout_int(out, "a", p->a);
         jout_int(out, "b", p->b);
-        jout_real(out, "score", p->fixed > p->adaptive ? p->fixed : p->adaptive, 2);
+        jout_real(out, "score", p->score, 2);
         jout_real(out, "fixed", p->fixed, 2);
         jout_real(out, "adaptive", p->adaptive, 2);
+        jout_real(out, "near", p->near, 2);
         jout_int(out, "switches", p->switches);
         jout_bool(out, "excused", p->excused);
         jout_close(out, '}');

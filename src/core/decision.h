@@ -69,7 +69,8 @@ struct device_view {
 /* One pair in the evidence; a and b index the devices. */
 struct pair_view {
     uint16_t a, b;
-    float fixed, adaptive; /* nats, at the time of the decision */
+    float score; /* nats, as of the pair's last tick: the greatest of those below */
+    float fixed, adaptive, near;
     uint16_t switches;
     bool excused; /* never a concurrent pair: families, or one carrier */
 };

@@ -54,13 +54,6 @@ static uint16_t intern_tag(struct engine *e, struct slice tag)
     return (uint16_t)e->n_tags++;
 }
 
-static double rate_at(const struct device *d, int64_t at_us, double half_life_s)
-{
-    double s = (double)(at_us - device_tick_us(d)) / STAMP_SECOND;
-
-    return s > 0 ? d->rate * exp2(-s / half_life_s) : d->rate;
-}
-
 /* Whether devices of the last pair_idle outnumber the limit: only then is evidence gathered. */
 static bool outnumbers(const struct user *u, const struct policy *policy, int64_t at_us)
 {
@@ -85,25 +78,39 @@ static bool give_lanes(struct user *u, const struct policy *policy, int index, i
     return !user_take_lane(u, index) && u->devices[index].lane != LANE_NONE;
 }
 
+/* The lane's fast decaying count of ticks as of at_us. */
+static double near_at(const struct user *u, int lane, const struct policy *policy, int64_t at_us)
+{
+    const struct device *d = &u->devices[u->lanes->device[lane]];
+    double s = (double)(at_us - device_tick_us(d)) / STAMP_SECOND;
+
+    return u->lanes->near[lane] * exp2(-fmax(s, 0) * PAIR_NEAR / policy->rate_half_life_s);
+}
+
 /* One tick of a device against each other device that has a lane. At most 15 pairs. */
 static void weigh_pairs(struct engine *e, struct user *u, int index, int64_t at_us)
 {
     const struct policy *policy = &e->policy;
     const struct device *d = &u->devices[index];
+    double near;
     int i, lane;
 
     if (u->state == USER_PUNISHED || !device_plain(d) || !outnumbers(u, policy, at_us) ||
         !give_lanes(u, policy, index, at_us))
         return;
+    crowd_tick(u, d, policy, at_us);
     lane = d->lane;
+    near = near_at(u, lane, policy, at_us);
     for (i = 0; i < u->lanes->n; i++) {
         const struct device *x = &u->devices[u->lanes->device[i]];
         struct pair_tick t = {.at_us = at_us, .side = lane > i, .other_last_us = x->last_us};
 
         if (i == lane || x->last_us <= at_us - policy->pair_idle_us)
             continue;
-        t.rate = rate_at(d, at_us, policy->rate_half_life_s) + 1;
-        t.other_rate = rate_at(x, at_us, policy->rate_half_life_s);
+        t.rate = device_rate(d, at_us, policy->rate_half_life_s) + 1;
+        t.other_rate = device_rate(x, at_us, policy->rate_half_life_s);
+        t.near = near + 1;
+        t.other_near = near_at(u, i, policy, at_us);
         pair_tick(lanes_pair(u->lanes, lane, i), policy, &t);
     }
 }
@@ -114,7 +121,9 @@ static void start_tick(struct engine *e, struct user *u, int index, int64_t at_u
     struct device *d = &u->devices[index];
 
     weigh_pairs(e, u, index, at_us);
-    d->rate = (float)(rate_at(d, at_us, e->policy.rate_half_life_s) + 1);
+    d->rate = (float)(device_rate(d, at_us, e->policy.rate_half_life_s) + 1);
+    if (d->lane != LANE_NONE)
+        u->lanes->near[d->lane] = (float)(near_at(u, d->lane, &e->policy, at_us) + 1);
     d->last_us = at_us;
     d->tick_ago_us = 0;
 }

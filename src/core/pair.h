@@ -8,24 +8,27 @@
 #include "core/policy.h"
 
 /*
- * Two addresses of one user: two devices at once, or one that roams? Two running sums of log
- * likelihood ratios weigh it (engine.md 5): `fixed` expects two devices to take turns with
- * probability switch_p, `adaptive` with the probability their own tick rates give. Sides are 0 and 1.
+ * Two addresses of one user: two devices at once, or one that roams? Running sums of log
+ * likelihood ratios weigh it (docs/rule.md): `fixed` expects two devices to take turns with probability
+ * switch_p, `adaptive` with the probability their own tick rates give, `near` with what those rates have
+ * been lately. Sides are 0 and 1.
  */
 struct pair {
-    int64_t last_us;                 /* the pair's previous tick; 0 = the pair is new */
-    int64_t run_us;                  /* since when only the previous side has ticked */
-    int64_t burst_us;                /* last time both were seen within 2 s */
-    int64_t block;                   /* which gain_block the gains below belong to */
-    float fixed, adaptive;           /* the sums, nats, as of last_us */
-    float gain_fixed, gain_adaptive; /* what this block has added to each, losses taken off */
-    uint16_t switches;               /* ticks of the other side than before */
-    uint16_t ticks;                  /* of either side, halved together with bursts when full */
-    uint16_t bursts;                 /* times both were seen within 2 s */
-    uint8_t previous;                /* whose tick it was */
-    uint8_t run_ticks;               /* of the previous side since run_us, up to 255 */
-    bool alone;                      /* one side went on alone for long */
+    int64_t last_us;  /* the pair's previous tick; 0 = the pair is new */
+    int64_t burst_us; /* last time both were seen within 2 s */
+    int64_t block;    /* which gain_block the gains below belong to */
+    struct pair_sum {
+        float nats; /* as of last_us */
+        float gain; /* what this block has added, losses taken off */
+    } fixed, adaptive, near;
+    uint16_t switches; /* ticks of the other side than before */
+    uint16_t ticks;    /* of either side, halved together with bursts when full */
+    uint16_t bursts;   /* times both were seen within 2 s */
+    uint8_t previous;  /* whose tick it was */
 };
+
+/* So many times faster than rate_half_life the rates of `near` forget: 60 s by default. */
+enum { PAIR_NEAR = 5 };
 
 /* One tick, as the pair needs it. */
 struct pair_tick {
@@ -33,6 +36,7 @@ struct pair_tick {
     int side;                /* whose it is */
     int64_t other_last_us;   /* when the other side was last seen */
     double rate, other_rate; /* decayed tick counts of both sides at at_us, with this tick */
+    double near, other_near; /* the same, decaying PAIR_NEAR times as fast */
 };
 
 /*
@@ -40,15 +44,7 @@ struct pair_tick {
  */
 void pair_tick(struct pair *p, const struct policy *policy, const struct pair_tick *t);
 
-/* The greater of both sums; 0 for a new pair. */
+/* The greatest of the sums; 0 for a new pair. */
 double pair_score(const struct pair *p);
-
-/*
- * Whether the two take turns inside bursts as the exits of one carrier NAT do: both within 2 s at least
- * 3 times, and neither ever alone for more than 60 s and 6 ticks; or, whatever the lulls, so often
- * together (3 of 10 ticks; with both in every burst it would be 5) that chance is no explanation. Holds
- * only for addresses of one carrier.
- */
-bool pair_is_nat(const struct pair *p);
 
 #endif

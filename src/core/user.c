@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 #include "core/user.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/err.h"
+#include "base/stamp.h"
 #include "base/banned.h"
 
 void user_release(struct user *u)
@@ -166,6 +168,7 @@ static void drop_lane(struct user *u, int lane)
             if (i != lane)
                 move_pair(l, i, last, lane);
         l->device[lane] = l->device[last];
+        l->near[lane] = l->near[last];
         u->devices[l->device[lane]].lane = (uint8_t)lane;
     }
     l->n--;
@@ -240,6 +243,7 @@ int user_take_lane(struct user *u, int index)
         return rc;
     l = u->lanes;
     l->device[l->n] = (uint16_t)index;
+    l->near[l->n] = 0;
     u->devices[index].lane = l->n;
     for (i = 0; i < l->n; i++)
         *lanes_pair(l, i, l->n) = (struct pair){0};
@@ -288,6 +292,14 @@ void user_drop_lanes(struct user *u)
     for (i = 0; i < u->lanes->n; i++)
         u->devices[u->lanes->device[i]].lane = LANE_NONE;
     free(u->lanes->pairs);
+    free(u->lanes->crowds);
     free(u->lanes);
     u->lanes = NULL;
+}
+
+double device_rate(const struct device *d, int64_t at_us, double half_life_s)
+{
+    double s = (double)(at_us - device_tick_us(d)) / STAMP_SECOND;
+
+    return s > 0 ? d->rate * exp2(-s / half_life_s) : d->rate;
 }

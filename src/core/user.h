@@ -8,6 +8,7 @@
 #include "base/attr.h"
 #include "base/limits.h"
 #include "core/addr.h"
+#include "core/crowd.h"
 #include "core/pair.h"
 #include "core/past.h"
 
@@ -84,9 +85,12 @@ struct leak {
 /* The pairs of up to LIMIT_LANES devices; pair of lanes i < j stands at j(j−1)/2 + i. */
 struct lanes {
     uint16_t device[LIMIT_LANES]; /* index into the user's devices */
+    float near[LIMIT_LANES]; /* ticks since the lane was taken, fast decaying, as of the last one */
     uint8_t n;
     uint8_t cap;
+    uint8_t n_crowds;
     struct pair *pairs;
+    struct crowd *crowds; /* of carriers in which he has had several devices at once */
     struct leak leak;
 };
 
@@ -178,6 +182,9 @@ static inline void device_extend(struct device *d, int64_t at_us)
     d->tick_ago_us = (ago > 0x1ffffff ? 0x1ffffffu : (uint32_t)ago) & 0x1ffffff;
     d->last_us = at_us;
 }
+
+/* The device's decayed count of ticks as of at_us. */
+double device_rate(const struct device *d, int64_t at_us, double half_life_s);
 
 /* When the device's last tick began. */
 static inline int64_t device_tick_us(const struct device *d)

@@ -43,8 +43,8 @@ int64_t verdict_over_until(const struct user *u, const struct policy *policy, in
     return seen[limit] + policy->active_window_us;
 }
 
-bool verdict_excused(const struct policy *policy, const struct device *a, const struct device *b,
-                     const struct pair *p)
+bool verdict_excused(const struct policy *policy, const struct user *u, const struct device *a,
+                     const struct device *b)
 {
     bool elsewhere = a->asn && b->asn && a->asn != b->asn;
 
@@ -52,7 +52,7 @@ bool verdict_excused(const struct policy *policy, const struct device *a, const 
         return false;
     if (addr_is4(a->addr) != addr_is4(b->addr))
         return true;
-    return p && addr_same_carrier(a->addr, b->addr) && pair_is_nat(p);
+    return addr_same_carrier(a->addr, b->addr) && (crowd_is_nat(u, a) || crowd_is_nat(u, b));
 }
 
 /* A graph of up to 16 devices; bit j of edge[i] joins i and j. */
@@ -105,8 +105,8 @@ int verdict_concurrent(const struct user *u, const struct policy *policy, int64_
             const struct pair *p = lanes_pair(u->lanes, lane_of[i], lane_of[j]);
 
             if (p->last_us && pair_score(p) >= threshold &&
-                !verdict_excused(policy, &u->devices[u->lanes->device[lane_of[i]]],
-                                 &u->devices[u->lanes->device[lane_of[j]]], p))
+                !verdict_excused(policy, u, &u->devices[u->lanes->device[lane_of[i]]],
+                                 &u->devices[u->lanes->device[lane_of[j]]]))
                 join(&g, i, j);
         }
     }
@@ -175,12 +175,7 @@ static int without_excused(const struct user *u, const struct policy *policy,
         return most_of_one_family(u, chosen, n);
     for (i = 0; i < n; i++) {
         for (j = i + 1; j < n; j++) {
-            const struct device *a = &u->devices[chosen[i]], *b = &u->devices[chosen[j]];
-            const struct pair *p = a->lane != LANE_NONE && b->lane != LANE_NONE
-                                       ? lanes_pair(u->lanes, a->lane, b->lane)
-                                       : NULL;
-
-            if (!verdict_excused(policy, a, b, p))
+            if (!verdict_excused(policy, u, &u->devices[chosen[i]], &u->devices[chosen[j]]))
                 join(&g, i, j);
         }
     }

@@ -47,11 +47,11 @@ int verdict_every_check(const struct user *u, const struct policy *policy, int64
 
 /*
  * Whether two devices are never by themselves a concurrent pair (group_by auto): two families of one
- * provider, or of an unknown one; two addresses of one carrier that take turns inside bursts. p may be
- * NULL: then nothing is known of turns.
+ * provider, or of an unknown one; two addresses of one carrier whose addresses take turns inside bursts
+ * (crowd_is_nat). a and b are devices of u.
  */
-bool verdict_excused(const struct policy *policy, const struct device *a, const struct device *b,
-                     const struct pair *p);
+bool verdict_excused(const struct policy *policy, const struct user *u, const struct device *a,
+                     const struct device *b);
 
 /*
  * In how many networks the user is active: all devices of one ASN and /16 (IPv6: /32) are one, an unknown

@@ -79,10 +79,12 @@ static void view_pairs(const struct engine *e, const struct user *u, const uint1
             ret->pairs[ret->n_pairs++] =
                 (struct pair_view){.a = (uint16_t)i,
                                    .b = (uint16_t)j,
-                                   .fixed = p->fixed,
-                                   .adaptive = p->adaptive,
+                                   .score = (float)pair_score(p),
+                                   .fixed = p->fixed.nats,
+                                   .adaptive = p->adaptive.nats,
+                                   .near = p->near.nats,
                                    .switches = p->switches,
-                                   .excused = verdict_excused(&e->policy, a, b, p)};
+                                   .excused = verdict_excused(&e->policy, u, a, b)};
         }
     }
 }

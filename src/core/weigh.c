@@ -53,8 +53,8 @@ static int count_excused(const struct user *u, const struct policy *p)
             const struct pair *pair = lanes_pair(u->lanes, i, j);
 
             n += pair->last_us && pair_score(pair) > 0 &&
-                 verdict_excused(p, &u->devices[u->lanes->device[i]],
-                                 &u->devices[u->lanes->device[j]], pair);
+                 verdict_excused(p, u, &u->devices[u->lanes->device[i]],
+                                 &u->devices[u->lanes->device[j]]);
         }
     }
     return n;

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """The rules of the engine once more, slow and obvious, for one user: what `replay` must say.
 
-Written from the headers in src/core (policy.h, pair.h, verdict.h, clock.h, decision.h). Knows no
+Written from the headers in src/core (policy.h, pair.h, crowd.h, verdict.h, clock.h, decision.h). Knows no
 lanes, tables or queues, so it is right for up to 16 addresses and as long as nobody waits in a queue.
 Sums are rounded to single precision, as the engine keeps them, so that both agree to the microsecond.
 """
@@ -44,6 +44,10 @@ class Device:
     checks: int = 0
     run: int = 0
     weighed: bool = False
+    near: float = 0.0  # ticks since it is weighed, forgotten five times as fast
+
+    def near_at(self, at: int, half_life: float) -> float:
+        return self.near * math.exp2(-max((at - self.tick) / SECOND, 0) * 5 / half_life)
 
     def rate_at(self, at: int, half_life: float) -> float:
         s = (at - self.tick) / SECOND
@@ -53,23 +57,31 @@ class Device:
 @dataclass
 class Pair:
     last: int
-    run_since: int
     previous: str
     block: int
-    burst: int = 0
-    fixed: float = 0.0
-    adaptive: float = 0.0
-    gains: list[float] = field(default_factory=lambda: [0.0, 0.0])
-    run_ticks: int = 0
-    ticks: int = 0
-    bursts: int = 0
-    alone: bool = False
+    sums: list[float] = field(default_factory=lambda: [0.0, 0.0, 0.0])  # fixed, adaptive, near
+    gains: list[float] = field(default_factory=lambda: [0.0, 0.0, 0.0])
 
     def score(self) -> float:
-        return max(self.fixed, self.adaptive)
+        return max(self.sums)
+
+
+@dataclass
+class Crowd:
+    """All addresses of one carrier together."""
+
+    burst: int
+    run: str
+    run_since: int
+    run_ticks: int = 1
+    mixed: int = 0
+    is_mixed: bool = False
+    alone: bool = False
+    extra: float = 0.0
+    chance: float = 0.0
 
     def is_nat(self) -> bool:
-        return self.bursts >= 3 and (not self.alone or self.bursts * 10 >= self.ticks * 3)
+        return self.mixed >= 3 and (not self.alone or self.extra >= 1.4 * self.chance + 2)
 
 
 def carrier(a: str) -> tuple:
@@ -90,6 +102,7 @@ class Model:
         self.limit = self.p["general_limit"]
         self.devices: dict[str, Device] = {}
         self.pairs: dict[frozenset, Pair] = {}
+        self.crowds: dict[tuple, Crowd] = {}
         self.weighing = False
         self.state, self.since, self.until, self.warned, self.verdict_at = "clear", 0, 0, False, 0
         self.last = 0
@@ -193,63 +206,93 @@ class Model:
             if not self.weighing:
                 self.weighing = True
                 for a in recent:
-                    self.devices[a].weighed = True
-            d.weighed = True
+                    self.devices[a].weighed, self.devices[a].near = True, 0.0
+            if not d.weighed:
+                d.weighed, d.near = True, 0.0
+            self.crowd_tick(address, at)
             for a in recent:
                 if a != address and self.devices[a].weighed:
                     self.weigh(address, a, at)
         d.rate = single(d.rate_at(at, self.p["rate_half_life"]) + 1)
+        d.near = single(d.near_at(at, self.p["rate_half_life"]) + 1)
         d.last = d.tick = at
 
     def weigh(self, mine: str, other: str, at: int) -> None:
         p, x, d = self.p, self.devices[other], self.devices[mine]
         key = frozenset((mine, other))
         block = at // self.us["gain_block"]
-        pair = self.pairs.setdefault(key, Pair(x.last, x.last, other, block))
+        pair = self.pairs.setdefault(key, Pair(x.last, other, block))
         if at < pair.last:
             return
         changed = pair.previous != mine
         gap = max((at - pair.last) / SECOND, 0.2)
         p0 = clamp(0.5 * (1 - math.exp(-2 * gap / p["roam_time"])), 0.01, 0.49)
         forget = single(math.exp2(-(at - pair.last) / SECOND / p["evidence_half_life"]))
-        pair.fixed = single(pair.fixed * forget)
-        pair.adaptive = single(pair.adaptive * forget)
+        pair.sums = [single(x * forget) for x in pair.sums]
         if pair.block != block:
-            pair.block, pair.gains = block, [0.0, 0.0]
-        mine_rate = d.rate_at(at, p["rate_half_life"]) + 1
-        other_rate = x.rate_at(at, p["rate_half_life"])
-        turn = (other_rate if not changed else mine_rate) / (mine_rate + other_rate)
-        pair.fixed = self.gain(pair, 0, pair.fixed, p0, p["switch_p"], changed)
-        pair.adaptive = self.gain(pair, 1, pair.adaptive, p0, clamp(turn, 0.02, 0.5), changed)
-        if changed:
-            pair.run_since, pair.run_ticks = at, 1
-        else:
-            pair.run_ticks += 1
-            pair.alone |= at - pair.run_since > 60 * SECOND and pair.run_ticks >= 6
-        pair.ticks += 1
-        if at - x.last <= 2 * SECOND and at - pair.burst >= 2 * SECOND:
-            pair.burst = at
-            pair.bursts += 1
+            pair.block, pair.gains = block, [0.0, 0.0, 0.0]
+        half = p["rate_half_life"]
+        rates = [
+            (d.rate_at(at, half) + 1, x.rate_at(at, half)),
+            (d.near_at(at, half) + 1, x.near_at(at, half)),
+        ]
+        turns = [(theirs if not changed else own) / (own + theirs) for own, theirs in rates]
+        for i, p1 in enumerate([p["switch_p"], *[clamp(turn, 0.02, 0.5) for turn in turns]]):
+            self.gain(pair, i, p0, p1, changed)
         pair.previous, pair.last = mine, at
 
-    def gain(self, pair: Pair, i: int, total: float, p0: float, p1: float, changed: bool) -> float:
+    def gain(self, pair: Pair, i: int, p0: float, p1: float, changed: bool) -> None:
         if p0 >= p1:
-            return total
+            return
+        before = pair.sums[i]
         d = math.log(p1 / p0) if changed else math.log((1 - p1) / (1 - p0))
         d = min(d, self.p["gain_cap"] - pair.gains[i])
-        now = single(max(total + d, self.p["evidence_floor"]))
-        pair.gains[i] = single(pair.gains[i] + single(now - total))  # what the floor took back is none
-        return now
+        pair.sums[i] = single(max(before + d, self.p["evidence_floor"]))
+        # What the floor took back is no loss.
+        pair.gains[i] = single(pair.gains[i] + single(pair.sums[i] - before))
+
+    def crowd_tick(self, mine: str, at: int) -> None:
+        d, half = self.devices[mine], self.p["rate_half_life"]
+        place = carrier(d.address)
+        fellows = [
+            x for x in self.devices.values()
+            if x is not d and x.weighed and carrier(x.address) == place
+        ]  # fmt: skip
+        if not fellows:
+            return
+        latest = max(fellows, key=lambda x: x.tick)
+        c = self.crowds.setdefault(place, Crowd(latest.tick, latest.address, latest.tick))
+        if at < c.burst:
+            return
+        if at - c.burst >= 2 * SECOND:
+            forget = single(math.exp2(-(at - c.burst) / SECOND / self.p["evidence_half_life"]))
+            pace = 0.0
+            for x in fellows:
+                grown = 1 - math.exp2(-max(at // SECOND - x.first, 30) / half)
+                pace += x.rate_at(at, half) * math.log(2) / half / grown
+            c.extra = single(c.extra * forget)
+            c.chance = single(single(c.chance * forget) + single(pace * 2))
+            c.burst, c.is_mixed = at, False
+        else:
+            c.extra += 1
+            c.mixed += not c.is_mixed
+            c.is_mixed = True
+        if c.run != d.address:
+            c.run, c.run_since, c.run_ticks = d.address, at, 1
+        else:
+            c.run_ticks += 1
+            c.alone |= c.run_ticks >= 10 or (c.run_ticks >= 6 and at - c.run_since > 60 * SECOND)
 
     def drop(self, address: str) -> None:
         del self.devices[address]
         for key in [k for k in self.pairs if address in k]:
             del self.pairs[key]
         if not any(d.weighed for d in self.devices.values()):
-            self.weighing = False
+            self.forget_pairs()
 
     def forget_pairs(self) -> None:
         self.pairs.clear()
+        self.crowds.clear()
         self.weighing = False
         for d in self.devices.values():
             d.weighed = False
@@ -265,8 +308,8 @@ class Model:
         mine, other = self.devices[a].address, self.devices[b].address
         if (":" in mine) != (":" in other):
             return True
-        pair = self.pairs.get(frozenset((a, b)))
-        return pair is not None and carrier(mine) == carrier(other) and pair.is_nat()
+        crowd = self.crowds.get(carrier(mine))
+        return crowd is not None and carrier(mine) == carrier(other) and crowd.is_nat()
 
     def largest(self, addresses: list[str], joined) -> int:
         for n in range(len(addresses), 0, -1):

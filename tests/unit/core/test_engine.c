@@ -84,7 +84,8 @@ static void warned_then_punished(void **state)
     for (i = 0; i < 3; i++) {
         const struct pair_view *p = &punish->evidence->pairs[i];
 
-        assert_true(p->fixed >= 7 || p->adaptive >= 7);
+        assert_true(p->score >= 7);
+        assert_true(p->score == p->fixed || p->score == p->adaptive || p->score == p->near);
         assert_false(p->excused);
         assert_int_equal(punish->evidence->devices[i].role, DEVICE_COUNTED);
         assert_true(punish->evidence->devices[i].lines > 15);

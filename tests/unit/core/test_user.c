@@ -35,7 +35,7 @@ static void mark(struct user *u, int a, int b, float value)
     struct pair *p = lanes_pair(u->lanes, a, b);
     uint16_t x = serial(u, u->lanes->device[a]), y = serial(u, u->lanes->device[b]);
 
-    p->fixed = value;
+    p->fixed.nats = value;
     p->previous = a > b; /* device x was the previous one */
     map[x][y].mark = map[y][x].mark = value;
     map[x][y].previous = map[y][x].previous = x;
@@ -74,7 +74,7 @@ static void check(const struct user *u)
             if (i == j)
                 continue;
             p = lanes_pair(u->lanes, i, j);
-            assert_true(p->fixed == map[x][y].mark);
+            assert_true(p->fixed.nats == map[x][y].mark);
             if (map[x][y].previous)
                 assert_int_equal(p->previous, map[x][y].previous == x ? i > j : j > i);
         }

@@ -21,6 +21,28 @@ static int setup(void **state)
     return 0;
 }
 
+static bool v4(const struct user *u, int i)
+{
+    return u->devices[i].addr.hi == 0;
+}
+
+/* What is known of the carrier of some device of his: a NAT or not. */
+static void some_crowd(struct user *u, uint64_t *seed)
+{
+    const struct device *d = &u->devices[rnd_below(seed, u->n)];
+    struct crowd *c = u->lanes->crowds = calloc(1, sizeof(*c));
+
+    if (!c)
+        fail();
+    *c = (struct crowd){.place = addr_mask(d->addr, v4(u, (int)(d - u->devices)) ? 112 : 32),
+                        .asn = d->asn,
+                        .mixed = (uint16_t)rnd_below(seed, 6),
+                        .alone = rnd_below(seed, 2),
+                        .extra = (float)rnd_below(seed, 40),
+                        .chance = (float)rnd_below(seed, 20)};
+    u->lanes->n_crowds = 1;
+}
+
 /* A user of n random devices: families, carriers, ages, shared sources, lanes, pairs, all at random. */
 static void make(struct user *u, uint64_t *seed, int n, int density)
 {
@@ -59,18 +81,14 @@ static void make(struct user *u, uint64_t *seed, int n, int density)
             struct pair *p = lanes_pair(u->lanes, i, j);
 
             *p = (struct pair){.last_us = rnd_below(seed, 10) ? now_us : 0,
-                               .fixed = (int)rnd_below(seed, 100) < density ? 8.0f : -1.0f,
-                               .adaptive = (int)rnd_below(seed, 100) < density / 4 ? 9.0f : 2.0f,
-                               .bursts = (uint16_t)rnd_below(seed, 6),
-                               .ticks = 30,
-                               .alone = rnd_below(seed, 2)};
+                               .fixed.nats = (int)rnd_below(seed, 100) < density ? 8.0f : -1.0f,
+                               .adaptive.nats =
+                                   (int)rnd_below(seed, 100) < density / 4 ? 9.0f : 2.0f,
+                               .near.nats = (int)rnd_below(seed, 100) < density / 8 ? 9.0f : 2.0f};
         }
     }
-}
-
-static bool v4(const struct user *u, int i)
-{
-    return u->devices[i].addr.hi == 0;
+    if (u->lanes && rnd_below(seed, 2))
+        some_crowd(u, seed);
 }
 
 static bool one_carrier(const struct user *u, int i, int j)
@@ -97,23 +115,26 @@ static bool plain(const struct device *d)
 static bool excused(const struct user *u, int i, int j)
 {
     const struct device *a = &u->devices[i], *b = &u->devices[j];
-    const struct pair *p;
+    const struct crowd *c = u->lanes && u->lanes->n_crowds ? u->lanes->crowds : NULL;
 
     if (policy.group_by != GROUP_AUTO || (a->asn != b->asn && a->asn && b->asn))
         return false;
     if (v4(u, i) != v4(u, j))
         return true;
-    if (a->lane == LANE_NONE || b->lane == LANE_NONE || !one_carrier(u, i, j))
+    if (!c || !one_carrier(u, i, j) || !addr_same_carrier(c->place, a->addr) ||
+        (c->asn && a->asn && c->asn != a->asn && b->asn && c->asn != b->asn))
         return false;
-    p = lanes_pair(u->lanes, a->lane, b->lane);
-    return p->bursts >= 3 && (!p->alone || p->bursts >= p->ticks * 3 / 10.0);
+    return c->mixed >= 3 && (!c->alone || c->extra >= 1.4 * c->chance + 2);
 }
 
 static bool concurrent(const struct user *u, int i, int j, double threshold)
 {
     const struct pair *p = lanes_pair(u->lanes, u->devices[i].lane, u->devices[j].lane);
 
-    return p->last_us && (p->fixed >= threshold || p->adaptive >= threshold) && !excused(u, i, j);
+    return p->last_us &&
+           (p->fixed.nats >= threshold || p->adaptive.nats >= threshold ||
+            p->near.nats >= threshold) &&
+           !excused(u, i, j);
 }
 
 static bool active(const struct device *d)
@@ -393,25 +414,27 @@ static void providers_tell_families_apart(void **state)
 {
     struct device four = {.addr = {0, UINT64_C(0xffff05010203)}},
                   six = {.addr = {UINT64_C(0x2a01) << 48, 0}};
-    struct pair nat = {.last_us = 1, .bursts = 9, .ticks = 10};
+    struct crowd nat = {.place = {0, UINT64_C(0xffff05010000)}, .mixed = 3};
+    struct lanes lanes = {.n_crowds = 1, .crowds = &nat};
+    struct user none = {.id = 1}, user = {.id = 1, .lanes = &lanes};
 
     (void)state;
-    assert_true(verdict_excused(&policy, &four, &six, NULL));
+    assert_true(verdict_excused(&policy, &none, &four, &six));
     four.asn = 7;
-    assert_true(verdict_excused(&policy, &four, &six, NULL));
+    assert_true(verdict_excused(&policy, &none, &four, &six));
     six.asn = 7;
-    assert_true(verdict_excused(&policy, &four, &six, NULL));
+    assert_true(verdict_excused(&policy, &none, &four, &six));
     six.asn = 8;
-    assert_false(verdict_excused(&policy, &four, &six, NULL));
+    assert_false(verdict_excused(&policy, &none, &four, &six));
     six.addr = (struct addr){0, UINT64_C(0xffff05010909)};
-    assert_false(verdict_excused(&policy, &four, &six, &nat));
+    assert_false(verdict_excused(&policy, &user, &four, &six));
     six.asn = 7;
-    assert_true(verdict_excused(&policy, &four, &six, &nat));
-    assert_false(verdict_excused(&policy, &four, &six, NULL));
+    assert_true(verdict_excused(&policy, &user, &four, &six));
+    assert_false(verdict_excused(&policy, &none, &four, &six));
     six.asn = 0;
-    assert_true(verdict_excused(&policy, &four, &six, &nat));
+    assert_true(verdict_excused(&policy, &user, &four, &six));
     policy.group_by = GROUP_IP;
-    assert_false(verdict_excused(&policy, &four, &six, &nat));
+    assert_false(verdict_excused(&policy, &user, &four, &six));
     policy.group_by = GROUP_AUTO;
 }
 
