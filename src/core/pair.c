@@ -10,6 +10,8 @@ static const double least_gap_s = 0.2;
 static const double least_change = 0.01, most_change = 0.49; /* bounds of p0 */
 static const double least_turn = 0.02, most_turn = 0.5;      /* bounds of the adaptive p1 */
 
+/* Recent rates are few ticks: in one block they may tell less. */
+static const double near_cap = 0.8;
 static const int64_t burst_us = 2 * STAMP_SECOND;
 
 static double clamp(double v, double lo, double hi)
@@ -22,7 +24,8 @@ static double clamp(double v, double lo, double hi)
  * more than the cap, whatever came up and down inside it: mixed lines of a hand-over are worth little.
  * Losses that the floor took back are none, or they would make room for more gain.
  */
-static void add(struct pair_sum *s, double p0, double p1, bool changed, const struct policy *policy)
+static void add(struct pair_sum *s, double p0, double p1, bool changed, const struct policy *policy,
+                double cap)
 {
     double d;
     float before = s->nats;
@@ -30,8 +33,8 @@ static void add(struct pair_sum *s, double p0, double p1, bool changed, const st
     if (p0 >= p1)
         return;
     d = changed ? log(p1 / p0) : log((1 - p1) / (1 - p0));
-    if (s->gain + d > policy->gain_cap)
-        d = policy->gain_cap - s->gain;
+    if (s->gain + d > cap)
+        d = cap - s->gain;
     s->nats = (float)fmax(before + d, policy->evidence_floor);
     s->gain += s->nats - before;
 }
@@ -88,9 +91,11 @@ void pair_tick(struct pair *p, const struct policy *policy, const struct pair_ti
     gap_s = fmax((double)(t->at_us - p->last_us) / STAMP_SECOND, least_gap_s);
     p0 = clamp(0.5 * (1 - exp(-2 * gap_s / policy->roam_time_s)), least_change, most_change);
     forget(p, policy, t->at_us);
-    add(&p->fixed, p0, policy->switch_p, changed, policy);
-    add(&p->adaptive, p0, turn(p, t->side, t->rate, t->other_rate), changed, policy);
-    add(&p->near, p0, turn(p, t->side, t->near, t->other_near), changed, policy);
+    add(&p->fixed, p0, policy->switch_p, changed, policy, policy->gain_cap);
+    add(&p->adaptive, p0, turn(p, t->side, t->rate, t->other_rate), changed, policy,
+        policy->gain_cap);
+    add(&p->near, p0, turn(p, t->side, t->near, t->other_near), changed, policy,
+        near_cap * policy->gain_cap);
     if (changed && p->switches < UINT16_MAX)
         p->switches++;
     count_tick(p, t);

@@ -27,8 +27,8 @@ struct pair {
     uint8_t previous;  /* whose tick it was */
 };
 
-/* So many times faster than rate_half_life the rates of `near` forget: 60 s by default. */
-enum { PAIR_NEAR = 5 };
+/* So many times faster than rate_half_life the rates of `near` forget: 37.5 s by default. */
+enum { PAIR_NEAR = 8 };
 
 /* One tick, as the pair needs it. */
 struct pair_tick {

@@ -44,10 +44,10 @@ class Device:
     checks: int = 0
     run: int = 0
     weighed: bool = False
-    near: float = 0.0  # ticks since it is weighed, forgotten five times as fast
+    near: float = 0.0  # ticks since it is weighed, forgotten eight times as fast
 
     def near_at(self, at: int, half_life: float) -> float:
-        return self.near * math.exp2(-max((at - self.tick) / SECOND, 0) * 5 / half_life)
+        return self.near * math.exp2(-max((at - self.tick) / SECOND, 0) * 8 / half_life)
 
     def rate_at(self, at: int, half_life: float) -> float:
         s = (at - self.tick) / SECOND
@@ -246,7 +246,7 @@ class Model:
             return
         before = pair.sums[i]
         d = math.log(p1 / p0) if changed else math.log((1 - p1) / (1 - p0))
-        d = min(d, self.p["gain_cap"] - pair.gains[i])
+        d = min(d, self.p["gain_cap"] * (0.8 if i == 2 else 1) - pair.gains[i])
         pair.sums[i] = single(max(before + d, self.p["evidence_floor"]))
         # What the floor took back is no loss.
         pair.gains[i] = single(pair.gains[i] + single(pair.sums[i] - before))
