@@ -293,7 +293,7 @@ static void merged_devices_keep_the_evidence(void **state)
         }
         assert_int_equal(user_take_lane(&u, 1), ERR_OK);
         assert_int_equal(user_take_lane(&u, 3), ERR_OK);
-        lanes_pair(u.lanes, 0, 1)->fixed = 6;
+        lanes_pair(u.lanes, 0, 1)->fixed.nats = 6;
         user_merge_devices(&u, way ? 0 : 1, way ? 1 : 0);
         assert_int_equal(u.n, 3);
         index = find(&u, (struct addr){0, 2}, 0, false);
@@ -303,7 +303,7 @@ static void merged_devices_keep_the_evidence(void **state)
         assert_int_equal(u.devices[index].lines, 10);
         assert_true(u.devices[index].lane < 2);
         assert_int_equal(u.lanes->device[u.devices[index].lane], index);
-        assert_true(lanes_pair(u.lanes, 0, 1)->fixed > 5);
+        assert_true(lanes_pair(u.lanes, 0, 1)->fixed.nats > 5);
         user_release(&u);
     }
 }
