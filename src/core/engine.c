@@ -6,12 +6,20 @@
 #include "base/stamp.h"
 #include "base/banned.h"
 
+static const int64_t longest_window_us = 600 * STAMP_SECOND; /* what the setting may be at most */
+
 static const int64_t breaker_memory_us = 7 * 86400 * STAMP_SECOND;
 
 static void release_user(struct user *u)
 {
     past_free(&u->past);
     user_release(u);
+}
+
+static void widen(struct engine *e)
+{
+    e->wide = e->policy;
+    e->wide.active_window_us = longest_window_us;
 }
 
 struct engine *engine_new(const struct policy *policy, struct hash_key key)
@@ -30,6 +38,8 @@ struct engine *engine_new(const struct policy *policy, struct hash_key key)
     smap_init(&e->tag_by_text, key, LIMIT_TAGS);
     shared_init(&e->marks, key);
     timers_init(&e->due);
+    peaks_init(&e->peaks, key);
+    widen(e);
     breaker_init(&e->breaker);
     e->limits_gen = 1;
     e->limits = limits_new(key);
@@ -70,6 +80,7 @@ void engine_free(struct engine *e)
     smap_release(&e->tag_by_text);
     shared_release(&e->marks);
     timers_release(&e->due);
+    peaks_release(&e->peaks);
     breaker_release(&e->breaker);
     free(e);
 }
@@ -87,6 +98,7 @@ void engine_set_policy(struct engine *e, const struct policy *policy, int64_t no
     if (policy->check_interval_us != e->policy.check_interval_us && e->next_check_us)
         e->next_check_us = now_us - now_us % policy->check_interval_us + policy->check_interval_us;
     e->policy = *policy;
+    widen(e);
     e->limits_gen++;
     faulty_forget(e);
     if (other_keys)

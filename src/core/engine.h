@@ -217,6 +217,13 @@ void engine_stats(const struct engine *e, struct engine_stats *ret);
 size_t engine_sample(const struct engine *e, uint16_t node, int64_t since_us, int64_t *ret_ids,
                      size_t max);
 
+/*
+ * Calls fn for every user seen active in the last day with the most devices he had at once: `most` by
+ * active_window as it was, `wide` if it had been as long as it can be. Only what this process has seen.
+ */
+void engine_each_peak(const struct engine *e, int64_t now_us,
+                      void (*fn)(void *arg, int64_t id, int most, int wide), void *arg);
+
 /* Calls fn for every tracked user that is active, watched or punished. fn must not feed the engine. */
 void engine_each(struct engine *e, int64_t now_us, void (*fn)(void *arg, const struct user_view *v),
                  void *arg);

@@ -9,6 +9,7 @@
 #include "core/breaker.h"
 #include "core/clock.h"
 #include "core/engine.h"
+#include "core/peak.h"
 #include "core/shared.h"
 #include "core/sources.h"
 #include "core/timers.h"
@@ -78,6 +79,9 @@ struct engine {
     uint32_t locate_from; /* slot at which a check goes on asking for networks not known yet */
     uint32_t locate_left; /* scratch of a check: questions left */
 
+    struct peaks peaks;
+    struct policy wide; /* the policy with the longest active_window, for them */
+
     int64_t now_us; /* the latest time told: no decision is dated before it */
     int64_t next_check_us;
     int64_t faulty_us; /* when the nodes were last compared */
@@ -109,6 +113,8 @@ bool engine_reserve(struct engine *e, uint32_t more);
 /* A new decision at the end of the queue, filled with kind, time and user; NULL when out of memory. */
 struct decision *engine_emit(struct engine *e, enum decision_kind kind, const struct user *u,
                              int64_t now_us);
+/* Notes how many devices the user has active now. */
+void engine_note_peak(struct engine *e, const struct user *u, int64_t now_us);
 /* The user's limit, looked up again only after a change. */
 int engine_limit_of(struct engine *e, struct user *u);
 

@@ -79,6 +79,8 @@ static void find(struct engine *e, const struct user *u, int64_t now_us, struct 
     f->over = f->tally.devices > u->limit;
     if (!f->over)
         return;
+    /* More than he may have, between two checks. */
+    peaks_note(&e->peaks, u->id, now_us, f->tally.devices, 0);
     find_by_rule(e, u, now_us, f);
     if (!u->lanes)
         return;

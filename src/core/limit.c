@@ -42,17 +42,6 @@ struct limits *limits_new(struct hash_key key)
     return l;
 }
 
-struct limits *limits_over(struct limits *base)
-{
-    struct limits *l = make(base->dir->key);
-
-    if (!l)
-        return NULL;
-    l->dir = base->dir;
-    l->borrowed = true;
-    return l;
-}
-
 void limits_free(struct limits *l)
 {
     if (!l)
@@ -127,6 +116,78 @@ static int put_rule(struct limits *l, int64_t id, struct slice name, uint32_t va
     return imap_put(&l->by_id, id, value);
 }
 
+/* ---- copying ---- */
+
+/* An imap is copied row by row: its places depend on nothing else. */
+static int copy_map(struct imap *to, const struct imap *from)
+{
+    uint32_t i;
+    int rc = ERR_OK;
+
+    for (i = 0; !rc && i < from->cap; i++)
+        if (from->vals[i] != MAP_FREE)
+            rc = imap_put(to, from->keys[i], from->vals[i]);
+    return rc;
+}
+
+static struct slice key_of(const struct smap_slot *slot)
+{
+    return (struct slice){slot->key, slot->len};
+}
+
+static int copy_names(struct limits *to, const struct limits *from)
+{
+    struct smap_slot *slot;
+    uint32_t pos = 0;
+    int rc = ERR_OK;
+
+    while (!rc && (slot = smap_next(&from->by_name, &pos)))
+        rc = put_named(to, key_of(slot), from->named[(uintptr_t)slot->val - 1]);
+    pos = 0;
+    while (!rc && (slot = smap_next(&from->filter_owners, &pos)))
+        rc = smap_put(&to->filter_owners, key_of(slot), to);
+    return rc;
+}
+
+static int copy_patterns(struct limits *to, const struct limits *from)
+{
+    struct smap_slot *slot;
+    uint32_t pos;
+    int rc = ERR_OK, side;
+
+    for (side = 0; side < 2; side++) {
+        pos = 0;
+        while (!rc && (slot = smap_next(&from->patterns.side[side].by_text, &pos)))
+            rc = patterns_put(&to->patterns, side, key_of(slot), slot->val);
+        pos = 0;
+        while (!rc && (slot = smap_next(&from->owner_patterns.side[side].by_text, &pos)))
+            rc = limits_owner_pattern(to, side, key_of(slot), slice_of(slot->val));
+    }
+    return rc;
+}
+
+struct limits *limits_copy(struct limits *base)
+{
+    struct limits *l = make(base->dir->key);
+
+    if (!l)
+        return NULL;
+    l->dir = base->dir;
+    l->borrowed = true;
+    l->opt = base->opt;
+    if (copy_map(&l->by_id, &base->by_id) || copy_map(&l->group_limits, &base->group_limits) ||
+        copy_map(&l->group_modes, &base->group_modes) ||
+        copy_map(&l->filter_groups, &base->filter_groups) ||
+        copy_map(&l->filter_ids, &base->filter_ids) || copy_names(l, base) ||
+        copy_patterns(l, base)) {
+        limits_free(l);
+        return NULL;
+    }
+    return l;
+}
+
+/* ---- what is entered ---- */
+
 int limits_special(struct limits *l, int64_t id, struct slice name, int limit)
 {
     return put_rule(l, id, name, (uint32_t)limit);
@@ -160,6 +221,25 @@ int limits_owner_pattern(struct limits *l, bool suffix, struct slice text, struc
         }
     }
     return patterns_put(&l->owner_patterns, suffix, text, kept);
+}
+
+void limits_drop_pattern(struct limits *l, bool suffix, struct slice text)
+{
+    patterns_drop(&l->patterns, suffix, text);
+}
+
+void limits_drop_owner_pattern(struct limits *l, bool suffix, struct slice text)
+{
+    patterns_drop(&l->owner_patterns, suffix, text);
+}
+
+uint32_t limits_matches(const struct limits *l, bool suffix, struct slice text)
+{
+    uint32_t n = 0, i;
+
+    for (i = 0; i < l->dir->n; i++)
+        n += pattern_fits(suffix, text, directory_row_name(l->dir, &l->dir->rows[i]));
+    return n;
 }
 
 /* ---- the rules that are settings ---- */

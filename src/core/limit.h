@@ -20,8 +20,11 @@ struct limits;
 
 /* Empty rules and an empty directory. NULL when out of memory. */
 struct limits *limits_new(struct hash_key key);
-/* Empty rules over the directory of another, which must outlive this; what it learns is seen here. */
-struct limits *limits_over(struct limits *base);
+/*
+ * The rules of another, copied, over its directory, which must outlive this: to ask what a change would
+ * bring. NULL when out of memory. O(rules).
+ */
+struct limits *limits_copy(struct limits *base);
 /* Frees all. NULL is fine. */
 void limits_free(struct limits *l);
 
@@ -45,6 +48,12 @@ int limits_pattern(struct limits *l, bool suffix, struct slice text, int limit) 
  */
 int limits_owner_pattern(struct limits *l, bool suffix, struct slice text,
                          struct slice owner) MUST_CHECK;
+
+/* Takes a pattern, or an owner pattern, away; nothing when there is none. */
+void limits_drop_pattern(struct limits *l, bool suffix, struct slice text);
+void limits_drop_owner_pattern(struct limits *l, bool suffix, struct slice text);
+/* How many users of the directory have a name that begins, or ends, so. O(users). */
+uint32_t limits_matches(const struct limits *l, bool suffix, struct slice text);
 
 /* ---- the rules that are settings ---- */
 

@@ -39,6 +39,12 @@ int patterns_put(struct patterns *p, bool suffix, struct slice text, void *value
     return rc;
 }
 
+void patterns_drop(struct patterns *p, bool suffix, struct slice text)
+{
+    /* Its length stays in the set: a probe too many, until the patterns are loaded anew. */
+    smap_del(&p->side[suffix].by_text, text);
+}
+
 uint32_t patterns_count(const struct patterns *p)
 {
     return p->side[0].by_text.n + p->side[1].by_text.n;

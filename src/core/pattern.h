@@ -32,6 +32,8 @@ void patterns_release(struct patterns *p);
  * are there on this side. ERR_NOMEM.
  */
 int patterns_put(struct patterns *p, bool suffix, struct slice text, void *value) MUST_CHECK;
+/* Takes one away; nothing when it is not there. */
+void patterns_drop(struct patterns *p, bool suffix, struct slice text);
 /* How many there are. */
 uint32_t patterns_count(const struct patterns *p);
 

@@ -78,6 +78,8 @@ static bool look_at(struct engine *e, struct user *u, uint32_t slot, int64_t now
         d->checks_run += d->checks_run < UINT8_MAX;
         count_device(e, u, i);
     }
+    if (active)
+        engine_note_peak(e, u, now_us);
     /* A watched user keeps what he had: the silence of a node must not empty his case. */
     if (idle && u->state != USER_MONITORING)
         user_drop_idle(u, idle_us);

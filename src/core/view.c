@@ -145,6 +145,21 @@ void engine_stats(const struct engine *e, struct engine_stats *ret)
     ret->queued = e->n_waiting;
 }
 
+void engine_note_peak(struct engine *e, const struct user *u, int64_t now_us)
+{
+    struct tally now, wide;
+
+    verdict_tally(u, &e->policy, now_us, &now);
+    verdict_tally(u, &e->wide, now_us, &wide);
+    peaks_note(&e->peaks, u->id, now_us, now.devices, wide.devices);
+}
+
+void engine_each_peak(const struct engine *e, int64_t now_us,
+                      void (*fn)(void *arg, int64_t id, int most, int wide), void *arg)
+{
+    peaks_each(&e->peaks, now_us, fn, arg);
+}
+
 void engine_each(struct engine *e, int64_t now_us, void (*fn)(void *arg, const struct user_view *v),
                  void *arg)
 {

@@ -343,11 +343,22 @@ static void what_is_not_told_stays(void **state)
     assert_int_equal(got.groups[0], 5);
     assert_int_equal(got.hwid_limit, 3);
     assert_true(slice_eq(got.owner, SLICE("reza")));
-    over = limits_over(l);
+    assert_int_equal(limits_special(l, 0, SLICE("zoe"), 9), ERR_OK);
+    learn(l, 2, "zoe");
+    assert_int_equal(limits_pattern(l, true, SLICE("a"), 7), ERR_OK);
+    over = limits_copy(l);
     assert_non_null(over);
+    want(over, 1, 7, LIMIT_FROM_PATTERN);
+    want(over, 2, 9, LIMIT_FROM_SPECIAL);
     assert_int_equal(limits_pattern(over, false, SLICE("an"), 9), ERR_OK);
     want(over, 1, 9, LIMIT_FROM_PATTERN);
-    want(l, 1, 2, LIMIT_FROM_GENERAL);
+    limits_drop_pattern(over, false, SLICE("an"));
+    limits_drop_pattern(over, true, SLICE("a"));
+    limits_drop_pattern(over, true, SLICE("a"));
+    want(over, 1, 2, LIMIT_FROM_GENERAL);
+    want(l, 1, 7, LIMIT_FROM_PATTERN);
+    assert_int_equal(limits_matches(l, true, SLICE("a")), 1);
+    limits_clear_rules(l);
     limits_free(over);
     /* More groups than are kept: which of them matter cannot be told. */
     for (i = 0; i < ARRAY_LEN(too_many); i++)

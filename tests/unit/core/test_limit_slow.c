@@ -264,7 +264,7 @@ static void same_as_the_slow_version(void **state)
 
     (void)state;
     for (round = 0; round < 3000; round++) {
-        struct limits *l = limits_new(key);
+        struct limits *l = limits_new(key), *copy;
         struct slow *s = calloc(1, sizeof(*s));
 
         assert_non_null(l);
@@ -295,6 +295,16 @@ static void same_as_the_slow_version(void **state)
                          limit_source_name(got_from), want_limit, limit_source_name(want_from));
             seen[want_from]++;
         }
+        copy = limits_copy(l);
+        assert_non_null(copy);
+        for (u = 0; u < USERS; u++) {
+            enum limit_source a, b;
+
+            assert_int_equal(limits_of(l, u + 1, 2, &a), limits_of(copy, u + 1, 2, &b));
+            assert_int_equal(a, b);
+            assert_int_equal(limits_mode(l, u + 1, MODE_ON), limits_mode(copy, u + 1, MODE_ON));
+        }
+        limits_free(copy);
         limits_free(l);
         free(s);
     }
