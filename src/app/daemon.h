@@ -215,9 +215,14 @@ void metrics_text(void *app, struct buf *out);
 const char *views_setting_note(void *app, const struct settings *s, enum setting id);
 
 /* ---- groups.c ---- */
-/* The op_port's check of settings about to come into force: is the group there? app: the struct daemon. */
+/*
+ * The op_port's check of settings about to come into force: are groups and admins there, how many users
+ * would be over their limit? app: the struct daemon. next must live until fn is called.
+ */
 void groups_check(void *app, const struct settings *next, bool confirmed, op_check_fn fn,
                   void *arg);
+/* op_port.names; app is the struct daemon. */
+void groups_names(void *app, bool admins, op_names_fn fn, void *arg);
 
 /* ---- ports.c ---- */
 /* Fills d->port. */

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "app/daemon.h"
+#include "app/estimate.h"
 #include "base/log.h"
 #include "base/stamp.h"
 #include "geo/geoview.h"
@@ -388,6 +389,8 @@ void ports_init(struct daemon *d)
                                .pardon = orders_pardon,
                                .stuck = stuck_list,
                                .check_settings = port_check,
+                               .estimate = estimate_change,
+                               .names = groups_names,
                                .setting_note = views_setting_note,
                                .changed = port_changed,
                                .status_json = port_status,

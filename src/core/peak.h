@@ -36,8 +36,9 @@ void peaks_release(struct peaks *p);
  * O(1); once in three hours O(users).
  */
 void peaks_note(struct peaks *p, int64_t id, int64_t now_us, int most, int wide);
-/* Called for each user of the last day with his peaks. */
+/* Called for one user with his peaks. */
 typedef void (*peak_fn)(void *arg, int64_t id, int most, int wide);
+/* Calls fn for each user of the last day. O(users). */
 void peaks_each(const struct peaks *p, int64_t now_us, peak_fn fn, void *arg);
 
 #endif

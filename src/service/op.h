@@ -61,7 +61,10 @@ struct op_order {
  * him meanwhile) or "failed" (will be tried again); or a code and err. Valid during the call.
  */
 typedef void (*op_enable_fn)(void *arg, int rc, const struct err *err, struct slice json);
-/* The end of a check of settings: 0, ERR_CONFIRM (the number is in err) or ERR_INVALID. */
+/*
+ * The end of a check of settings: 0, ERR_CONFIRM (the number is in err) or ERR_INVALID. With 0, err may
+ * hold a text to tell the operator besides.
+ */
 typedef void (*op_check_fn)(void *arg, int rc, const struct err *err);
 
 /* Which of the active users to show, most devices over the limit first. */
@@ -71,6 +74,30 @@ struct op_active {
     const char *state; /* "clear", "monitoring", "punished", or NULL */
     int single; /* users with one device: 1 shown, 0 not, -1 as the setting single_ip_users says */
 };
+
+/* A change of one rule that many users may feel. */
+struct op_rule_change {
+    enum { OP_PATTERN_PUT, OP_PATTERN_DROP, OP_OWNER_PUT, OP_OWNER_DROP } kind;
+    bool suffix; /* else a beginning */
+    struct slice text;
+    int limit;          /* PATTERN_PUT */
+    struct slice admin; /* OWNER_PUT */
+    bool confirmed;
+};
+/* What it would bring. */
+struct op_estimate {
+    uint32_t matches, known; /* users whose names fit, of so many known */
+    struct err err;          /* ERR_CONFIRM: how many would be over their limit */
+};
+
+/* A group or an admin of the panel. */
+struct op_name {
+    int64_t id;
+    struct slice name;
+};
+/* The panel's groups or admins; or a code, err and NULL. Valid during the call. */
+typedef void (*op_names_fn)(void *arg, int rc, const struct err *err, const struct op_name *names,
+                            size_t n);
 
 /*
  * What the operations stand on. submit, store, settings and now_us are always there; the rest is the
@@ -103,6 +130,10 @@ struct op_port {
     /* Checks settings about to come into force against the panel and the users; may be NULL. */
     void (*check_settings)(void *app, const struct settings *next, bool confirmed, op_check_fn fn,
                            void *arg);
+    /* Reckons a change of a rule: 0, ERR_CONFIRM (ret->err says what for), ERR_NOMEM; may be NULL. */
+    int (*estimate)(void *app, const struct op_rule_change *change, struct op_estimate *ret);
+    /* Asks the panel for its groups, or its admins; may be NULL. */
+    void (*names)(void *app, bool admins, op_names_fn fn, void *arg);
     /* Why the value a setting has in s would have no effect at the moment, NULL when it has; may be NULL. */
     const char *(*setting_note)(void *app, const struct settings *s, enum setting id);
     /* Something was changed in the database: OP_CHANGED_…. */

@@ -71,13 +71,14 @@ struct op {
     int64_t since_us;
     int64_t times[LIMIT_STEPS]; /* of violations that still count */
     size_t n_times;
-    void *extra;                /* of one file's operations; freed with op */
-    int64_t term_us;            /* how long something lasts; 0 = until enabled by hand */
-    int64_t count;              /* found by the job */
-    struct doctor_facts *facts; /* GET /doctor */
-    struct settings *settings;  /* a copy for the job */
-    bool touched[SET_COUNT];    /* settings the request names */
-    int64_t *ids;               /* users of a job; freed with op */
+    void *extra;                 /* of one file's operations; freed with op */
+    int64_t term_us;             /* how long something lasts; 0 = until enabled by hand */
+    int64_t count;               /* found by the job */
+    struct doctor_facts *facts;  /* GET /doctor */
+    struct settings *settings;   /* a copy for the job */
+    bool touched[SET_COUNT];     /* settings the request names */
+    int64_t *ids;                /* users of a job; freed with op */
+    struct op_estimate estimate; /* of a change of rules */
     size_t n_ids;
 };
 
@@ -97,6 +98,8 @@ extern const struct op_row op_rows_user[];
 extern const struct op_row op_rows_doctor[];
 extern const struct op_row op_rows_violations[];
 extern const struct op_row op_rows_cleanup[];
+extern const struct op_row op_rows_patterns[];
+extern const struct op_row op_rows_filters[];
 /* Hands the row's job to the store and finishes after it. */
 void op_run_job(struct op *op);
 /* Ends the call with op->out (rc 0), or with rc and op->err; frees op. */
@@ -158,5 +161,15 @@ int op_violation_json(struct buf *b, const struct db_violation *row);
 
 /* Appends one row of the journal as an object. */
 void op_row_json(struct buf *b, const char *key, const struct db_row *row);
+
+/* ops_settings.c: a change of settings for an operation of its own */
+/* Copies the settings for op, and reads ?confirm=. ERR_NOMEM. */
+int op_settings_begin(struct op *op) MUST_CHECK;
+/* Sets one in the copy. ERR_INVALID, ERR_NOMEM. */
+int op_setting_change(struct op *op, enum setting id, const char *text) MUST_CHECK;
+/* Checks the copy, and goes on to the job op_settings_write, or ends the call. */
+void op_settings_go(struct op *op);
+/* The job: writes what was touched. */
+int op_settings_write(struct db *db, struct op *op, struct err *err);
 
 #endif

@@ -23,6 +23,8 @@ static const struct op_row *const groups[] = {
     op_rows_geo,
     op_rows_violations,
     op_rows_cleanup,
+    op_rows_patterns,
+    op_rows_filters,
 };
 /* clang-format on */
 
@@ -66,7 +68,7 @@ static const struct {
      "file:text~,secrets_file:text~,environment:text~,database:text~,section:text,help:text,"
      "note:text~}"},
     {"changed_setting", "{key:text,value:text~,before:text~,origin:text,unit:text~,note:text~}"},
-    {"config_change", "{data:[#changed_setting],stay_disabled?:int}"},
+    {"config_change", "{data:[#changed_setting],stay_disabled?:int,note?:text}"},
     {"violation",
      "{violation:int,id:int,username:text,at:time,step:int,action:text,outcome:text,shadow:bool,"
      "limit:int,devices:int,forgiven_at:time~,forgiven_by:text~,evidence:any}"},

@@ -90,7 +90,7 @@ static void config_show(struct op *op)
 
 /* ---- change ---- */
 
-static int copy_settings(struct op *op)
+int op_settings_begin(struct op *op)
 {
     op->confirm = op_arg_bool(op, "confirm");
     op->settings = calloc(1, sizeof(*op->settings));
@@ -166,7 +166,7 @@ static int patch_args(struct op *op)
     const char *key;
     json_t *value;
     enum setting id;
-    int rc = copy_settings(op);
+    int rc = op_settings_begin(op);
 
     if (!rc && json_object_size(op->body) == 0)
         rc = err_set(&op->err, ERR_INVALID, "no setting is named");
@@ -184,11 +184,20 @@ static int patch_args(struct op *op)
     return rc;
 }
 
+int op_setting_change(struct op *op, enum setting id, const char *text)
+{
+    int rc;
+
+    op->touched[id] = true;
+    rc = settings_set(op->settings, id, ORIGIN_DB, slice_of(text), &op->err);
+    return rc == ERR_TOO_BIG ? ERR_INVALID : rc;
+}
+
 /* Paths whose parameters besides `confirm` are settings. */
 static int put_args(struct op *op)
 {
     const struct op_param *p;
-    int rc = copy_settings(op);
+    int rc = op_settings_begin(op);
     bool any = false;
 
     for (p = op->row->def.params; !rc && p->name; p++) {
@@ -213,9 +222,14 @@ static void checked(void *arg, int rc, const struct err *err)
     if (rc) {
         op->err = *err;
         op_reply(op, rc);
-    } else {
-        op_run_job(op);
+        return;
     }
+    if (err && err->text[0]) {
+        op->out.n--; /* the closing brace */
+        jout_text(&op->out, "note", err->text);
+        jout_close(&op->out, '}');
+    }
+    op_run_job(op);
 }
 
 static void config_check(struct op *op)
@@ -224,6 +238,18 @@ static void config_check(struct op *op)
         op->port->check_settings(op->port->app, op->settings, op->confirm, checked, op);
     else
         op_run_job(op);
+}
+
+void op_settings_go(struct op *op)
+{
+    int rc = settings_cross_check(op->settings, &op->err);
+
+    if (rc) {
+        op_reply(op, rc);
+        return;
+    }
+    build_answer(op);
+    config_check(op);
 }
 
 static int write_one(struct db *db, struct op *op, enum setting id, struct err *err)
@@ -253,7 +279,7 @@ static int count_row(void *arg, const struct db_row *row)
     return ERR_OK;
 }
 
-static int config_write(struct db *db, struct op *op, struct err *err)
+int op_settings_write(struct db *db, struct op *op, struct err *err)
 {
     int i, rc;
 
@@ -346,7 +372,7 @@ static const struct op_param steps_params[] = {
 #define CHANGE(method, path, help, params, args_fn, more) \
     { \
         .def = {method, path, help, params, "#config_change", OP_MAY_409 | (more)}, \
-        .args = args_fn, .before = config_check, .kind = OWNER_WRITE, .job = config_write, \
+        .args = args_fn, .before = config_check, .kind = OWNER_WRITE, .job = op_settings_write, \
         .finish = config_told, .changes = OP_CHANGED_SETTINGS \
     }
 

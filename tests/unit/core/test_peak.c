@@ -9,8 +9,8 @@
 enum { USERS = 50, HOURS = 24 * 12 };
 
 static const int64_t hour_us = 3600 * STAMP_SECOND;
-static const int64_t start_us = INT64_C(1790000000) * STAMP_SECOND / (3 * 3600 * STAMP_SECOND) *
-                                (3 * 3600 * STAMP_SECOND);
+static const int64_t start_us =
+    INT64_C(1790000000) * STAMP_SECOND / (3 * 3600 * STAMP_SECOND) * (3 * 3600 * STAMP_SECOND);
 
 struct got {
     int most[USERS], wide[USERS], n;
