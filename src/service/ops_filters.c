@@ -127,6 +127,13 @@ static int set_list(struct op *op, const struct op_name *names, size_t n)
     if (!rc)
         rc = op_setting_change(op, is_admins(op) ? SET_ADMIN_FILTER : SET_GROUP_FILTER,
                                buf_str(&text));
+    /* A filter that ends leaves no mode behind: include of nobody would be refused. */
+    if (!rc && json_array_size(list) == 0 && !op_arg_text(op, "mode")) {
+        enum setting mode = is_admins(op) ? SET_ADMIN_FILTER_MODE : SET_GROUP_FILTER_MODE;
+
+        op->touched[mode] = true;
+        settings_unset(op->settings, mode, ORIGIN_DB);
+    }
     buf_release(&text);
     return rc;
 }

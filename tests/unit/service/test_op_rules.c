@@ -160,7 +160,9 @@ static void filters(void **state)
     assert_int_equal(bed_ask(bed, "PUT /filters/groups", "{\"groups\":[],\"mode\":\"include\"}"),
                      422);
     assert_non_null(strstr(bed_text(bed, "detail"), "empty group_filter"));
+    assert_int_equal(bed_ask(bed, "PUT /filters/groups", "{\"mode\":\"include\"}"), 200);
     assert_int_equal(bed_ask(bed, "PUT /filters/groups", "{\"groups\":[]}"), 200);
+    assert_string_equal(settings_text(&bed->settings, SET_GROUP_FILTER_MODE), "include");
     assert_string_equal(settings_text(&bed->settings, SET_GROUP_FILTER), "");
     assert_int_equal(bed_ask(bed, "PUT /filters/groups", "{}"), 422);
     panel_down = true;
