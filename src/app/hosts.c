@@ -205,6 +205,7 @@ static struct host *add(struct hosts *h, int64_t node_id)
     if (!host)
         return NULL;
     host->node_id = node_id;
+    host->due_us = INT64_MAX; /* nothing to look up before it has a name */
     h->at[h->n++] = host;
     return host;
 }
@@ -217,13 +218,14 @@ void hosts_set(struct hosts *h, int64_t node_id, const char *name)
     if (!host || strcmp(host->name, name) == 0)
         return;
     snprintf(host->name, sizeof(host->name), "%s", name);
+    host->due_us = INT64_MAX;
     if (addr_parse(slice_of(host->name), &host->addrs[0])) {
-        host->due_us = 0;
+        if (host->name[0])
+            host->due_us = 0;
         next_look_up(h);
         return;
     }
     host->n = 1;
-    host->due_us = INT64_MAX;
     tell(h);
 }
 
