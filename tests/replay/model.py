@@ -131,7 +131,8 @@ class Model:
 
     def finish(self) -> list[tuple[str, int, int, int]]:
         while self.state != "clear":
-            self.advance(self.next_check)
+            due = self.until if self.state == "punished" else math.inf
+            self.advance(min(due, self.next_check))
         return self.said
 
     def check(self, now: int) -> None:
