@@ -17,12 +17,12 @@ TOOL = ROOT / "tools" / "verdict_report"
 
 # Percent cut off at least, median second of the verdict at most.
 SHARERS = {
-    "shared by 2": (100, 400),
-    "shared by 2, light": (80, 800),
+    "shared by 2": (95, 440),
+    "shared by 2, light": (80, 900),
     "shared by 2, heavy": (100, 230),
     "shared by 2, alternating": (90, 700),
-    "shared by 3": (95, 589),
-    "shared by 4": (95, 736),
+    "shared by 3": (95, 680),
+    "shared by 4": (95, 860),
     "shared by 5": (100, 359),
     "busy 1 s + ordinary": (100, 290),
     "busy 2 s + light": (100, 360),
@@ -31,7 +31,7 @@ SHARERS = {
     "shared by 10": (100, 230),
     "shared by 20": (100, 230),
     "shared by 10, limit 5": (95, 500),
-    "shared by 3, light": (95, 620),
+    "shared by 3, light": (95, 680),
     "shared by 2 of one carrier": (100, 400),
     "shared by 2 in one /16": (70, 900),
     "shared by 2 in one /16, heavy": (35, 1100),
