@@ -13,6 +13,7 @@
 #include "base/buf.h"
 #include "base/limits.h"
 #include "base/log.h"
+#include "base/stamp.h"
 #include "base/banned.h"
 
 enum { FILE_MAX = 64 << 20, KEPT = 4, BUFFER_MAX = 1 << 20, FLUSH_AT = 64 << 10 };
@@ -28,6 +29,7 @@ struct recorder {
     char dir[PATH_MAX - 64];
     struct tape tapes[LIMIT_NODES];
     size_t n;
+    int64_t last_us, last_node; /* of the line written last */
 };
 
 static void tape_path(const struct recorder *r, const struct tape *t, int set_aside, char *out)
@@ -154,13 +156,29 @@ void recorder_free(struct recorder *r)
     free(r);
 }
 
+/*
+ * The loop reads the clock once a turn, and a turn may bring lines of several nodes. A microsecond where
+ * the node changes keeps their order, on which the evidence depends, for the replay.
+ */
+static int64_t in_order(struct recorder *r, int64_t node_id, int64_t now_us)
+{
+    /* Further back than that a clock was set. */
+    if (now_us < r->last_us && now_us > r->last_us - STAMP_SECOND)
+        now_us = r->last_us;
+    if (now_us == r->last_us && node_id != r->last_node)
+        now_us++;
+    r->last_us = now_us;
+    r->last_node = node_id;
+    return now_us;
+}
+
 static void put(struct recorder *r, int64_t node_id, int64_t now_us, struct slice text)
 {
     struct tape *t = tape_of(r, node_id);
 
     if (!t || t->fd < 0)
         return;
-    buf_addf(&t->buf, "@%lld ", (long long)now_us);
+    buf_addf(&t->buf, "@%lld ", (long long)in_order(r, node_id, now_us));
     buf_add_slice(&t->buf, text);
     buf_add_char(&t->buf, '\n');
     if (t->buf.n >= FLUSH_AT || t->buf.failed)

@@ -20,7 +20,10 @@ struct recorder;
 int recorder_new(const char *dir, struct recorder **ret_recorder, struct err *err) MUST_CHECK;
 /* Writes out what is buffered and closes. NULL is fine. */
 void recorder_free(struct recorder *r);
-/* One line of a node. A file that cannot be written is told once in the log and given up. */
+/*
+ * One line of a node, at now_us, or some µs later where several nodes had lines at once: then replay takes
+ * them in the same order. A file that cannot be written is told once in the log and given up.
+ */
 void recorder_write(struct recorder *r, int64_t node_id, int64_t now_us, struct slice line);
 /* A stream of the node was opened, or closed. */
 void recorder_mark(struct recorder *r, int64_t node_id, int64_t now_us, bool open);

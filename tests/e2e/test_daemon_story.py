@@ -225,10 +225,9 @@ def test_decisions_are_those_of_a_replay(stories):
         lag[kind] = [a - b for (_, a), (_, b) in zip(live, virtual)]
         print(f"\n{kind}: {len(live)} in both; live after its evidence by "
               f"{', '.join(ms(x) for x in lag[kind])}")
-    # Seen once on a loaded machine, not explained: two warnings 4 s after the replay's. Times are printed.
     assert lag["warn"] and lag["punish"]
     for late in lag.values():
-        assert min(late) <= 1.0 and all(-0.1 <= x <= 10.0 for x in late)
+        assert all(-0.01 <= x <= 1.0 for x in late)
 
 
 def stamp(text):

@@ -76,6 +76,43 @@ static void a_recording(void **state)
     remove_all(dir, tapes);
 }
 
+static void assert_recorded(const char *dir, const char *name, const char *wanted)
+{
+    char path[512], text[256];
+    size_t n;
+    FILE *f;
+
+    snprintf(path, sizeof(path), "%s/%s", dir, name);
+    f = fopen(path, "re");
+    assert_non_null(f);
+    n = fread(text, 1, sizeof(text) - 1, f);
+    fclose(f);
+    text[n] = '\0';
+    assert_string_equal(text, wanted);
+}
+
+/* Lines of several nodes that come in one turn keep their order, which replay takes from their times. */
+static void a_recording_keeps_the_order(void **state)
+{
+    const char *dir = bed_path("tapes");
+    struct recorder *r = NULL;
+    struct err err = {0};
+
+    (void)state;
+    assert_int_equal(recorder_new(dir, &r, &err), ERR_OK);
+    recorder_write(r, 1, 1000, SLICE("a"));
+    recorder_write(r, 1, 1000, SLICE("b"));
+    recorder_write(r, 7, 1000, SLICE("c"));
+    recorder_write(r, 1, 1000, SLICE("d"));
+    recorder_write(r, 1, 2000, SLICE("e"));
+    /* A clock set back is no lack of order. */
+    recorder_write(r, 7, -5000000, SLICE("f"));
+    recorder_free(r);
+    assert_recorded(dir, "node-1.log", "@1000 a\n@1000 b\n@1002 d\n@2000 e\n");
+    assert_recorded(dir, "node-7.log", "@1001 c\n@-5000000 f\n");
+    remove_all(dir, tapes);
+}
+
 /* 7 files' worth of lines: five are kept, each of 64 MiB and a buffer at the most. */
 static void a_recording_is_bounded(void **state)
 {
@@ -259,6 +296,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_recording, bed_setup, bed_teardown),
+        cmocka_unit_test_setup_teardown(a_recording_keeps_the_order, bed_setup, bed_teardown),
         cmocka_unit_test_setup_teardown(a_recording_is_bounded, bed_setup, bed_teardown),
         cmocka_unit_test_setup_teardown(a_recording_that_fails, bed_setup, bed_teardown),
         cmocka_unit_test_setup_teardown(history_counts, bed_setup, bed_teardown),
