@@ -3,10 +3,11 @@
 
 #include "app/daemon.h"
 #include "base/stamp.h"
+#include "core/brief.h"
 #include "service/jout.h"
 #include "base/banned.h"
 
-/* The users who are active now: GET /users/active. All are sorted, only those of the page are weighed. */
+/* The users who are active now: GET /users/active. Only those of the page are sorted and weighed. */
 
 struct found {
     struct user_brief *users;
@@ -39,21 +40,6 @@ static void find(void *arg, const struct user_brief *b)
         f->max = max;
     }
     f->users[f->n++] = *b;
-}
-
-/* Devices over the limit; unlimited users come by their number alone, behind. */
-static int over(const struct user_brief *b)
-{
-    return b->limit ? b->devices - b->limit : b->devices - 10001;
-}
-
-static int compare(const void *a, const void *b)
-{
-    const struct user_brief *x = a, *y = b;
-
-    if (over(x) != over(y))
-        return over(x) > over(y) ? -1 : 1;
-    return x->id < y->id ? -1 : x->id > y->id;
 }
 
 static void add_nodes(struct daemon *d, const struct evidence *ev, struct buf *out)
@@ -137,8 +123,7 @@ void active_json(void *app, const struct op_active *what, struct buf *out)
     size_t i, first = (size_t)what->offset;
 
     engine_each_brief(d->engine, daemon_now(d), find, &f);
-    if (f.n)
-        qsort(f.users, f.n, sizeof(f.users[0]), compare);
+    brief_page(f.users, f.n, first, (size_t)what->limit);
     jout_open(out, NULL, '{');
     jout_open(out, "data", '[');
     for (i = first; v && i < f.n && i - first < (size_t)what->limit; i++)

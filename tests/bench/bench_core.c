@@ -3,7 +3,7 @@
  * The engine's figures: lines scanned, lines scanned and counted, a check over 100,000 active users, and
  * the memory they take.
  *
- *   bench_core [REPETITIONS [memory|check|scan|count]]     default 7, all
+ *   bench_core [REPETITIONS [memory|check|page|scan|count]]     default 7, all
  *
  * The lines are what nodes really write: of 10,000 users, most from one or two addresses, one in a
  * hundred shared; IPv4 and IPv6, `tcp:` or bare, stamps 100 us apart, rejected ones, the core's own talk.
@@ -17,6 +17,7 @@
 #include "base/num.h"
 #include "base/stamp.h"
 #include "bench.h"
+#include "core/brief.h"
 #include "core/engine.h"
 #include "service/settings.h"
 #include "service/settings_policy.h"
@@ -283,6 +284,51 @@ static void bench_check(int times)
     engine_free(e);
 }
 
+struct briefs {
+    struct user_brief *users;
+    size_t n;
+};
+
+static void take_brief(void *arg, const struct user_brief *b)
+{
+    struct briefs *all = arg;
+
+    all->users[all->n++] = *b;
+}
+
+/* What GET /users/active does on the loop before it shows a page. */
+static void bench_page(int times)
+{
+    struct bench b = {.name = "page of 100,000 active users",
+                      .unit = "ms",
+                      .goal = 10,
+                      .less = true};
+    struct briefs all = {.users = calloc(MANY_USERS, sizeof(*all.users))};
+    uint16_t node;
+    struct engine *e = new_engine(&node);
+    int t;
+
+    if (!all.users)
+        die("no memory");
+    name_users(e);
+    engine_advance(e, start_us);
+    visit(e, node, 0, start_us + STAMP_SECOND);
+    visit(e, node, 1, start_us + 2 * STAMP_SECOND);
+    for (t = 0; t < times; t++) {
+        int64_t begin = bench_ns();
+
+        all.n = 0;
+        engine_each_brief(e, start_us + 3 * STAMP_SECOND, take_brief, &all);
+        brief_page(all.users, all.n, 5000, 100);
+        bench_add(&b, (double)(bench_ns() - begin) / 1e6);
+        if (all.n != MANY_USERS || all.users[5000].id != 5001)
+            die("the page is wrong");
+    }
+    bench_report(&b);
+    engine_free(e);
+    free(all.users);
+}
+
 /* In a process of its own, so that nothing freed before is counted or used again. */
 static void measure_memory(int out)
 {
@@ -350,7 +396,7 @@ int main(int argc, char **argv)
 
     if (argc > 3 ||
         (argc > 1 && (num_uint(slice_of(argv[1]), BENCH_SAMPLES, &times) || times == 0))) {
-        fprintf(stderr, "usage: bench_core [REPETITIONS [memory|check|scan|count]]\n");
+        fprintf(stderr, "usage: bench_core [REPETITIONS [memory|check|page|scan|count]]\n");
         return 2;
     }
     if (settings_init(&settings))
@@ -361,6 +407,8 @@ int main(int argc, char **argv)
         bench_users_memory((int)times);
     if (wanted(argc, argv, "check"))
         bench_check((int)times);
+    if (wanted(argc, argv, "page"))
+        bench_page((int)times);
     make_lines(&lines);
     fprintf(stderr, "  %u lines, %.1f MB\n", lines.n, (double)lines.text.n / 1e6);
     if (wanted(argc, argv, "scan"))
