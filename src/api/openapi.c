@@ -278,7 +278,12 @@ static void add_parameter(struct buf *b, const struct op_param *p, const char *p
     jout_bool(b, "required", (p->in & (OP_NEEDED | OP_IN_PATH)) != 0);
     param_text(b, p);
     jout_open(b, "schema", '{');
-    param_schema(b, p);
+    if (p->type == OP_BOOL)
+        jout_raw(b, "anyOf",
+                 SLICE("[{\"type\":\"boolean\"},"
+                       "{\"enum\":[\"yes\",\"no\",\"on\",\"off\",\"1\",\"0\",1,0]}]"));
+    else
+        param_schema(b, p);
     jout_close(b, '}');
     if (p->example && p->type != OP_INTS && p->type != OP_TEXTS)
         jout_raw(b, "example", slice_of(p->example));
@@ -400,7 +405,7 @@ static void add_answers(struct buf *b, const struct op_def *d, bool login)
         {403, true, "not allowed from there"},
         {404, path || d->may & OP_MAY_404, "there is no such thing"},
         {405, true, "this path does not know the method; Allow tells which it knows"},
-        {408, true, "the panel did not answer in time"},
+        {408, true, "the request was not complete in time, or the panel was too slow"},
         {409, d->may & OP_MAY_409 || d->method != OP_GET, "it cannot be done now, or asks first"},
         {413, true, "too large"},
         {415, true, "the body must be application/json"},

@@ -191,7 +191,7 @@ void op_call(const struct op_port *port, const struct op_request *req, op_reply_
 /* What a parameter is. */
 enum op_type {
     OP_INT,     /* whole number in min…max */
-    OP_BOOL,    /* true or false; in a query also yes/no, on/off, 1/0, and nothing for true */
+    OP_BOOL,    /* true or false; in a query also yes/no, on/off, 1/0, and the bare name for true */
     OP_TEXT,    /* a text of min…max bytes, or one of `choices` */
     OP_USER,    /* a user: a name, or id:12 */
     OP_SPAN,    /* a length of time of min…max seconds: a number, or 90s, 30m, 2h, 1d */

@@ -301,7 +301,7 @@ static json_t *list_of(const struct op_param *p, struct slice text)
     return list;
 }
 
-/* The text of a query as the JSON value that its type means; what does not fit stays a text. */
+/* The text of a query (NULL: the bare name) as its type means it; what does not fit stays a text. */
 static json_t *value_of(const struct op_param *p, struct slice text)
 {
     int64_t n;
@@ -311,7 +311,7 @@ static json_t *value_of(const struct op_param *p, struct slice text)
         return list_of(p, text);
     if (p->type == OP_INT && !num_int(text, INT64_MIN, INT64_MAX, &n))
         return json_integer(n);
-    if (p->type == OP_BOOL && text.n == 0)
+    if (p->type == OP_BOOL && !text.p)
         return json_true();
     if (p->type == OP_BOOL && !num_bool(text, &yes))
         return json_boolean(yes);
@@ -337,7 +337,7 @@ static int read_pair(struct op *op, struct slice pair)
                      name.n ? buf_str(&name) : "");
     } else {
         p = find_param(op, buf_str(&name));
-        v = p ? value_of(p, buf_slice(&text)) : NULL;
+        v = p ? value_of(p, pair.p ? slice_of(buf_str(&text)) : (struct slice){NULL, 0}) : NULL;
         rc = !p ? unknown(op, buf_str(&name)) : v ? keep(op, p, v) : no_memory(op);
     }
     json_decref(v);

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/num.h"
 #include "service/jout.h"
 #include "store/db_settings.h"
 #include "base/banned.h"
@@ -99,6 +100,20 @@ int op_settings_begin(struct op *op)
     return ERR_OK;
 }
 
+/* A number as people write it where that says the same, else with all its digits: none is rounded. */
+static void write_number(char *to, size_t max, json_t *value)
+{
+    double v = json_number_value(value), back;
+
+    if (json_is_integer(value)) {
+        snprintf(to, max, "%lld", (long long)json_integer_value(value));
+        return;
+    }
+    snprintf(to, max, "%.10g", v);
+    if (num_real(slice_of(to), v, v, &back))
+        snprintf(to, max, "%.17g", v);
+}
+
 /* Sets (or with a JSON null resets) one setting in the copy. */
 static int change(struct op *op, enum setting id, json_t *value)
 {
@@ -120,7 +135,7 @@ static int change(struct op *op, enum setting id, json_t *value)
     } else if (json_is_boolean(value)) {
         text = slice_of(json_is_true(value) ? "true" : "false");
     } else if (json_is_number(value)) {
-        snprintf(number, sizeof(number), "%.10g", json_number_value(value));
+        write_number(number, sizeof(number), value);
         text = slice_of(number);
     } else {
         return err_set(&op->err, ERR_INVALID, "%s takes a text, a number, true, false or null",
