@@ -19,7 +19,6 @@
 enum { BATCH = 256 };
 static const int64_t look_us = STAMP_SECOND / 2;
 static const int64_t ping_us = 15 * STAMP_SECOND;
-static const int64_t stuck_us = 30 * STAMP_SECOND;
 
 /* A reading under way; outlives the stream that asked. */
 struct reading {
@@ -66,7 +65,7 @@ static void say(struct stream *st, struct slice text)
     struct conn *c = conn_of(st->mhd);
 
     if (st->out.n == st->sent && c)
-        loop_timer_set_real(c->timer, stuck_us);
+        loop_timer_set_real(c->timer, st->events->server->opts.stuck_us);
     st->spoke_us = loop_real_us(st->events->server->loop);
     if (buf_add_slice(&st->out, text) && c)
         shutdown(c->fd, SHUT_RDWR);
@@ -280,7 +279,8 @@ int events_open(struct events *e, struct request *r, int64_t after_id)
     e->n++;
     say(st, SLICE("retry: 3000\n\n"));
     r->type = "text/event-stream";
-    ok = request_headers(r, resp);
+    r->queued = true;
+    ok = answer_headers(r, resp);
     if (ok == MHD_YES)
         ok = MHD_queue_response(r->mhd, 200, resp);
     MHD_destroy_response(resp); /* frees the stream as well when it was not queued */
@@ -288,5 +288,7 @@ int events_open(struct events *e, struct request *r, int64_t after_id)
         return ERR_NOMEM;
     if (!loop_timer_armed(e->timer))
         loop_timer_every(e->timer, look_us);
+    /* At once: a stream without Last-Event-ID begins with what comes after this moment. */
+    look(st);
     return ERR_OK;
 }

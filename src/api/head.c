@@ -56,6 +56,15 @@ bool head_wrong_type(const struct request *r)
            (type[n] != '\0' && type[n] != ';' && type[n] != ' ');
 }
 
+bool head_body_to_drop(const struct request *r)
+{
+    const char *length = head_value(r, "Content-Length");
+    uint64_t n;
+
+    return length && !head_value(r, "Expect") && !num_uint(slice_of(length), LIMIT_API_DROP, &n) &&
+           n > 0;
+}
+
 /* Whether list, separated by commas, holds word. */
 static bool holds(const char *list, struct slice word)
 {

@@ -15,77 +15,7 @@ static const char page_policy[] =
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-/* ---- answering ---- */
-
-static enum MHD_Result add(struct MHD_Response *resp, const char *name, const char *value)
-{
-    return MHD_add_response_header(resp, name, value);
-}
-
-/* For a browser's page of another origin that the settings allow. */
-static enum MHD_Result add_cors(const struct request *r, struct MHD_Response *resp)
-{
-    const char *origin = head_allowed_origin(r);
-    enum MHD_Result ok = MHD_YES;
-
-    if (r->server->origins[0])
-        ok = add(resp, "Vary", "Origin");
-    if (ok != MHD_YES || !origin)
-        return ok;
-    ok = add(resp, "Access-Control-Allow-Origin", origin);
-    if (ok == MHD_YES && r->allow[0])
-        ok = add(resp, "Access-Control-Allow-Methods", r->allow);
-    if (ok == MHD_YES && r->allow[0])
-        ok =
-            add(resp, "Access-Control-Allow-Headers", "Authorization, Content-Type, Last-Event-ID");
-    return ok;
-}
-
-enum MHD_Result request_headers(const struct request *r, struct MHD_Response *resp)
-{
-    char retry[32];
-    enum MHD_Result ok = add(resp, "Content-Type", r->type ? r->type : "application/json");
-
-    if (ok == MHD_YES)
-        ok = add(resp, "Cache-Control", "no-store");
-    if (ok == MHD_YES)
-        ok = add(resp, "X-Content-Type-Options", "nosniff");
-    if (ok == MHD_YES && r->policy)
-        ok = add(resp, "Content-Security-Policy", r->policy);
-    if (ok == MHD_YES && r->allow[0])
-        ok = add(resp, "Allow", r->allow);
-    if (ok == MHD_YES && r->challenge)
-        ok = add(resp, "WWW-Authenticate", "Basic realm=\"PG-Limiter\", charset=\"UTF-8\"");
-    if (ok == MHD_YES && r->retry_s) {
-        snprintf(retry, sizeof(retry), "%lld", (long long)r->retry_s);
-        ok = add(resp, "Retry-After", retry);
-    }
-    return ok == MHD_YES ? add_cors(r, resp) : ok;
-}
-
-static enum MHD_Result queue_answer(struct request *r)
-{
-    struct MHD_Response *resp =
-        MHD_create_response_from_buffer(r->answer.n, r->answer.p, MHD_RESPMEM_MUST_COPY);
-    enum MHD_Result ok;
-
-    if (!resp)
-        return MHD_NO;
-    ok = request_headers(r, resp);
-    if (ok == MHD_YES)
-        ok = MHD_queue_response(r->mhd, (unsigned)r->status, resp);
-    MHD_destroy_response(resp);
-    return ok;
-}
-
-static enum MHD_Result refuse(struct request *r, int status, const char *code, const char *detail)
-{
-    r->answered = true;
-    r->status = status;
-    r->type = NULL;
-    op_error_json(&r->answer, code, detail);
-    return queue_answer(r);
-}
+/* ---- waiting for an operation ---- */
 
 static void resume(struct request *r)
 {
@@ -154,10 +84,11 @@ static enum MHD_Result open_stream(struct request *r)
     if (!last && slice_starts(r->query, SLICE("after=")))
         last = r->query.p + 6;
     if (last && num_int(slice_of(last), 0, INT64_MAX, &after))
-        return refuse(r, 422, "invalid", "Last-Event-ID (or after) is the number of an event");
+        return answer_refuse(r, 422, "invalid",
+                             "Last-Event-ID (or after) is the number of an event");
     rc = events_open(r->server->events, r, after);
     if (rc)
-        return refuse(r, 503, "busy", "as many live streams are open as there may be");
+        return answer_refuse(r, 503, "busy", "as many live streams are open as there may be");
     r->called = true;
     return MHD_YES;
 }
@@ -177,12 +108,13 @@ static enum MHD_Result call(struct request *r)
         return open_stream(r);
     r->pending = calloc(1, sizeof(*r->pending));
     if (!r->pending)
-        return refuse(r, 503, "no_memory", "out of memory");
+        return answer_refuse(r, 503, "no_memory", "out of memory");
     r->pending->request = r;
     r->called = true;
+    r->called_us = loop_clock_us();
     op_call(r->server->port, &req, on_reply, r->pending);
     if (r->answered)
-        return queue_answer(r);
+        return answer_queue(r);
     /* From here on the time is the operation's, not the client's. */
     if (c)
         loop_timer_stop(c->timer);
@@ -221,14 +153,16 @@ static enum MHD_Result check_login(struct request *r, bool *ret_refused)
     case AUTH_GOOD:
         break;
     case AUTH_WAIT:
-        return refuse(r, 429, "slow_down", "too many wrong logins from this address: wait");
+        return answer_turn_away(r, 429, "slow_down",
+                                "too many wrong logins from this address: wait");
     case AUTH_LOCAL:
-        return refuse(r, 403, "forbidden",
-                      "without API_PASSWORD the API answers this machine only: set API_PASSWORD");
+        return answer_turn_away(
+            r, 403, "forbidden",
+            "without API_PASSWORD the API answers this machine only: set API_PASSWORD");
     case AUTH_WRONG:
         r->challenge = true;
-        return refuse(r, 401, "login_needed",
-                      "name and password are needed (API_USERNAME, API_PASSWORD)");
+        return answer_turn_away(r, 401, "login_needed",
+                                "name and password are needed (API_USERNAME, API_PASSWORD)");
     }
     return MHD_YES;
 }
@@ -304,18 +238,19 @@ static enum MHD_Result begin(struct request *r, const char *method, bool *ret_do
     *ret_done = true;
     wrong = head_check(r, &status, &code);
     if (wrong)
-        return refuse(r, status, code, wrong);
+        return answer_turn_away(r, status, code, wrong);
     is_page = slice_eq(r->path, SLICE("/openapi.json")) || page_find(r->path, &bytes, &type);
     allowed = is_page ? 1u << OP_GET : op_allowed(r->path);
     if (options && allowed) {
         list_methods(r, allowed);
         r->answered = true;
         r->status = 204;
-        return queue_answer(r);
+        return answer_queue(r);
     }
     if (head_foreign_origin(r) && !(known && r->method == OP_GET))
-        return refuse(r, 403, "forbidden",
-                      "a web page of another origin may not do this (API_CORS_ORIGINS allows it)");
+        return answer_turn_away(
+            r, 403, "forbidden",
+            "a web page of another origin may not do this (API_CORS_ORIGINS allows it)");
     if (!is_public(r, known)) {
         bool refused;
 
@@ -324,13 +259,14 @@ static enum MHD_Result begin(struct request *r, const char *method, bool *ret_do
             return ok;
     }
     if (!allowed)
-        return refuse(r, 404, "not_found", "no such path");
+        return answer_turn_away(r, 404, "not_found", "no such path");
     if (!known || (is_page ? r->method != OP_GET : !op_def_find(r->method, r->path))) {
         list_methods(r, allowed);
-        return refuse(r, 405, "method_not_allowed", "this path does not know this method");
+        return answer_turn_away(r, 405, "method_not_allowed",
+                                "this path does not know this method");
     }
     if (head_wrong_type(r))
-        return refuse(r, 415, "bad_type", "the body must be application/json");
+        return answer_turn_away(r, 415, "bad_type", "the body must be application/json");
     *ret_done = false;
     return MHD_YES;
 }
@@ -340,6 +276,7 @@ static enum MHD_Result begin(struct request *r, const char *method, bool *ret_do
 void *request_uri(void *arg, const char *uri, struct MHD_Connection *mhd)
 {
     struct server *s = arg;
+    struct conn *c = conn_of(mhd);
     struct request *r = calloc(1, sizeof(*r));
 
     if (!r)
@@ -359,6 +296,8 @@ void *request_uri(void *arg, const char *uri, struct MHD_Connection *mhd)
     if (r->next)
         r->next->prev = r;
     s->requests = r;
+    if (c)
+        c->request = r;
     return r;
 }
 
@@ -381,17 +320,17 @@ enum MHD_Result request_step(void *arg, struct MHD_Connection *mhd, const char *
     }
     if (*n) {
         /* An answer cannot be queued while a body comes in: swallow the rest, then refuse. */
-        if (!r->too_big && buf_add(&r->body, data, *n))
+        if (!r->answered && !r->too_big && buf_add(&r->body, data, *n))
             r->too_big = true;
         *n = 0;
         return MHD_YES;
     }
     if (r->answered)
-        return queue_answer(r);
+        return answer_queue(r);
     if (r->too_big)
-        return refuse(r, 413, "too_big", "the body is larger than 1 MiB");
+        return answer_refuse(r, 413, "too_big", "the body is larger than 1 MiB");
     if (take_page(r))
-        return queue_answer(r);
+        return answer_queue(r);
     return r->called ? MHD_YES : call(r);
 }
 
@@ -406,8 +345,10 @@ void request_completed(void *arg, struct MHD_Connection *mhd, void **slot,
     *slot = NULL;
     if (!r)
         return;
-    if (c)
+    if (c) {
+        c->request = NULL;
         loop_timer_set_real(c->timer, r->server->opts.deadline_us);
+    }
     if (r->pending)
         r->pending->request = NULL;
     if (r->prev)

@@ -22,6 +22,7 @@
 enum { BACKLOG = 128, PEM_MAX = 1 << 20 };
 static const int64_t again_us = 10 * STAMP_SECOND;
 static const int64_t deadline_us = 20 * STAMP_SECOND;
+static const int64_t stuck_us = 30 * STAMP_SECOND;
 
 /* Everything that a server is made of: when none of it changes, it goes on. */
 struct wanted {
@@ -95,6 +96,11 @@ void rest_free(struct rest *r)
 const char *rest_problem(const struct rest *r)
 {
     return r && r->problem[0] ? r->problem : NULL;
+}
+
+const struct hist *rest_took(const struct rest *r)
+{
+    return r && r->server ? server_took(r->server) : NULL;
 }
 
 const char *rest_url(const struct rest *r)
@@ -248,6 +254,7 @@ static int serve(struct rest *r, struct err *err)
                                .connections = LIMIT_API_CLIENTS,
                                .per_address = LIMIT_API_ADDRESS,
                                .deadline_us = deadline_us,
+                               .stuck_us = stuck_us,
                                .auth = r->auth,
                                .origins = w->origins};
     struct server *server;

@@ -26,6 +26,8 @@ void rest_free(struct rest *r);
 void rest_apply(struct rest *r, const struct settings *s);
 /* Why it does not serve although it should, or not as it should; NULL when all is well. r may be NULL. */
 const char *rest_problem(const struct rest *r);
+/* How long operations took since it listens there, NULL when it does not. r may be NULL. */
+const struct hist *rest_took(const struct rest *r);
 /* The URL served, "" when it is not. r may be NULL. */
 const char *rest_url(const struct rest *r);
 

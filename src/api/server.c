@@ -50,6 +50,8 @@ static void on_deadline(void *arg)
 {
     struct conn *c = arg;
 
+    if (c->request)
+        answer_late(c->request, c->fd);
     /* libmicrohttpd owns the descriptor: a shutdown makes it see the end and close by itself. */
     shutdown(c->fd, SHUT_RDWR);
 }
@@ -200,4 +202,9 @@ void server_free(struct server *s)
     loop_fd_free(s->event);
     MHD_stop_daemon(s->daemon);
     release(s);
+}
+
+const struct hist *server_took(const struct server *s)
+{
+    return &s->took;
 }

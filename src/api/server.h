@@ -27,6 +27,7 @@ struct server_opts {
     unsigned connections; /* most at a time */
     unsigned per_address; /* most at a time of one address; 0 = no bound of its own */
     int64_t deadline_us;  /* for a whole request, and for the pause between two */
+    int64_t stuck_us;     /* for which a live stream may be unread */
     struct auth *auth;    /* who may come in; NULL: everyone (the socket's mode decides) */
     const char *tls_cert; /* PEM texts, NULL: no TLS; must live as long as the server */
     const char *tls_key;
@@ -41,5 +42,8 @@ int server_new(struct loop *loop, const struct server_opts *opts, const struct o
  * operation that ends later is dropped. NULL is allowed.
  */
 void server_free(struct server *s);
+
+/* How long operations took from the complete request to the answer, since server_new. */
+const struct hist *server_took(const struct server *s);
 
 #endif

@@ -11,9 +11,10 @@
 
 struct events;
 
-/* One connection: its deadline. */
+/* One connection: its deadline, and the request that is on it. */
 struct conn {
     struct loop_timer *timer;
+    struct request *request; /* from its first line on; NULL between two */
     int fd;
 };
 
@@ -32,8 +33,11 @@ struct request {
     struct slice path, query;
     enum op_method method; /* HEAD is read as GET */
     struct buf body;
-    bool begun, too_big, called, suspended, answered;
+    bool begun, too_big, called, suspended;
+    bool answered; /* the answer below is made */
+    bool queued;   /* and on its way to the client */
     /* the answer */
+    int64_t called_us; /* when it was complete, by loop_clock_us; 0: not yet */
     int status;
     struct buf answer;
     const char *type;   /* Content-Type; NULL: JSON */
@@ -55,6 +59,7 @@ struct server {
     struct events *events;
     struct buf openapi; /* made at the first request for it */
     bool running;       /* inside MHD_run */
+    struct hist took;   /* from a request that is complete to its answer */
 };
 
 /* ---- server.c ---- */
@@ -70,6 +75,8 @@ const char *head_value(const struct request *r, const char *name);
 const char *head_check(const struct request *r, int *status, const char **code);
 /* Whether the body, if there is one, is not declared as JSON. */
 bool head_wrong_type(const struct request *r);
+/* Whether a body of known and bearable length comes that the client sends without being asked. */
+bool head_body_to_drop(const struct request *r);
 /* Whether a web page that has no business here sends the request: its Origin is neither ours nor allowed. */
 bool head_foreign_origin(const struct request *r);
 /* The Origin when it is one of those allowed by the settings, or NULL. */
@@ -87,8 +94,23 @@ void request_completed(void *arg, struct MHD_Connection *mhd, void **slot,
                        enum MHD_RequestTerminationCode how);
 /* Answers 503 to a request that waits for its operation: the daemon is stopping. */
 void request_stop(struct request *r);
+
+/* ---- answer.c ---- */
 /* Adds the headers that every answer to r has. */
-enum MHD_Result request_headers(const struct request *r, struct MHD_Response *resp);
+enum MHD_Result answer_headers(const struct request *r, struct MHD_Response *resp);
+/* Hands the answer made in r to libmicrohttpd. */
+enum MHD_Result answer_queue(struct request *r);
+/* Makes an error the answer and queues it. */
+enum MHD_Result answer_refuse(struct request *r, int status, const char *code, const char *detail);
+/* The same by the head alone: a body that is not too long is read and dropped first. */
+enum MHD_Result answer_turn_away(struct request *r, int status, const char *code,
+                                 const char *detail);
+/*
+ * The time of a request is over that is not complete: writes what it was refused for, else 408, past
+ * libmicrohttpd, which then must do no more than close. Nothing is written when an answer is under way,
+ * and nothing under TLS.
+ */
+void answer_late(struct request *r, int fd);
 
 /* ---- events.c ---- */
 /* The live streams of one server. ERR_NOMEM through NULL. */

@@ -24,6 +24,24 @@ static void one(struct buf *out, const char *name, const char *type, const char 
     buf_addf(out, "pg_limiter_%s %.17g\n", name, v);
 }
 
+static void add_hist(struct buf *out, const char *name, const char *help, const struct hist *h)
+{
+    uint64_t n = 0;
+    size_t i;
+
+    head(out, name, "histogram", help);
+    for (i = 0; i < HIST_STEPS; i++) {
+        n += h->counts[i];
+        buf_addf(out, "pg_limiter_%s_bucket{le=\"%.6g\"} %llu\n", name,
+                 (double)hist_step_us(i) / STAMP_SECOND, (unsigned long long)n);
+    }
+    buf_addf(out,
+             "pg_limiter_%s_bucket{le=\"+Inf\"} %llu\npg_limiter_%s_sum %.6f\n"
+             "pg_limiter_%s_count %llu\n",
+             name, (unsigned long long)h->n, name, (double)h->sum_us / STAMP_SECOND, name,
+             (unsigned long long)h->n);
+}
+
 /* A label's value: backslash, quote and line end are escaped. */
 static void label(struct buf *out, const char *s)
 {
@@ -255,6 +273,21 @@ static void add_process(struct daemon *d, struct buf *out)
                      (double)(ru.ru_utime.tv_usec + ru.ru_stime.tv_usec) / 1e6);
 }
 
+/* How long things take in this process, so that a slow machine can be told from a slow daemon. */
+static void add_times(struct daemon *d, struct buf *out)
+{
+    const struct loop_load *load = loop_load(d->loop);
+    const struct hist *took = rest_took(d->rest);
+
+    add_hist(out, "loop_turn_seconds", "Turns of the event loop, waiting left out.", &load->turns);
+    add_hist(out, "loop_turn_cpu_seconds", "Processor time of its thread in a turn.", &load->cpu);
+    one(out, "loop_turn_longest_seconds", "gauge", "The longest turn since the start.",
+        (double)load->turns.longest_us / STAMP_SECOND);
+    if (took)
+        add_hist(out, "api_request_seconds",
+                 "API requests from the last byte read to the answer at hand.", took);
+}
+
 void metrics_text(void *app, struct buf *out)
 {
     struct daemon *d = app;
@@ -265,4 +298,5 @@ void metrics_text(void *app, struct buf *out)
     add_users(d, &e, out);
     add_nodes(d, out);
     add_process(d, out);
+    add_times(d, out);
 }

@@ -220,6 +220,7 @@ static int build_enforce(struct daemon *d, struct err *err)
 static int build_control(struct daemon *d, struct err *err)
 {
     struct server_opts so = {.who = "cli",
+                             .stuck_us = 30 * STAMP_SECOND,
                              .connections = CONTROL_CLIENTS,
                              .deadline_us = control_deadline_us};
 

@@ -56,6 +56,7 @@ enum { LIMIT_CLEANUP = 10000 };
 /* The REST API. */
 enum {
     LIMIT_LOGIN_ADDRESSES = 1024, /* addresses whose wrong logins are remembered */
+    LIMIT_API_DROP = 4 << 20,     /* body of a refused request that is read and dropped */
     LIMIT_API_CLIENTS = 256,      /* connections */
     LIMIT_API_ADDRESS = 100,      /* … of one address */
     LIMIT_EVENT_STREAMS = 16,     /* live streams of events of one server */

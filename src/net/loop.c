@@ -33,6 +33,8 @@ struct loop {
     double scale;
     int64_t real_mono0_us, real_wall0_us;
     uint64_t random;
+    int64_t cpu_us; /* of this thread when the turn began */
+    struct loop_load load;
 };
 
 struct loop_timer {
@@ -94,6 +96,7 @@ static void turn_begins(struct loop *loop)
         return;
     loop->fresh = true;
     read_clocks(loop);
+    loop->cpu_us = clock_us(CLOCK_THREAD_CPUTIME_ID);
 }
 
 static void init_scale(struct loop *loop)
@@ -236,6 +239,8 @@ static void turn(struct loop *loop, int flags)
     event_base_loop(loop->base, flags);
     turn_begins(loop);
     run_deferred(loop);
+    hist_add(&loop->load.turns, clock_us(CLOCK_MONOTONIC) - loop->real_us);
+    hist_add(&loop->load.cpu, clock_us(CLOCK_THREAD_CPUTIME_ID) - loop->cpu_us);
 }
 
 void loop_turn(struct loop *loop, int64_t wait_us)
@@ -262,6 +267,16 @@ void loop_stop(struct loop *loop)
 {
     loop->stopped = true;
     event_base_loopbreak(loop->base);
+}
+
+int64_t loop_clock_us(void)
+{
+    return clock_us(CLOCK_MONOTONIC);
+}
+
+const struct loop_load *loop_load(const struct loop *loop)
+{
+    return &loop->load;
 }
 
 int64_t loop_mono_us(const struct loop *loop)

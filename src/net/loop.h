@@ -7,6 +7,7 @@
 
 #include "base/attr.h"
 #include "base/err.h"
+#include "base/hist.h"
 
 /*
  * The event loop of the one loop thread, on libevent; nothing else includes event2/. A turn is: wait
@@ -46,6 +47,16 @@ int64_t loop_wall_us(const struct loop *loop);
 uint64_t loop_random(struct loop *loop);
 /* us moved at random by up to percent of it in either direction. */
 int64_t loop_jitter(struct loop *loop, int64_t us, unsigned percent);
+
+/* The unscaled monotonic clock as it is now, not as read in this turn: to measure how long work takes. */
+int64_t loop_clock_us(void);
+/* How long the turns were, waiting left out. */
+struct loop_load {
+    struct hist turns; /* by the clock */
+    struct hist cpu;   /* processor time of this thread; the rest, the machine ran something else */
+};
+/* The turns so far; valid as long as the loop. */
+const struct loop_load *loop_load(const struct loop *loop);
 
 /* Makes an unarmed timer. ERR_NOMEM. */
 int loop_timer_new(struct loop *loop, loop_fn fn, void *arg, struct loop_timer **ret_t) MUST_CHECK;

@@ -81,7 +81,10 @@ def test_requests_that_are_not_clear(api):
         "negative length": ("PUT /config/limit HTTP/1.1\r\n" + host + login
                             + "Content-Length: -2\r\n" + end, 400),
         "too large": ("PUT /config/limit HTTP/1.1\r\n" + host + login + "Content-Length: 1048577\r\n"
-                      "Content-Type: application/json\r\n" + end, 413),
+                      "Content-Type: application/json\r\n" + end + " " * 1048577, 413),
+        "far too large": ("PUT /config/limit HTTP/1.1\r\n" + host + login
+                          + "Content-Length: 99999999999\r\nContent-Type: application/json\r\n" + end,
+                          413),
         "NUL": ("GET /a%00b HTTP/1.1\r\n" + host + login + end, 400),
         "whole URL": ("GET http://a/status HTTP/1.1\r\n" + host + login + end, 400),
         "many headers": ("GET /status HTTP/1.1\r\n" + host + login

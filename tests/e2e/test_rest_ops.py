@@ -107,14 +107,16 @@ def test_metrics(place):
     assert answer.status == 200 and answer.headers["Content-Type"].startswith("text/plain")
     text = answer.body.decode()
     found = {}
-    kinds = dict(re.findall(r"^# TYPE (\S+) (gauge|counter)$", text, re.M))
+    kinds = dict(re.findall(r"^# TYPE (\S+) (gauge|counter|histogram)$", text, re.M))
     for line in text.splitlines():
         if line.startswith("#"):
-            assert re.fullmatch(r"# (HELP \S+ .+|TYPE \S+ (gauge|counter))", line), line
+            assert re.fullmatch(r"# (HELP \S+ .+|TYPE \S+ (gauge|counter|histogram))", line), line
             continue
         match = re.fullmatch(r'([a-z_]+)(\{(?:[a-z]+="[^"]*",?)+\})? (\S+)', line)
         assert match, line
-        assert (kinds[match[1]] == "counter") == match[1].endswith("_total"), line
+        family = re.sub(r"_(bucket|sum|count)$", "", match[1])
+        if kinds.get(family) != "histogram":
+            assert (kinds[match[1]] == "counter") == match[1].endswith("_total"), line
         assert line.rpartition(" ")[0] not in found, f"{line} twice"
         found[line.rpartition(" ")[0]] = float(match[3])
     assert found["pg_limiter_panel_up"] == 1
@@ -123,7 +125,11 @@ def test_metrics(place):
     assert found['pg_limiter_users{state="disabled"}'] == d.status()["users"]["disabled"]
     assert found['pg_limiter_enforcement_mode{mode="on"}'] == 1
     assert 5e6 < found["process_resident_memory_bytes"]
-    assert "alice" not in text and len(found) < 100
+    for name in ("loop_turn_seconds", "loop_turn_cpu_seconds", "api_request_seconds"):
+        steps = [v for k, v in found.items() if k.startswith(f"pg_limiter_{name}_bucket")]
+        assert steps == sorted(steps) and steps[-1] == found[f"pg_limiter_{name}_count"] > 0
+        assert found[f"pg_limiter_{name}_sum"] > 0
+    assert "alice" not in text and len(found) < 160
 
 
 def test_cleanup_removes_only_whom_the_panel_says_it_has_not(place):

@@ -1,186 +1,28 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-#include <stdarg.h>
-#include <setjmp.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "api_bed.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
-#include <cmocka.h>
 
 #include "api/control.h"
-#include "api/server.h"
-
-/* A server on a control socket in a directory of its own, and operations that answer by rote. */
-struct bed {
-    char dir[32];
-    struct loop *loop;
-    struct server *server;
-    struct op_port port;
-    struct settings settings;
-    op_enable_fn waiting; /* of an enable that has not been answered yet */
-    void *waiting_arg;
-    char answer[4096];
-};
-
-static const struct settings *get_settings(void *app)
-{
-    return &((struct bed *)app)->settings;
-}
-
-static int64_t get_now(void *app)
-{
-    (void)app;
-    return 1;
-}
-
-static const char *get_env_file(void *app)
-{
-    (void)app;
-    return "";
-}
-
-static void state_json(void *app, struct buf *out)
-{
-    (void)app;
-    buf_add_str(out, "{\"up\":true}");
-}
-
-static void enable(void *app, const struct op_enable *what, op_enable_fn fn, void *arg)
-{
-    struct bed *bed = app;
-
-    (void)what;
-    bed->waiting = fn;
-    bed->waiting_arg = arg;
-}
-
-static void start(struct bed *bed, bool need_host, int64_t deadline_us)
-{
-    struct server_opts opts = {.need_host = need_host,
-                               .who = "cli",
-                               .connections = 8,
-                               .deadline_us = deadline_us};
-    struct err err;
-
-    if (control_listen(bed->dir, &opts.listen_fd, &err))
-        fail_msg("%s", err.text);
-    assert_int_equal(server_new(bed->loop, &opts, &bed->port, &bed->server, &err), ERR_OK);
-}
-
-static int setup(void **state)
-{
-    struct bed *bed = calloc(1, sizeof(*bed));
-
-    assert_non_null(bed);
-    snprintf(bed->dir, sizeof(bed->dir), "/tmp/pg-api-XXXXXX");
-    assert_non_null(mkdtemp(bed->dir));
-    assert_int_equal(settings_init(&bed->settings), ERR_OK);
-    assert_int_equal(loop_new(&bed->loop), ERR_OK);
-    bed->port = (struct op_port){
-        .app = bed,
-        .submit = owner_submit_here,
-        .settings = get_settings,
-        .now_us = get_now,
-        .env_file = get_env_file,
-        .enable = enable,
-        .status_json = state_json,
-        .nodes_json = state_json,
-    };
-    *state = bed;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct bed *bed = *state;
-    char path[64];
-
-    server_free(bed->server);
-    loop_free(bed->loop);
-    control_remove(bed->dir);
-    snprintf(path, sizeof(path), "%s/run", bed->dir);
-    assert_int_equal(rmdir(path), 0);
-    assert_int_equal(rmdir(bed->dir), 0);
-    settings_release(&bed->settings);
-    free(bed);
-    return 0;
-}
-
-static int dial(struct bed *bed)
-{
-    struct sockaddr_un addr = {.sun_family = AF_UNIX};
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-
-    assert_true(fd >= 0);
-    snprintf(addr.sun_path, sizeof(addr.sun_path), "%s/run/control.sock", bed->dir);
-    assert_int_equal(connect(fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
-    return fd;
-}
-
-static int64_t milliseconds(void)
-{
-    struct timespec ts;
-
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
-/* Reads until the other side ends or ms have passed; true when it ended. */
-static bool read_answer(struct bed *bed, int fd, int64_t ms)
-{
-    int64_t end = milliseconds() + ms;
-    size_t have = 0;
-    ssize_t n;
-
-    bed->answer[0] = '\0';
-    while (milliseconds() < end) {
-        loop_turn(bed->loop, 2000);
-        n = recv(fd, bed->answer + have, sizeof(bed->answer) - 1 - have, 0);
-        if (n == 0)
-            return true;
-        if (n < 0 && errno != EAGAIN)
-            return true;
-        if (n > 0)
-            have += (size_t)n;
-        bed->answer[have] = '\0';
-    }
-    return false;
-}
-
-/* Sends text whole, reads the answer up to the end of the connection, and returns its status. */
-static int talk(struct bed *bed, const char *text)
-{
-    int fd = dial(bed), status = 0;
-
-    assert_int_equal(send(fd, text, strlen(text), MSG_NOSIGNAL), (ssize_t)strlen(text));
-    assert_true(read_answer(bed, fd, 3000));
-    close(fd);
-    if (strncmp(bed->answer, "HTTP/1.1 ", 9) == 0)
-        status =
-            (bed->answer[9] - '0') * 100 + (bed->answer[10] - '0') * 10 + bed->answer[11] - '0';
-    return status;
-}
-
-#define GET(path) "GET " path " HTTP/1.1\r\nConnection: close\r\n\r\n"
 
 static void answers_with_json(void **state)
 {
     struct bed *bed = *state;
 
-    start(bed, false, 5000000);
-    assert_int_equal(talk(bed, GET("/status")), 200);
+    bed_start(bed, false, 5000000);
+    assert_int_equal(bed_talk(bed, GET("/status")), 200);
     assert_non_null(strstr(bed->answer, "Content-Type: application/json"));
     assert_non_null(strstr(bed->answer, "\r\n\r\n{\"up\":true}"));
-    assert_int_equal(talk(bed, GET("/nowhere?x=1")), 404);
+    assert_int_equal(bed_talk(bed, GET("/nowhere?x=1")), 404);
     assert_non_null(strstr(bed->answer, "\"code\":\"not_found\""));
-    assert_int_equal(talk(bed, "DELETE /status HTTP/1.1\r\nConnection: close\r\n\r\n"), 405);
-    assert_int_equal(talk(bed, "BREW /status HTTP/1.1\r\nConnection: close\r\n\r\n"), 405);
+    assert_int_equal(bed_talk(bed, "DELETE /status HTTP/1.1\r\nConnection: close\r\n\r\n"), 405);
+    assert_int_equal(bed_talk(bed, "BREW /status HTTP/1.1\r\nConnection: close\r\n\r\n"), 405);
 }
 
 static void ambiguous_requests_are_refused(void **state)
@@ -205,9 +47,9 @@ static void ambiguous_requests_are_refused(void **state)
     struct bed *bed = *state;
     size_t i;
 
-    start(bed, false, 300000);
+    bed_start(bed, false, 300000);
     for (i = 0; i < ARRAY_LEN(cases); i++) {
-        int status = talk(bed, cases[i].text);
+        int status = bed_talk(bed, cases[i].text);
 
         if (status != cases[i].status)
             fail_msg("case %zu: %d, answer \"%s\"", i, status, bed->answer);
@@ -218,10 +60,12 @@ static void a_blank_in_a_header_name_is_refused(void **state)
 {
     struct bed *bed = *state;
 
-    start(bed, false, 300000);
-    assert_int_not_equal(talk(bed, "GET /status HTTP/1.1\r\nX A: 1\r\nConnection: close\r\n\r\n"),
+    bed_start(bed, false, 300000);
+    assert_int_not_equal(bed_talk(bed,
+                                  "GET /status HTTP/1.1\r\nX A: 1\r\nConnection: close\r\n\r\n"),
                          200);
-    assert_int_not_equal(talk(bed, "GET /status HTTP/1.1\r\nX-A : 1\r\nConnection: close\r\n\r\n"),
+    assert_int_not_equal(bed_talk(bed,
+                                  "GET /status HTTP/1.1\r\nX-A : 1\r\nConnection: close\r\n\r\n"),
                          200);
 }
 
@@ -229,29 +73,31 @@ static void host_is_asked_for_where_it_must_be(void **state)
 {
     struct bed *bed = *state;
 
-    start(bed, true, 5000000);
-    assert_int_equal(talk(bed, GET("/status")), 400);
-    assert_int_equal(talk(bed, "GET /status HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"),
+    bed_start(bed, true, 5000000);
+    assert_int_equal(bed_talk(bed, GET("/status")), 400);
+    assert_int_equal(bed_talk(bed, "GET /status HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"),
                      200);
     assert_int_equal(
-        talk(bed, "GET /status HTTP/1.1\r\nHost: a\r\nHost: a\r\nConnection: close\r\n\r\n"), 400);
+        bed_talk(bed, "GET /status HTTP/1.1\r\nHost: a\r\nHost: a\r\nConnection: close\r\n\r\n"),
+        400);
 }
 
 static void bodies_are_read_whole(void **state)
 {
     struct bed *bed = *state;
 
-    start(bed, false, 5000000);
+    bed_start(bed, false, 5000000);
     assert_int_equal(
-        talk(bed, "PATCH /config HTTP/1.1\r\nContent-Type: application/json; charset=utf-8\r\n"
-                  "Content-Length: 9\r\nConnection: close\r\n\r\n{\"tick\":0}"),
+        bed_talk(bed, "PATCH /config HTTP/1.1\r\nContent-Type: application/json; charset=utf-8\r\n"
+                      "Content-Length: 9\r\nConnection: close\r\n\r\n{\"tick\":0}"),
         400); /* cut by its own length */
-    assert_int_equal(talk(bed, "PATCH /config HTTP/1.1\r\nContent-Type: application/json\r\n"
-                               "Content-Length: 10\r\nConnection: close\r\n\r\n{\"tick\":0}"),
+    assert_int_equal(bed_talk(bed, "PATCH /config HTTP/1.1\r\nContent-Type: application/json\r\n"
+                                   "Content-Length: 10\r\nConnection: close\r\n\r\n{\"tick\":0}"),
                      422);
     assert_int_equal(
-        talk(bed, "PATCH /config HTTP/1.1\r\nContent-Type: application/json\r\nTransfer-Encoding: "
-                  "chunked\r\nConnection: close\r\n\r\n4\r\n{\"ti\r\n6\r\nck\":0}\r\n0\r\n\r\n"),
+        bed_talk(bed,
+                 "PATCH /config HTTP/1.1\r\nContent-Type: application/json\r\nTransfer-Encoding: "
+                 "chunked\r\nConnection: close\r\n\r\n4\r\n{\"ti\r\n6\r\nck\":0}\r\n0\r\n\r\n"),
         422);
 }
 
@@ -263,8 +109,8 @@ static void an_endless_chunked_body_is_refused(void **state)
     char chunk[8 + 4096 + 2];
     int fd, i, sent = 0;
 
-    start(bed, false, 5000000);
-    fd = dial(bed);
+    bed_start(bed, false, 5000000);
+    fd = bed_dial(bed);
     memcpy(chunk, "001000\r\n", 8);
     memset(chunk + 8, ' ', 4096);
     memcpy(chunk + 8 + 4096, "\r\n", 2);
@@ -284,32 +130,118 @@ static void an_endless_chunked_body_is_refused(void **state)
         sent++;
     }
     assert_true(send(fd, "0\r\n\r\n", 5, MSG_NOSIGNAL) == 5);
-    assert_true(read_answer(bed, fd, 3000));
+    assert_true(bed_read(bed, fd, 3000));
     assert_non_null(strstr(bed->answer, "HTTP/1.1 413"));
     close(fd);
 }
 
+/* Sends `at_once`, then a byte every 20 ms: never idle for long, never done in time. True: a 408 came. */
+static bool drip(struct bed *bed, const char *at_once)
+{
+    int64_t begun = bed_ms();
+    bool ended = false, told = false;
+    int fd, i;
+
+    fd = bed_dial(bed);
+    assert_true(send(fd, at_once, strlen(at_once), MSG_NOSIGNAL) > 0);
+    for (i = 0; i < 60 && !ended; i++) {
+        if (send(fd, "a", 1, MSG_NOSIGNAL) != 1)
+            break;
+        ended = bed_read(bed, fd, 20);
+        told = told || strstr(bed->answer, "HTTP/1.1 408 ") != NULL;
+    }
+    assert_true(bed_ms() - begun < 1000);
+    assert_true(bed_ms() - begun >= 190);
+    close(fd);
+    return told;
+}
+
 static void a_slow_client_is_shut_out(void **state)
 {
-    const char *text =
-        "GET /status HTTP/1.1\r\nX: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
     struct bed *bed = *state;
-    int64_t begun = milliseconds();
-    bool ended = false;
-    size_t i;
+
+    bed_start(bed, false, 200000);
+    assert_true(drip(bed, "GET /status HTTP/1.1\r\nX: a"));
+    assert_true(drip(bed, "PATCH /config HTTP/1.1\r\nContent-Type: application/json\r\n"
+                          "Content-Length: 500\r\n\r\n{"));
+    /* Before its first line is whole it is no request yet, and gets no answer. */
+    assert_false(drip(bed, "G"));
+}
+
+static void a_client_that_says_nothing_is_told_nothing(void **state)
+{
+    struct bed *bed = *state;
     int fd;
 
-    start(bed, false, 200000);
-    fd = dial(bed);
-    /* A byte every 20 ms: never idle for long, never done in time. */
-    for (i = 0; i < strlen(text) && !ended; i++) {
-        if (send(fd, text + i, 1, MSG_NOSIGNAL) != 1)
-            break;
-        ended = read_answer(bed, fd, 20);
-    }
-    assert_true(milliseconds() - begun < 1000);
-    assert_true(milliseconds() - begun >= 190);
+    bed_start(bed, false, 100000);
+    fd = bed_dial(bed);
+    assert_true(bed_read(bed, fd, 2000));
+    assert_string_equal(bed->answer, "");
     close(fd);
+}
+
+static void an_answer_is_not_followed_by_another(void **state)
+{
+    const char *text = "GET /status HTTP/1.1\r\n\r\n";
+    struct bed *bed = *state;
+    int fd;
+
+    bed_start(bed, false, 100000);
+    fd = bed_dial(bed);
+    assert_true(send(fd, text, strlen(text), MSG_NOSIGNAL) > 0);
+    assert_true(bed_read(bed, fd, 2000)); /* the pause after it is over */
+    assert_non_null(strstr(bed->answer, "HTTP/1.1 200"));
+    assert_null(strstr(bed->answer, "HTTP/1.1 408"));
+    close(fd);
+}
+
+/* A head that announces n bytes, then as many; the answer stands in bed->answer. */
+static void send_body(struct bed *bed, const char *head, int n)
+{
+    static char bytes[4096];
+    int fd = bed_dial(bed), i;
+
+    memset(bytes, ' ', sizeof(bytes));
+    assert_true(send(fd, head, strlen(head), MSG_NOSIGNAL) > 0);
+    for (i = 0; n > 0 && i < 100000; i++) {
+        size_t most = n < (int)sizeof(bytes) ? (size_t)n : sizeof(bytes);
+        ssize_t sent = send(fd, bytes, most, MSG_NOSIGNAL);
+
+        if (sent < 0 && errno != EAGAIN)
+            break;
+        n -= sent > 0 ? (int)sent : 0;
+        loop_turn(bed->loop, 0);
+    }
+    assert_int_equal(n, 0);
+    assert_true(bed_read(bed, fd, 3000));
+    close(fd);
+}
+
+static void a_body_is_read_before_it_is_refused(void **state)
+{
+    struct bed *bed = *state;
+
+    bed_start(bed, false, 5000000);
+    send_body(bed,
+              "PATCH /config HTTP/1.1\r\nContent-Type: application/json\r\n"
+              "Content-Length: 3000000\r\nConnection: close\r\n\r\n",
+              3000000);
+    assert_non_null(strstr(bed->answer, "HTTP/1.1 413 "));
+    send_body(bed, "POST /nowhere HTTP/1.1\r\nContent-Length: 900000\r\nConnection: close\r\n\r\n",
+              900000);
+    assert_non_null(strstr(bed->answer, "HTTP/1.1 404 "));
+    assert_int_equal(bed_talk(bed, "PATCH /config HTTP/1.1\r\nExpect: 100-continue\r\n"
+                                   "Content-Length: 3000000\r\n\r\n"),
+                     413); /* nothing was sent: at once */
+}
+
+static void a_refusal_does_not_wait_for_ever(void **state)
+{
+    struct bed *bed = *state;
+
+    bed_start(bed, false, 200000);
+    assert_int_equal(bed_talk(bed, "PATCH /config HTTP/1.1\r\nContent-Length: 3000000\r\n\r\n"),
+                     413);
 }
 
 static void an_operation_may_answer_later(void **state)
@@ -318,14 +250,14 @@ static void an_operation_may_answer_later(void **state)
     struct bed *bed = *state;
     int fd;
 
-    start(bed, false, 150000);
-    fd = dial(bed);
+    bed_start(bed, false, 150000);
+    fd = bed_dial(bed);
     assert_true(send(fd, text, strlen(text), MSG_NOSIGNAL) > 0);
     /* Longer than the deadline, which is the client's and not the operation's. */
-    assert_false(read_answer(bed, fd, 300));
+    assert_false(bed_read(bed, fd, 300));
     assert_non_null(bed->waiting);
     bed->waiting(bed->waiting_arg, ERR_OK, NULL, SLICE("[]"));
-    assert_true(read_answer(bed, fd, 2000));
+    assert_true(bed_read(bed, fd, 2000));
     assert_non_null(strstr(bed->answer, "{\"data\":[]}"));
     close(fd);
 }
@@ -336,15 +268,15 @@ static void a_client_that_leaves_early_does_no_harm(void **state)
     struct bed *bed = *state;
     int fd, i;
 
-    start(bed, false, 5000000);
-    fd = dial(bed);
+    bed_start(bed, false, 5000000);
+    fd = bed_dial(bed);
     assert_true(send(fd, text, strlen(text), MSG_NOSIGNAL) > 0);
-    assert_false(read_answer(bed, fd, 50));
+    assert_false(bed_read(bed, fd, 50));
     close(fd);
     for (i = 0; i < 10; i++)
         loop_turn(bed->loop, 1000);
     bed->waiting(bed->waiting_arg, ERR_OK, NULL, SLICE("[]"));
-    assert_int_equal(talk(bed, GET("/status")), 200);
+    assert_int_equal(bed_talk(bed, GET("/status")), 200);
 }
 
 static void stopping_answers_those_who_wait(void **state)
@@ -353,13 +285,13 @@ static void stopping_answers_those_who_wait(void **state)
     struct bed *bed = *state;
     int fd;
 
-    start(bed, false, 5000000);
-    fd = dial(bed);
+    bed_start(bed, false, 5000000);
+    fd = bed_dial(bed);
     assert_true(send(fd, text, strlen(text), MSG_NOSIGNAL) > 0);
-    assert_false(read_answer(bed, fd, 50));
+    assert_false(bed_read(bed, fd, 50));
     server_free(bed->server);
     bed->server = NULL;
-    assert_true(read_answer(bed, fd, 1000));
+    assert_true(bed_read(bed, fd, 1000));
     assert_non_null(strstr(bed->answer, "HTTP/1.1 503"));
     /* The operation ends after the server: nobody is there to hear it. */
     bed->waiting(bed->waiting_arg, ERR_OK, NULL, SLICE("[]"));
@@ -374,25 +306,25 @@ static void the_socket_is_private_and_single(void **state)
     char path[64], longest[200];
     int fd;
 
-    start(bed, false, 5000000);
+    bed_start(bed, false, 5000000);
     snprintf(path, sizeof(path), "%s/run/control.sock", bed->dir);
     assert_int_equal(stat(path, &st), 0);
     assert_int_equal(st.st_mode & 0777, 0600);
     assert_int_equal(control_listen(bed->dir, &fd, &err), ERR_EXISTS);
-    assert_int_equal(talk(bed, GET("/status")), 200);
+    assert_int_equal(bed_talk(bed, GET("/status")), 200);
     /* A socket left by a daemon that died is replaced. */
     server_free(bed->server);
     bed->server = NULL;
     assert_int_equal(stat(path, &st), 0);
-    start(bed, false, 5000000);
-    assert_int_equal(talk(bed, GET("/status")), 200);
+    bed_start(bed, false, 5000000);
+    assert_int_equal(bed_talk(bed, GET("/status")), 200);
     memset(longest, 'a', sizeof(longest) - 1);
     longest[0] = '/';
     longest[sizeof(longest) - 1] = '\0';
     assert_int_equal(control_listen(longest, &fd, &err), ERR_TOO_BIG);
 }
 
-#define WITH_BED(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
+#define WITH_BED(fn) cmocka_unit_test_setup_teardown(fn, bed_setup, bed_teardown)
 
 int main(void)
 {
@@ -404,6 +336,10 @@ int main(void)
         WITH_BED(bodies_are_read_whole),
         WITH_BED(an_endless_chunked_body_is_refused),
         WITH_BED(a_slow_client_is_shut_out),
+        WITH_BED(a_client_that_says_nothing_is_told_nothing),
+        WITH_BED(an_answer_is_not_followed_by_another),
+        WITH_BED(a_body_is_read_before_it_is_refused),
+        WITH_BED(a_refusal_does_not_wait_for_ever),
         WITH_BED(an_operation_may_answer_later),
         WITH_BED(a_client_that_leaves_early_does_no_harm),
         WITH_BED(stopping_answers_those_who_wait),
