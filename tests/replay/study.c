@@ -170,7 +170,7 @@ static void run_kind(const struct kind *k, struct options *o)
     struct settings settings;
     struct policy policy;
 
-    if (settings_init(&settings) || settings_copy(&settings, &o->settings))
+    if (settings_copy(&settings, &o->settings))
         exit(1);
     if (k->set)
         set(&settings, k->set);
