@@ -169,7 +169,7 @@ struct item *item_new(struct enforce *e, int64_t user_id, struct slice name)
     if (name.n > LIMIT_USER_NAME)
         name.n = LIMIT_USER_NAME;
     memcpy(it->name, name.p ? name.p : "", name.n);
-    it->applied_us = it->due_us = it->gone_us = STAMP_NONE;
+    it->applied_us = it->due_us = it->gone_us = it->late_us = STAMP_NONE;
     it->born_us = it->next_us = enforce_now(e);
     backoff_init(&it->wait, RETRY_MIN_US, RETRY_MAX_US);
     it->prev = e->last;

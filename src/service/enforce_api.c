@@ -77,17 +77,21 @@ static void add_found(struct enforce *e, const struct found *f)
     it->marked = f->marked;
     it->ordered = f->ordered;
     it->unread = true;
+    /* One whose call got no answer counts from when it was intended: on_doubt_read. */
+    if (f->applied_us == STAMP_NONE || f->applied_us <= f->intended_us)
+        it->late_us = now + e->o.doubt_us;
     if (item_resume_end(it, slice_of(f->why)))
         return;
     if (f->state == DB_STATE_INTENDED && f->revoke == DB_REVOKE_SENT) {
         it->phase = PHASE_RESUME;
     } else if (f->state == DB_STATE_INTENDED) {
         it->phase = PHASE_DOUBT;
-        it->doubt_us = now + e->o.doubt_us;
+        it->late_us = it->doubt_us = now + e->o.doubt_us;
     } else if (f->state == DB_STATE_APPLIED) {
         it->phase = PHASE_CHECK;
     } else {
         it->phase = PHASE_MARK;
+        it->restoring = true;
         it->sent = true; /* the process that wrote it may have called */
     }
 }
@@ -288,7 +292,7 @@ void enforce_seen(struct enforce *e, const struct panel_user *user, int64_t aske
     row.user_created_us = STAMP_NONE;
     if (rules_is_punished(&row, user, e->groups))
         return;
-    if (it->marked || rules_is_unsure(&row, user, e->groups)) {
+    if (it->marked || may_land(e, it) || rules_is_unsure(&row, user, e->groups)) {
         it->phase = PHASE_CHECK; /* a look of our own says more, and sees to the note */
         it->next_us = enforce_now(e);
     } else {

@@ -13,6 +13,8 @@
 
 /* Shared by the files of the enforcement only. */
 
+enum { ASK_TRIES = 8 }; /* waits for the panel's groups, some 4 minutes, before it is guessed */
+
 /* Where a user of ours stands. A phase with an op under way waits for it, else for next_us. */
 enum phase {
     PHASE_QUEUED,  /* a case without a row */
@@ -73,18 +75,22 @@ struct item {
     int64_t born_us;       /* when the case came in */
     int64_t applied_us, due_us;
     int64_t doubt_us; /* PHASE_DOUBT: until when the call may still take effect */
+    int64_t late_us;  /* until when an unanswered disabling call may still land; STAMP_NONE: none */
     int64_t gone_us;  /* since when the panel says "no such user"; STAMP_NONE: it does not */
     int64_t group_id;
     struct backoff wait;
     int attempts; /* failed ones to restore, those of earlier runs too */
     bool by_group;
-    bool slot;          /* counts against max_calls */
-    bool unread;        /* of an earlier run and not compared with the panel yet */
-    bool sent;          /* an enabling call may have got through */
-    bool release;       /* by hand, now */
-    int64_t release_us; /* when that was said */
-    bool dead;          /* to be freed when no loop is over the list */
-    char by[64];        /* who released */
+    bool slot;              /* counts against max_calls */
+    bool unread;            /* of an earlier run and not compared with the panel yet */
+    bool sent;              /* an enabling call may have got through */
+    int64_t looked_edit_us; /* the user's edit_at before he is enabled */
+    bool blind;             /* such a call would look like somebody's disabling him again */
+    bool restoring;         /* the row on the disk says that he is being enabled */
+    bool release;           /* by hand, now */
+    int64_t release_us;     /* when that was said */
+    bool dead;              /* to be freed when no loop is over the list */
+    char by[64];            /* who released */
     struct waiter *waiters;
     enforce_order_fn told; /* who gave the order, until told */
     void *told_arg;
@@ -92,6 +98,7 @@ struct item {
     bool adopts;
     bool marked;                 /* the row has a mark for the note */
     bool asks_groups;            /* goes on once the panel's groups are known */
+    int asks;                    /* how often that was waited for, in a row */
     char revoke_text[200];       /* the panel's words against revoking */
     enum db_state end;           /* PHASE_CLOSE: the end state, */
     enum enforce_why why;        /* its reason, */
@@ -267,6 +274,8 @@ void adopt_read(struct enforce *e, struct item *it, const struct panel_user *use
 
 /* enforce_restore.c */
 void restore_step(struct enforce *e, struct item *it);
+/* Whether a disabling call of the row that nobody answered may still take effect. */
+bool may_land(struct enforce *e, const struct item *it);
 /* Tries the panel's answer about which groups there are first. */
 void restore_ask_groups(struct enforce *e, struct item *it);
 

@@ -297,6 +297,7 @@ static void applied(struct enforce *e, struct item *it, const struct panel_user 
     revoke_settle(it, user);
     item_free_slot(e, it);
     item_was_read(e, it);
+    it->asks = 0;
     backoff_reset(&it->wait);
     it->phase = PHASE_APPLY;
     it->next_us = enforce_now(e);
@@ -309,13 +310,16 @@ static void on_signed(struct enforce *e, struct item *it, int rc, const struct e
     FAULT_POINT("journal.sign.answered");
     item_free_slot(e, it);
     it->next_us = enforce_now(e);
-    if (rc && !is_refusal(rc)) {
-        /* It may have moved edit_at: what that is now has to be known, or nobody else's edit is. */
+    /*
+     * Without an answer it may have moved edit_at: what that is now has to be known, or nobody else's
+     * edit is. And who is no longer disabled was enabled by somebody in between.
+     */
+    if (rc ? !is_refusal(rc) : !rules_is_punished(&it->record->row, user, e->groups)) {
         it->phase = PHASE_DOUBT;
         it->doubt_us = enforce_now(e) + e->o.doubt_us;
         return;
     }
-    if (!rc && rules_is_punished(&it->record->row, user, e->groups) && !punish_keep(it, user))
+    if (!rc && !punish_keep(it, user))
         it->record->row.answer_fields = (struct slice){NULL, 0};
     it->phase = PHASE_APPLY;
 }
@@ -341,7 +345,7 @@ static void doubt(struct enforce *e, struct item *it)
     item_free_slot(e, it);
     order_tell(e, it, ERR_BUSY, "the panel has not answered; what became of the call is looked at");
     it->phase = PHASE_DOUBT;
-    it->doubt_us = enforce_now(e) + e->o.doubt_us;
+    it->late_us = it->doubt_us = enforce_now(e) + e->o.doubt_us;
     it->next_us = enforce_now(e) + STAMP_SECOND;
 }
 
@@ -359,6 +363,13 @@ static void on_called(struct enforce *e, struct item *it, int rc, const struct e
     } else {
         doubt(e, it);
     }
+}
+
+/* Without any groups, and the panel does not tell which were deleted: our call moves edit_at. */
+static bool may_be_moved(const struct item *it, const struct panel_user *user)
+{
+    return it->applied_us != STAMP_NONE ||
+           rules_edit_moved(it->record->row.edit_before_us, user->edit_at_us);
 }
 
 /* Read again after a call without an answer, or a death between row and answer. */
@@ -382,9 +393,12 @@ static void on_doubt_read(struct enforce *e, struct item *it, int rc, const stru
     } else if (rules_is_punished(&it->record->row, user, e->groups)) {
         applied(e, it, user,
                 it->applied_us != STAMP_NONE ? it->applied_us : it->record->row.intended_us);
-    } else if (rules_is_unsure(&it->record->row, user, e->groups)) {
+    } else if (rules_is_unsure(&it->record->row, user, e->groups) && it->asks < ASK_TRIES) {
         item_was_read(e, it);
         restore_ask_groups(e, it);
+    } else if (rules_is_unsure(&it->record->row, user, e->groups) && may_be_moved(it, user)) {
+        applied(e, it, user,
+                it->applied_us != STAMP_NONE ? it->applied_us : it->record->row.intended_us);
     } else if (it->applied_us != STAMP_NONE) {
         restore_end(e, it, user, DB_STATE_SUPERSEDED,
                     it->by_group ? ENFORCE_WHY_GROUPS_CHANGED : ENFORCE_WHY_ENABLED, NULL);

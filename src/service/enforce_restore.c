@@ -9,7 +9,7 @@
 
 /* From a disabled user to his end: CHECK, HELD, MARK, LOOK, GIVE, RESTORE. */
 
-enum { TOLD_AT = 3, TOLD_AGAIN = 12, ASK_TRIES = 5, CHANGED_MAX = 256 };
+enum { TOLD_AT = 3, TOLD_AGAIN = 12, CHANGED_MAX = 256 };
 
 static const char *say(char *out, size_t max, const char *head, const char *tail)
 {
@@ -47,10 +47,38 @@ void restore_failed(struct enforce *e, struct item *it, int rc, const char *text
         enforce_emit(e, it, ENFORCE_RESTORE_FAILING, ENFORCE_WHY_NONE, rc, text);
 }
 
+bool may_land(struct enforce *e, const struct item *it)
+{
+    int64_t now = enforce_now(e);
+
+    /* Further off than that, the clock was set back. */
+    return it->late_us != STAMP_NONE && now < it->late_us && it->late_us - now <= e->o.doubt_us;
+}
+
+/*
+ * He is enabled, but was somebody else's when an unanswered call of ours was looked for: that one may
+ * still land, and without a row he would stay disabled. The row ends when the call cannot come any more.
+ */
+static bool wait_for_late(struct enforce *e, struct item *it, bool blind)
+{
+    if (!may_land(e, it))
+        return false;
+    item_free_slot(e, it);
+    it->phase = PHASE_LOOK;
+    it->blind |= blind;
+    it->next_us = it->late_us;
+    tell_waiters(e, it, ENFORCE_ENABLED, "enabled; looked at again for a call that got lost");
+    return true;
+}
+
 /* user: as just read, or NULL when he is not ours to touch in any way. */
 static void supersede(struct enforce *e, struct item *it, const struct panel_user *user,
                       enum enforce_why why)
 {
+    bool free = why == ENFORCE_WHY_ENABLED || why == ENFORCE_WHY_GROUPS_CHANGED;
+
+    if (free && wait_for_late(e, it, false))
+        return;
     if (user && why != ENFORCE_WHY_STRANGER)
         restore_end(e, it, user, DB_STATE_SUPERSEDED, why, NULL);
     else
@@ -70,6 +98,7 @@ static void restored(struct enforce *e, struct item *it, const struct panel_user
 void restore_ask_groups(struct enforce *e, struct item *it)
 {
     it->asks_groups = true;
+    it->asks++;
     item_delay(e, it);
 }
 
@@ -85,7 +114,10 @@ static void on_enabled(struct enforce *e, struct item *it, int rc, const struct 
 {
     FAULT_POINT("journal.enable.answered");
     if (!rc && is_restored(it->record, user, e->groups)) {
-        restored(e, it, user, it->end_text);
+        /* Where our call moves edit_at, the late one does as well. */
+        it->sent |= may_land(e, it);
+        if (!wait_for_late(e, it, rules_edit_moved(it->looked_edit_us, user->edit_at_us)))
+            restored(e, it, user, it->end_text);
         return;
     }
     /* A clear no has changed nothing; anything else may have got through. */
@@ -179,6 +211,10 @@ static void enable_groups(struct enforce *e, struct item *it)
         restore_failed(e, it, ERR_NOMEM, err_name(ERR_NOMEM));
 }
 
+/*
+ * Where the disk does not say that we are enabling him, a later life would take the missing mark for
+ * another's edit, and revive whom somebody disabled since: it goes when the end is written.
+ */
 static void enable(struct enforce *e, struct item *it, const struct panel_user *user)
 {
     struct record *r = it->record;
@@ -188,8 +224,9 @@ static void enable(struct enforce *e, struct item *it, const struct panel_user *
     FAULT_POINT("journal.enable.before_call");
     buf_init(&text, user->note.n + 1);
     free(r->note_before);
-    r->note_before =
-        note_cleaned(it, user, &text, &note) ? strndup(text.n ? note.p : "", text.n) : NULL;
+    r->note_before = it->restoring && note_cleaned(it, user, &text, &note)
+                         ? strndup(text.n ? note.p : "", text.n)
+                         : NULL;
     buf_release(&text);
     if (r->row.by_group)
         enable_groups(e, it);
@@ -211,9 +248,23 @@ static void note_changes(struct item *it, const struct panel_user *user, const s
         snprintf(it->end_text, sizeof(it->end_text), "%s", off);
 }
 
-/* A person's word counts for what was before it, not for what another one did later. */
+static void note_guess(struct item *it)
+{
+    size_t at = strlen(it->end_text);
+
+    snprintf(it->end_text + at, sizeof(it->end_text) - at,
+             "; the panel does not tell its groups: group %lld of disabled users looks deleted",
+             (long long)it->group_id);
+}
+
+/*
+ * A person's word counts for what was before it, not for what another one did later. Where a late call of ours
+ * cannot be told from that, nobody is left disabled by it.
+ */
 static bool by_hand(const struct item *it, const struct panel_user *user)
 {
+    if (it->blind)
+        return true;
     return it->release && (user->edit_at_us == STAMP_NONE || user->edit_at_us <= it->release_us);
 }
 
@@ -223,6 +274,7 @@ static void on_look(struct enforce *e, struct item *it, int rc, const struct err
     enum enforce_why why = ENFORCE_WHY_NONE;
     struct rules_groups groups = e->groups;
     struct buf changed;
+    bool guessed = false;
 
     FAULT_POINT("journal.restore.read");
     if (rc == ERR_NOT_FOUND && gone_for_good(e, it)) {
@@ -235,28 +287,32 @@ static void on_look(struct enforce *e, struct item *it, int rc, const struct err
     }
     it->gone_us = STAMP_NONE;
     it->asks_groups = false;
+    it->looked_edit_us = user->edit_at_us;
     item_was_read(e, it);
     buf_init(&changed, CHANGED_MAX);
-    /* A panel that never tells its groups must not keep disabled whom it is not about. */
-    if (!it->record->row.by_group && it->attempts >= ASK_TRIES)
-        groups.look = NULL;
+    if (it->asks >= ASK_TRIES)
+        guessed = rules_guess(&it->record->row, user, &groups);
     switch (
         rules_decide(&it->record->row, user, by_hand(it, user), it->sent, groups, &changed, &why)) {
     case RULES_RESTORE:
         note_changes(it, user, &changed);
+        if (guessed)
+            note_guess(it);
         enable(e, it, user);
         break;
     case RULES_DONE:
         it->end_text[0] = '\0';
         if (it->record->row.n_given)
             note_groups(it, it->record->row.given, it->record->row.n_given);
-        restored(e, it, user, it->end_text);
+        if (!wait_for_late(e, it, it->record->row.by_group))
+            restored(e, it, user, it->end_text);
         break;
     case RULES_SUPERSEDE:
         supersede(e, it, user, why);
         break;
     case RULES_ASK:
         it->asks_groups = true;
+        it->asks++;
         restore_failed(e, it, ERR_BUSY,
                        "groups of the user are gone, and whether the panel has deleted them is not "
                        "known yet");
@@ -300,6 +356,7 @@ static void on_marked(struct enforce *e, struct item *it, struct op *op, int rc,
         store_failed(e, rc, err);
     else
         store_worked(e);
+    it->restoring |= !rc && it->record && it->record->row.state == DB_STATE_APPLIED;
     if (op->loaded) {
         FAULT_POINT("journal.restoring.committed");
         look(e, it);
@@ -359,6 +416,7 @@ static void on_checked(struct enforce *e, struct item *it, int rc, const struct 
         return;
     }
     it->asks_groups = false;
+    it->asks = 0;
     record_free(it->record);
     it->record = NULL;
     it->phase = PHASE_HELD;

@@ -234,14 +234,32 @@ void rules_add_changed(struct slice before, struct slice now, struct rules_group
     }
 }
 
-static bool edit_moved(const struct db_row *row, const struct panel_user *user)
+bool rules_edit_moved(int64_t before_us, int64_t now_us)
 {
-    int64_t before = row->answer_edit_us, now = user->edit_at_us;
-
-    if (before == STAMP_NONE || now == STAMP_NONE)
-        return before != now;
+    if (before_us == STAMP_NONE || now_us == STAMP_NONE)
+        return before_us != now_us;
     /* The journal keeps milliseconds. */
-    return before / 1000 != now / 1000;
+    return before_us / 1000 != now_us / 1000;
+}
+
+static enum enforce_group gone_for_sure(void *ctx, int64_t id)
+{
+    const struct db_row *row = ctx;
+
+    return id == row->group_id ? ENFORCE_GROUP_GONE : ENFORCE_GROUP_UNSURE;
+}
+
+bool rules_guess(struct db_row *row, const struct panel_user *user, struct rules_groups *groups)
+{
+    bool unsure = rules_is_unsure(row, user, *groups);
+
+    if (unsure && !rules_edit_moved(row->answer_edit_us, user->edit_at_us)) {
+        *groups = (struct rules_groups){gone_for_sure, row};
+        return true;
+    }
+    if (unsure || !row->by_group)
+        groups->look = NULL;
+    return false;
 }
 
 /*
@@ -302,7 +320,7 @@ enum rules_verdict rules_decide(const struct db_row *row, const struct panel_use
         *ret_why = row->by_group ? ENFORCE_WHY_GROUPS_CHANGED : ENFORCE_WHY_ENABLED;
         return RULES_SUPERSEDE;
     }
-    if (!row->answer_fields.p || !edit_moved(row, user))
+    if (!row->answer_fields.p || !rules_edit_moved(row->answer_edit_us, user->edit_at_us))
         return RULES_RESTORE;
     buf_init(&fields, 8 * LIMIT_ANSWER);
     /* Without memory to compare, the way that leaves nobody disabled for ever. */

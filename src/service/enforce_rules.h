@@ -64,6 +64,14 @@ enum rules_verdict {
 enum rules_verdict rules_decide(const struct db_row *row, const struct panel_user *user,
                                 bool by_hand, bool sent, struct rules_groups groups,
                                 struct buf *changed, enum enforce_why *ret_why);
+/* Whether edit_at has moved, to the millisecond; STAMP_NONE: never edited. */
+bool rules_edit_moved(int64_t before_us, int64_t now_us);
+/*
+ * For a panel that does not tell its groups however often it is asked: what is to be taken for known when
+ * deciding about user. The panel moves edit_at when somebody edits a user's groups, not when a group is
+ * deleted. True: the group of disabled users is taken for deleted, by row, which must outlive groups.
+ */
+bool rules_guess(struct db_row *row, const struct panel_user *user, struct rules_groups *groups);
 /*
  * The groups to give back: those of before without the ones known to be gone, or the fallback group when
  * none is left. 0: nothing to give back.

@@ -47,6 +47,7 @@ struct fp_user {
     bool doubtful;   /* set by the test: it will be so the next time */
     int64_t read_us; /* when we read him last, and when an admin touched him last */
     int64_t admin_us;
+    int64_t enabled_us;    /* when we enabled him last */
     int disables, enables; /* calls of ours that took effect */
     int credentials;       /* how often they were renewed */
     bool mark_left;        /* the panel would not take our mark out of the note */
@@ -201,7 +202,6 @@ static inline void fp_do_enable(struct fp *p, struct fp_user *u)
     /* Touched after our last look: nobody could have known. */
     bool raced = u->admin_us >= u->read_us;
 
-    (void)p;
     if (u->status != PANEL_STATUS_DISABLED)
         return;
     if (u->status_by == FP_ADMIN && u->traced && !u->noted && !raced)
@@ -209,6 +209,7 @@ static inline void fp_do_enable(struct fp *p, struct fp_user *u)
     u->status = u->expire_us != STAMP_NONE && u->expire_us < p->now_us ? PANEL_STATUS_EXPIRED
                                                                        : PANEL_STATUS_ACTIVE;
     u->status_by = FP_US;
+    u->enabled_us = p->now_us;
     u->enables++;
     u->ours = false;
 }

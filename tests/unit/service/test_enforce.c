@@ -432,6 +432,7 @@ static void a_clock_that_was_ahead(void **state)
     assert_int_equal(bed_start(b), ERR_OK);
     bed_wait(b, 5 * SEC);
     assert_int_equal(user(5)->status, PANEL_STATUS_ACTIVE);
+    bed_wait(b, 60 * SEC);
     assert_string_equal(state_of(5), "restored");
     /* A correction of some minutes changes nothing but the length. */
     disable(6, 900 * SEC);

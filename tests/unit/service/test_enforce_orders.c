@@ -178,7 +178,7 @@ static void the_mark_goes_when_others_take_over(void **state)
     disable(3, 600 * SEC);
     fp_admin_toggle(&b->panel, user(3), false);
     restart();
-    bed_wait(b, 10 * SEC);
+    bed_wait(b, 70 * SEC); /* as long as a lost call might still land */
     assert_string_equal(state_of(3), "superseded");
     assert_string_equal(user(3)->note, "");
     /* Disabled again by another one: stays so, without our name on it. */
@@ -383,6 +383,80 @@ static void no_groups_is_no_proof(void **state)
     assert_int_equal(user(7)->n_groups, 3);
 }
 
+/* A panel that keeps its groups to itself: an edit moves edit_at, the deletion of a group does not. */
+static void groups_never_told_keep_nobody(void **state)
+{
+    (void)state;
+    use_groups(1);
+    disable(7, 60 * SEC);
+    disable(3, 60 * SEC);
+    b->groups_unknown = true;
+    fp_delete_group(&b->panel, FP_DISABLED_GROUP);
+    b->panel.now_us += SEC;
+    fp_admin_groups(&b->panel, user(3), (int64_t[]){1}, 0); /* an admin wants him to have none */
+    bed_wait(b, 100 * SEC);
+    assert_string_equal(state_of(7), "restoring");
+    assert_string_equal(state_of(3), "restoring");
+    assert_true(b->failing > 0); /* and people hear of it */
+    bed_wait(b, 900 * SEC);
+    assert_string_equal(state_of(7), "restored");
+    assert_int_equal(user(7)->n_groups, 3);
+    assert_string_equal(state_of(3), "superseded");
+    assert_int_equal(user(3)->n_groups, 0);
+}
+
+/* The same, where the answer to the moving call got lost. */
+static void nor_does_a_lost_answer(void **state)
+{
+    int how;
+
+    (void)state;
+    use_groups(1);
+    let_fail(&how, FP_SET_GROUPS, FP_LOST_AFTER);
+    assert_int_equal(punish(7, 60 * SEC), ERR_OK);
+    bed_settle(b);
+    let_fail(&how, FP_SET_GROUPS, FP_LOST_BEFORE);
+    assert_int_equal(punish(3, 60 * SEC), ERR_OK);
+    bed_settle(b);
+    b->groups_unknown = true;
+    fp_delete_group(&b->panel, FP_DISABLED_GROUP);
+    fp_delete_group(&b->panel, 7); /* both of 3's */
+    fp_delete_group(&b->panel, 6);
+    b->line.fate = NULL;
+    bed_wait(b, 1500 * SEC);
+    assert_string_equal(state_of(7), "restoring");
+    assert_string_equal(state_of(3), "cancelled");
+    b->groups_unknown = false; /* the panel refuses groups that are gone */
+    enforce_retry(b->e);
+    bed_settle(b);
+    assert_string_equal(state_of(7), "restored");
+    assert_int_equal(user(7)->n_groups, 1);
+}
+
+/*
+ * With a full disk the row does not tell that we are enabling him: taking our mark out as well would look
+ * like another's edit to a later life, which then revives whom somebody has disabled since.
+ */
+static void a_full_disk_leaves_the_mark_for_later(void **state)
+{
+    (void)state;
+    b->panel.old = true;
+    use_note(false);
+    disable(3, 60 * SEC);
+    b->store_rc = ERR_FULL;
+    bed_wait(b, 70 * SEC);
+    assert_int_equal(user(3)->status, PANEL_STATUS_ACTIVE);
+    assert_non_null(strstr(user(3)->note, "[pg-limiter until"));
+    b->panel.now_us += SEC;
+    fp_admin_status(&b->panel, user(3), PANEL_STATUS_DISABLED);
+    b->store_rc = 0;
+    restart();
+    bed_wait(b, 10 * SEC);
+    assert_string_equal(state_of(3), "superseded");
+    assert_int_equal(user(3)->status, PANEL_STATUS_DISABLED);
+    assert_string_equal(user(3)->note, "");
+}
+
 static void deleted_groups_are_told(void **state)
 {
     (void)state;
@@ -417,6 +491,9 @@ int main(void)
         T(orders_are_told_and_count_for_nothing),
         T(adopted_users_come_back),
         T(no_groups_is_no_proof),
+        T(groups_never_told_keep_nobody),
+        T(nor_does_a_lost_answer),
+        T(a_full_disk_leaves_the_mark_for_later),
         T(deleted_groups_are_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

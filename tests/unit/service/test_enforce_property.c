@@ -157,12 +157,14 @@ static void admin_disables(struct fp_user *u, bool toggle)
 {
     struct open_row r = open_row_of(u->id);
     bool at_work = is_at_work(u);
+    /* A call of ours that got lost may land as long as that, and moves edit_at as an admin does. */
+    bool late = r.found && b->panel.old && b->panel.now_us - u->enabled_us < 60 * SEC;
 
     if (toggle)
         fp_admin_toggle(&b->panel, u, true);
     else
         fp_admin_status(&b->panel, u, PANEL_STATUS_DISABLED);
-    if (at_work || (r.found && toggle))
+    if (at_work || late || (r.found && toggle))
         u->traced = false;
 }
 
@@ -455,9 +457,21 @@ static void the_books_balance(void **state)
                 total_restores > 0 && total_superseded > 0 && total_kills > 0);
 }
 
+/* Each of them found a fault once: docs/decisions.md, and what on_signed does about users enabled between. */
+static void what_was_found_before(void **state)
+{
+    static const uint64_t seeds[] = {100872, 200137, 100987, 300434, 500200};
+    size_t i;
+
+    (void)state;
+    for (i = 0; i < sizeof(seeds) / sizeof(seeds[0]); i++)
+        assert_int_equal(one_round(seeds[i]), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_was_found_before),
         cmocka_unit_test(the_books_balance),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
