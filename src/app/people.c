@@ -171,9 +171,24 @@ static void keep(struct daemon *d, const struct panel_user *users, size_t n)
         free(p);
 }
 
-void people_learn(struct daemon *d, const struct panel_user *u)
+/* Whether his only group is the one of disabled users, or was when we moved him there. */
+static bool is_aside(const struct daemon *d, const struct panel_user *u)
 {
     int64_t aside = settings_int(&d->settings, SET_DISABLED_GROUP_ID);
+    struct enforce_view row;
+
+    if (u->n_groups > 1)
+        return false;
+    if (aside && u->n_groups == 1 && u->groups[0] == aside)
+        return true;
+    if (!d->enforce || enforce_find(d->enforce, u->id, &row) || !row.by_group)
+        return false;
+    /* None at all: that group was deleted. */
+    return u->n_groups == 0 || u->groups[0] == row.group_id;
+}
+
+void people_learn(struct daemon *d, const struct panel_user *u)
+{
     struct limit_person p = {.id = u->id,
                              .name = u->name,
                              .groups_known = u->groups_told,
@@ -186,7 +201,7 @@ void people_learn(struct daemon *d, const struct panel_user *u)
                              .hwid_limit = u->hwid_limit};
 
     /* Put aside by the group method, he has no groups of his own: those he had before are his. */
-    if (aside && u->n_groups == 1 && u->groups[0] == aside)
+    if (is_aside(d, u))
         p.groups_known = false;
     if (limits_learn_person(engine_limits(d->engine), &p) == 1)
         engine_limits_changed(d->engine);

@@ -237,6 +237,7 @@ struct enforce_view {
     int64_t row_id;    /* 0: no row yet */
     const char *state; /* "waiting", "disabling", "disabled", "enabling" */
     bool by_group;
+    int64_t group_id; /* by_group: the one he is moved to */
     int64_t verdict_us;
     int64_t applied_us; /* STAMP_NONE: not yet */
     int64_t due_us;     /* STAMP_NONE: not yet, or by hand only */

@@ -321,6 +321,7 @@ void item_view(const struct item *it, struct enforce_view *v)
         .row_id = it->row_id,
         .state = states[it->phase],
         .by_group = it->by_group,
+        .group_id = it->group_id,
         .verdict_us = it->verdict_us,
         .applied_us = it->applied_us,
         .due_us = it->due_us,

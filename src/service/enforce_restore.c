@@ -258,8 +258,8 @@ static void note_guess(struct item *it)
 }
 
 /*
- * A person's word counts for what was before it, not for what another one did later. Where a late call of ours
- * cannot be told from that, nobody is left disabled by it.
+ * A person's word counts for what was before it, not for what another one did later. Where a late call
+ * of ours cannot be told from that, nobody is left disabled by it.
  */
 static bool by_hand(const struct item *it, const struct panel_user *user)
 {
