@@ -78,7 +78,8 @@ void adopt_read(struct enforce *e, struct item *it, const struct panel_user *use
         memcpy(row->groups_before, groups, sizeof(groups));
         row->n_groups_before = n;
     }
-    row->applied_us = row->intended_us;
+    /* Later than intended: no call of ours is on its way (add_found). */
+    row->applied_us = row->intended_us + 1000;
     row->status_before = in_group ? SLICE("active") : SLICE("disabled");
     op = punish_keep(it, user) ? op_new(e, it) : NULL;
     if (!op) {

@@ -99,3 +99,33 @@ def revoked_without_an_answer(s):
     assert "until enabled by hand]" in sim.user("one")["note"]
     assert len(puts(sim, sim.user("one")["id"], "true")) == 1
     s.say(d.logged("one: .*revoked")[-1].text)
+
+
+@SCENES.scene
+def stuck_over_several_pages(s):
+    """Everyone stuck is found once, by status and by group, however many pages the panel needs."""
+    sim = s.lab("--nodes", 1)
+    away = sim.post("/groups", {"name": "away", "inbound_tags": []})["id"]
+    sim.post("/users", {"generate": 700, "prefix": "off", "status": "disabled"})
+    sim.post("/users", {"generate": 520, "prefix": "moved", "group_ids": [away]})
+    sim.post("/users", {"generate": 5, "prefix": "both", "group_ids": [away, 1]})
+    sim.add_user("ours")
+    d = s.daemon(sim, DISABLED_GROUP_ID=away)
+    sim.wait(lambda: d.status()["journal_compared"] and d.status()["panel"]["up"], 10)
+    assert d.call("POST", "/users/ours/disable", {"hand": True})[0] == 200
+    seen, offset = [], 0
+    while True:
+        page = d.get(f"/users/disabled/stuck?offset={offset}&limit=500")
+        assert page["total"] == 1220
+        seen += page["data"]
+        offset += 500
+        if offset >= page["total"]:
+            break
+    assert len(seen) == len({u["id"] for u in seen}) == 1220
+    assert sum(u["how"] == "status" for u in seen) == 700
+    assert sum(u["how"] == "group" for u in seen) == 520
+    assert not any(u["username"] == "ours" or u["username"].startswith("both") for u in seen)
+    # A list that breaks off is told, not shown as if it were whole.
+    sim.fault("status", "/api/users", method="GET", status=500, body={"detail": "no"}, count=-1)
+    status, told = d.call("GET", "/users/disabled/stuck")
+    assert status >= 500 and "data" not in told, told
