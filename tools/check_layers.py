@@ -45,6 +45,7 @@ LIBRARY_HOMES = {
     "microhttpd.h": {"net", "api"},
     "hiredis": {"cache"},
     "maxminddb.h": {"geo"},
+    "zip.h": {"service"},
 }
 
 CORE_SYMBOLS = set(

@@ -44,11 +44,10 @@ const char *head_value(const struct request *r, const char *name)
     return MHD_lookup_connection_value(r->mhd, MHD_HEADER_KIND, name);
 }
 
-bool head_wrong_type(const struct request *r)
+bool head_wrong_type(const struct request *r, const char *want)
 {
-    static const char want[] = "application/json";
     const char *length = head_value(r, "Content-Length"), *type = head_value(r, "Content-Type");
-    size_t n = sizeof(want) - 1;
+    size_t n = strlen(want);
 
     if (!head_value(r, "Transfer-Encoding") && (!length || strcmp(length, "0") == 0))
         return false;
@@ -106,7 +105,7 @@ bool head_forwarded(const struct request *r)
            head_value(r, "X-Real-IP") || head_value(r, "Via");
 }
 
-const char *head_check(const struct request *r, int *status, const char **code)
+const char *head_check(const struct request *r, size_t body_max, int *status, const char **code)
 {
     const char *length = head_value(r, "Content-Length"),
                *chunks = head_value(r, "Transfer-Encoding");
@@ -134,10 +133,11 @@ const char *head_check(const struct request *r, int *status, const char **code)
         return "the target must be a path";
     if (strstr(r->uri, "%00") || strchr(r->uri, '#'))
         return "the path holds what no path may hold";
-    if (n > LIMIT_OP_BODY) {
+    if (n > body_max) {
         *status = 413;
         *code = "too_big";
-        return "the body is larger than 1 MiB";
+        return body_max > LIMIT_OP_BODY ? "the body is larger than 64 MiB"
+                                        : "the body is larger than 1 MiB";
     }
     return NULL;
 }

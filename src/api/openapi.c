@@ -348,6 +348,12 @@ static void add_body(struct buf *b, const struct op_def *d)
     const struct op_param *p;
     bool any = (d->may & OP_FREE_BODY) != 0, needed = any;
 
+    if (d->may & OP_RAW_BODY) {
+        jout_raw(b, "requestBody",
+                 SLICE("{\"content\":{\"application/zip\":{}},\"required\":true}"));
+        return;
+    }
+
     for (p = d->params; p && p->name; p++)
         any = any || p->in & OP_IN_BODY;
     if (!any)
@@ -376,9 +382,11 @@ static void add_success(struct buf *b, const struct op_def *d)
     jout_open(b, "content", '{');
     if (d->media) {
         jout_open(b, d->media, '{');
-        jout_open(b, "schema", '{');
-        jout_text(b, "type", "string");
-        jout_close(b, '}');
+        if (strcmp(d->media, "application/zip") != 0) {
+            jout_open(b, "schema", '{');
+            jout_text(b, "type", "string");
+            jout_close(b, '}');
+        }
         jout_close(b, '}');
     }
     if (d->answer) {
@@ -408,7 +416,7 @@ static void add_answers(struct buf *b, const struct op_def *d, bool login)
         {408, true, "the request was not complete in time, or the panel was too slow"},
         {409, d->may & OP_MAY_409 || d->method != OP_GET, "it cannot be done now, or asks first"},
         {413, true, "too large"},
-        {415, true, "the body must be application/json"},
+        {415, true, "the body is of another type than it must be"},
         {422, true, "a value is wrong or missing: the text names it and what is allowed"},
         {429, login && !is_public, "too many wrong logins: Retry-After tells how long to wait"},
         {503, true, "the panel or the database is not at hand, or the daemon stops"},

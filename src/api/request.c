@@ -11,6 +11,8 @@
 
 /* One request: who may ask, where it goes, what is answered. */
 
+enum { RAW_DEADLINES = 15 };
+
 static const char page_policy[] =
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
@@ -225,18 +227,35 @@ static bool is_public(const struct request *r, bool known_method)
            page_find(r->path, &bytes, &type);
 }
 
+/* A large body takes its time. */
+static enum MHD_Result begin_raw(struct request *r, bool *ret_done)
+{
+    struct conn *c = conn_of(r->mhd);
+
+    if (head_wrong_type(r, "application/zip"))
+        return answer_turn_away(r, 415, "bad_type", "the body must be application/zip");
+    buf_init(&r->body, LIMIT_BACKUP);
+    if (c)
+        loop_timer_set_real(c->timer, RAW_DEADLINES * r->server->opts.deadline_us);
+    *ret_done = false;
+    return MHD_YES;
+}
+
 /* Everything that can be decided by the head alone; an answer is queued when *ret_done. */
 static enum MHD_Result begin(struct request *r, const char *method, bool *ret_done)
 {
     bool known = take_method(r, method), options = strcmp(method, "OPTIONS") == 0, is_page;
     const char *code, *type, *wrong;
+    const struct op_def *def;
     struct slice bytes;
     enum MHD_Result ok;
     unsigned allowed;
     int status;
 
     *ret_done = true;
-    wrong = head_check(r, &status, &code);
+    def = known ? op_def_find(r->method, r->path) : NULL;
+    wrong =
+        head_check(r, def && def->may & OP_RAW_BODY ? LIMIT_BACKUP : LIMIT_OP_BODY, &status, &code);
     if (wrong)
         return answer_turn_away(r, status, code, wrong);
     is_page = slice_eq(r->path, SLICE("/openapi.json")) || page_find(r->path, &bytes, &type);
@@ -265,7 +284,9 @@ static enum MHD_Result begin(struct request *r, const char *method, bool *ret_do
         return answer_turn_away(r, 405, "method_not_allowed",
                                 "this path does not know this method");
     }
-    if (head_wrong_type(r))
+    if (def && def->may & OP_RAW_BODY)
+        return begin_raw(r, ret_done);
+    if (head_wrong_type(r, "application/json"))
         return answer_turn_away(r, 415, "bad_type", "the body must be application/json");
     *ret_done = false;
     return MHD_YES;
@@ -328,7 +349,9 @@ enum MHD_Result request_step(void *arg, struct MHD_Connection *mhd, const char *
     if (r->answered)
         return answer_queue(r);
     if (r->too_big)
-        return answer_refuse(r, 413, "too_big", "the body is larger than 1 MiB");
+        return answer_refuse(r, 413, "too_big",
+                             r->body.max > LIMIT_OP_BODY ? "the body is larger than 64 MiB"
+                                                         : "the body is larger than 1 MiB");
     if (take_page(r))
         return answer_queue(r);
     return r->called ? MHD_YES : call(r);

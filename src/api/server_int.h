@@ -72,9 +72,9 @@ void server_wake(struct server *s);
 /* The value of a header, or NULL. */
 const char *head_value(const struct request *r, const char *name);
 /* NULL when the head of a request is sound, else what to say; status and code as well. */
-const char *head_check(const struct request *r, int *status, const char **code);
-/* Whether the body, if there is one, is not declared as JSON. */
-bool head_wrong_type(const struct request *r);
+const char *head_check(const struct request *r, size_t body_max, int *status, const char **code);
+/* Whether the body, if there is one, is not declared as of that type. */
+bool head_wrong_type(const struct request *r, const char *want);
 /* Whether a body of known and bearable length comes that the client sends without being asked. */
 bool head_body_to_drop(const struct request *r);
 /* Whether a web page that has no business here sends the request: its Origin is neither ours nor allowed. */

@@ -52,8 +52,9 @@ struct daemon {
     struct watch *watch;
     struct janitor *janitor;
     struct gone *gone;
-    struct server *server; /* the control socket */
-    struct rest *rest;     /* TCP */
+    struct loop_timer *again_due; /* restored.c */
+    struct server *server;        /* the control socket */
+    struct rest *rest;            /* TCP */
     struct op_port port;
 
     int64_t started_us;
@@ -61,6 +62,8 @@ struct daemon {
     char sources_error[256]; /* what is wrong with the file of content_networks; "" = nothing */
     bool recovered;          /* the journal has been compared with the panel */
     bool hold;               /* the panel's ids mean other people: nobody is touched */
+    bool again;              /* the database was replaced: everything is built anew */
+    char restored[32];       /* which restore the database is of, "" = none */
     bool stopping;
 };
 
@@ -189,6 +192,16 @@ void gone_free(struct gone *g);
 enum enforce_group gone_group(void *daemon, int64_t id);
 /* Asks for the groups when some could not be given back; every second. */
 void gone_look(struct gone *g);
+
+/* ---- restored.c ---- */
+/* At the start: which restore the database is of. */
+void restored_load(struct daemon *d, struct db *db);
+/* The same read by a job; text has room for sizeof(d->restored). */
+void restored_read(struct db *db, char *text);
+/* The database is another one: the daemon is taken apart and built anew, soon. */
+void restored_begin(struct daemon *d);
+/* op_port.work. */
+int restored_work(void *app, op_work_fn job, op_worked_fn done, void *arg);
 
 /* ---- config.c ---- */
 /*

@@ -88,12 +88,14 @@ static void each_second(void *arg)
 struct version_job {
     struct janitor *j;
     int64_t version;
+    char restored[sizeof(((struct daemon *)NULL)->restored)];
 };
 
 static int read_version(struct db *db, void *arg, struct err *err)
 {
     struct version_job *v = arg;
 
+    restored_read(db, v->restored);
     return db_data_version(db, &v->version, err);
 }
 
@@ -106,7 +108,9 @@ static void version_done(void *arg, int rc, const struct err *err)
     if (rc != ERR_CANCELLED && !j->d->stopping) {
         j->asking_version = false;
         /* The first look reads all anew: what was written between rules_load and now went unseen. */
-        if (rc == 0 && v->version != j->data_version && rules_reload(j->d))
+        if (rc == 0 && strcmp(v->restored, j->d->restored) != 0)
+            restored_begin(j->d);
+        else if (rc == 0 && v->version != j->data_version && rules_reload(j->d))
             log_error("rules", "changes of another process cannot be read: the queue is full");
         if (rc == 0)
             j->data_version = v->version;

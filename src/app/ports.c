@@ -43,7 +43,10 @@ static void port_changed(void *app, unsigned what)
 
     if (d->stopping) /* The next start reads it. */
         return;
-    if (what & (OP_CHANGED_LIMITS | OP_CHANGED_SETTINGS | OP_CHANGED_SHARED) && rules_reload(d))
+    if (what & OP_CHANGED_ALL)
+        restored_begin(d);
+    else if (what & (OP_CHANGED_LIMITS | OP_CHANGED_SETTINGS | OP_CHANGED_SHARED) &&
+             rules_reload(d))
         log_error("rules", "the change is kept but not in force: the database is busy");
 }
 
@@ -399,6 +402,7 @@ void ports_init(struct daemon *d)
                                .metrics_text = port_metrics,
                                .remember = port_remember,
                                .list_users = port_list_users,
+                               .work = restored_work,
                                .live_json = port_user,
                                .breaker_json = port_breaker,
                                .breaker_resume = trip_resume,

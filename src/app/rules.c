@@ -472,6 +472,7 @@ static void load_flags(struct daemon *d, struct db *db)
     char text[16];
 
     trip_load(d, db);
+    restored_load(d, db);
     if (db_meta_get(db, "held", text, sizeof(text), &ignored) == 0) {
         d->hold = true;
         log_error("enforce",

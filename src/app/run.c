@@ -268,6 +268,7 @@ static void take_apart(struct daemon *d)
     bool served = d->server != NULL;
 
     d->stopping = true;
+    loop_timer_free(d->again_due);
     rest_free(d->rest);
     server_free(d->server);
     if (served)
@@ -311,6 +312,7 @@ static void on_stop(void *arg)
                  enforce_count(d->enforce));
     else
         log_info("run", "stopping");
+    d->again = false;
     loop_stop(d->loop);
 }
 
@@ -372,7 +374,8 @@ static int run(struct daemon *d)
     return rc ? EXIT_FAILED : 0;
 }
 
-int app_run(const struct run_opts *opts)
+/* One life of the daemon; *ret_again: the database was replaced, and another one is to begin. */
+static int live(const struct run_opts *opts, bool *ret_again)
 {
     struct daemon *d = calloc(1, sizeof(*d));
     struct err err = {0};
@@ -401,8 +404,21 @@ int app_run(const struct run_opts *opts)
     } else {
         rc = run(d);
     }
+    *ret_again = rc == 0 && d->again;
     take_apart(d);
-    if (rc == 0)
+    if (rc == 0 && !*ret_again)
         log_info("run", "stopped");
+    return rc;
+}
+
+int app_run(const struct run_opts *opts)
+{
+    bool again = false;
+    int rc;
+
+    do {
+        again = false;
+        rc = live(opts, &again);
+    } while (again);
     return rc;
 }

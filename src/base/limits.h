@@ -47,6 +47,10 @@ enum {
     LIMIT_GEO_QUEUE = 4096,       /* address blocks waiting to be asked about */
     LIMIT_GEO_ANSWER = 256 << 10, /* largest answer of a provider */
     LIMIT_GEO_FILE = 256 << 20,   /* largest country or AS database */
+    LIMIT_IMAGE = 512 << 20,      /* database that a backup or restore holds in memory */
+    LIMIT_BACKUP = 64 << 20,      /* zip of a backup */
+    LIMIT_BACKUP_TEXT = 8 << 20,  /* any other member of it, uncompressed */
+    LIMIT_BACKUP_MEMBERS = 16,    /* members of a zip that is looked at */
     LIMIT_HISTORY_PENDING = 200000, /* sightings gathered between two writes of ip_history */
 };
 

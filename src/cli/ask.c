@@ -91,6 +91,26 @@ int cli_ask(struct cli *cli, enum op_method method, const char *path, json_t *bo
     return rc;
 }
 
+int cli_send(struct cli *cli, enum op_method method, const char *path, struct slice body,
+             struct buf *ret_bytes)
+{
+    struct err err = {0};
+    json_t *json;
+    int status = 0, rc = open_link(cli);
+
+    if (rc)
+        return rc;
+    rc = link_send(cli->link, method, path, body, "application/zip", &status, ret_bytes, &err);
+    if (rc)
+        return cli_fail(exit_code(rc), "%s", err.text);
+    if (status >= 200 && status < 300)
+        return CLI_OK;
+    json = json_loadb(buf_str(ret_bytes), ret_bytes->n, 0, NULL);
+    rc = refused(status, json, NULL);
+    json_decref(json);
+    return rc;
+}
+
 bool cli_json(struct cli *cli, json_t *answer)
 {
     if (!cli->json)

@@ -32,6 +32,11 @@ struct cli {
  */
 int cli_ask(struct cli *cli, enum op_method method, const char *path, json_t *body,
             json_t **ret_json, struct err *ret_err);
+/*
+ * As cli_ask with bytes for a body (a zip; n 0: none) and for an answer, which is appended to ret_bytes.
+ */
+int cli_send(struct cli *cli, enum op_method method, const char *path, struct slice body,
+             struct buf *ret_bytes);
 /* As cli_ask for GET, printing the answer as it is when --json was given; then *ret_json is NULL. */
 int cli_read(struct cli *cli, const char *path, json_t **ret_json);
 /* Prints answer (taken over) as JSON when --json was given and returns true. */
@@ -124,6 +129,8 @@ int cmd_top(struct cli *cli);
 int cmd_doctor(struct cli *cli);
 int cmd_mode(struct cli *cli);
 int cmd_completion(struct cli *cli);
+int cmd_backup(struct cli *cli);
+int cmd_restore(struct cli *cli);
 int cmd_geo_status(struct cli *cli);
 int cmd_geo_update(struct cli *cli);
 int cmd_geo_lookup(struct cli *cli);

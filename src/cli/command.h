@@ -44,6 +44,8 @@ enum cli_option {
     OPT_PEOPLE,
     OPT_PATTERN,
     OPT_EVIDENCE,
+    OPT_SECRETS,
+    OPT_PASSPHRASE_FILE,
     OPT_COUNT
 };
 

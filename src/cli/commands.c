@@ -48,6 +48,10 @@ static const struct option_def options[OPT_COUNT] = {
                      "two settings files: who would be judged differently"},
     [OPT_PEOPLE] = {"--people", NULL, "FILE", "groups and owners of users, JSON lines"},
     [OPT_EVIDENCE] = {"--evidence", NULL, NULL, "why each address counted, with every verdict"},
+    [OPT_SECRETS] = {"--secrets", NULL, NULL,
+                     "with .env and secrets, by a passphrase that is asked"},
+    [OPT_PASSPHRASE_FILE] = {"--passphrase-file", NULL, "FILE",
+                             "the same with the passphrase that stands in a file"},
     [OPT_PATTERN] = {"--pattern", NULL, "prefix:TEXT=N", "a limit pattern of this run"},
 };
 
@@ -193,6 +197,19 @@ static const struct command commands[] = {
     {"mode", "[on|shadow|off]", 0, 1, ASKS, cmd_mode, "judge and punish, judge only, or neither",
      "  pg-limiter mode shadow    decides, records and reports, does not touch the panel\n",
      "GET /config, PATCH /config"},
+
+    {"backup", "[FILE]", 0, 1, ASKS | BIT(OPT_SECRETS) | BIT(OPT_PASSPHRASE_FILE), cmd_backup,
+     "write everything into one zip",
+     "Without --secrets it holds no password and no token. It holds customers' names and addresses all "
+     "the same: keep it private.\n"
+     "  pg-limiter backup\n  pg-limiter backup --secrets /root/pg-limiter.zip\n",
+     "GET /backup"},
+    {"restore", "FILE", 1, 1, ASKS | BIT(OPT_SECRETS) | BIT(OPT_PASSPHRASE_FILE), cmd_restore,
+     "put a backup in place of the database, which is kept beside it",
+     "Everything is checked before anything is changed. It starts in shadow mode: say `mode on` once "
+     "the instance the backup is of no longer runs.\n"
+     "  pg-limiter restore pg-limiter-backup-20261125-120000.zip\n",
+     "POST /restore"},
 
     {"geo status", "", 0, 0, READ, cmd_geo_status,
      "the country and AS data: age, licence, whether it is in effect", NULL, "GET /geo"},

@@ -159,11 +159,11 @@ static void take_answer(void *arg, int status, struct slice json)
     buf_add_slice(a->json, json);
 }
 
-static int call_here(struct link *l, enum op_method method, const char *path, const char *body,
+static int call_here(struct link *l, enum op_method method, const char *path, struct slice body,
                      int *ret_status, struct buf *ret_json, struct err *err)
 {
     struct slice query = slice_of(path), head = slice_cut(&query, '?');
-    struct op_request req = {method, head, query, slice_of(body), SLICE("cli")};
+    struct op_request req = {method, head, query, body, SLICE("cli")};
     struct local_answer a = {0, ret_json};
 
     op_call(&l->port, &req, take_answer, &a);
@@ -201,10 +201,14 @@ static size_t take_bytes(char *p, size_t size, size_t n, void *arg)
 }
 
 static struct curl_slist *set_request(struct link *l, enum op_method method, const char *url,
-                                      const char *body, struct buf *ret_json)
+                                      struct slice body, const char *type, struct buf *ret_json)
 {
-    struct curl_slist *headers = curl_slist_append(NULL, "Content-Type: application/json"), *more;
+    struct curl_slist *headers, *more;
+    char content[128];
     CURL *c = l->curl;
+
+    snprintf(content, sizeof(content), "Content-Type: %s", type);
+    headers = curl_slist_append(NULL, content);
 
     /* /events would be a stream otherwise. */
     more = headers ? curl_slist_append(headers, "Accept: application/json") : NULL;
@@ -224,16 +228,16 @@ static struct curl_slist *set_request(struct link *l, enum op_method method, con
     curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, take_bytes);
     curl_easy_setopt(c, CURLOPT_WRITEDATA, ret_json);
     curl_easy_setopt(c, CURLOPT_HTTPHEADER, more);
-    if (body[0] || method != OP_GET) {
-        curl_easy_setopt(c, CURLOPT_POSTFIELDS, body);
-        curl_easy_setopt(c, CURLOPT_POSTFIELDSIZE, (long)strlen(body));
+    if (body.n || method != OP_GET) {
+        curl_easy_setopt(c, CURLOPT_POSTFIELDS, body.n ? body.p : "");
+        curl_easy_setopt(c, CURLOPT_POSTFIELDSIZE, (long)body.n);
         curl_easy_setopt(c, CURLOPT_CUSTOMREQUEST, op_method_name(method));
     }
     return more;
 }
 
-static int call_daemon(struct link *l, enum op_method method, const char *path, const char *body,
-                       int *ret_status, struct buf *ret_json, struct err *err)
+static int call_daemon(struct link *l, enum op_method method, const char *path, struct slice body,
+                       const char *type, int *ret_status, struct buf *ret_json, struct err *err)
 {
     struct curl_slist *headers;
     struct buf url;
@@ -242,7 +246,7 @@ static int call_daemon(struct link *l, enum op_method method, const char *path, 
 
     buf_init(&url, 16384);
     buf_addf(&url, "http://localhost%s", path);
-    headers = url.failed ? NULL : set_request(l, method, buf_str(&url), body, ret_json);
+    headers = url.failed ? NULL : set_request(l, method, buf_str(&url), body, type, ret_json);
     if (!headers) {
         buf_release(&url);
         return err_set(err, ERR_NOMEM, "%s", err_name(ERR_NOMEM));
@@ -339,9 +343,21 @@ bool link_has_daemon(const struct link *l)
 int link_call(struct link *l, enum op_method method, const char *path, const char *body,
               int *ret_status, struct buf *ret_json, struct err *err)
 {
+    return link_send(l, method, path, slice_of(body), "application/json", ret_status, ret_json,
+                     err);
+}
+
+int link_send(struct link *l, enum op_method method, const char *path, struct slice body,
+              const char *type, int *ret_status, struct buf *ret_bytes, struct err *err)
+{
     if (l->curl)
-        return call_daemon(l, method, path, body, ret_status, ret_json, err);
-    return call_here(l, method, path, body, ret_status, ret_json, err);
+        return call_daemon(l, method, path, body, type, ret_status, ret_bytes, err);
+    return call_here(l, method, path, body, ret_status, ret_bytes, err);
+}
+
+const char *link_env_file(const struct link *l)
+{
+    return l->env.file;
 }
 
 const struct settings *link_settings(const struct link *l)

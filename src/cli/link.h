@@ -22,6 +22,11 @@ struct link;
  * doctor, who wants to know of a database that cannot be opened instead of failing by it.
  */
 int link_open(const char *env_path, bool sick, struct link **ret_link, struct err *err) MUST_CHECK;
+/* As link_call, with any bytes of that type for a body (n 0: none) and for an answer. */
+int link_send(struct link *link, enum op_method method, const char *path, struct slice body,
+              const char *type, int *ret_status, struct buf *ret_bytes, struct err *err) MUST_CHECK;
+/* The .env that was read, "" for none. */
+const char *link_env_file(const struct link *link);
 /* The settings as read from outside, and without a daemon from the database. */
 const struct settings *link_settings(const struct link *link);
 /* Closes. NULL is allowed. */

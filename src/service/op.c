@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/stamp.h"
+#include "service/backup.h"
 #include "service/doctor.h"
 #include "service/jout.h"
 #include "store/db_events.h"
@@ -23,6 +24,8 @@ static void op_free(struct op *op)
     free(op->settings);
     free(op->ids);
     free(op->extra);
+    backup_free(op->backup);
+    buf_release(&op->raw);
     buf_release(&op->out);
     free(op);
 }
@@ -215,7 +218,11 @@ static int read_request(struct op *op, const struct op_request *req)
 
     if (rc)
         return rc;
-    if (req->body.n) {
+    if (op->row->def.may & OP_RAW_BODY) {
+        if (buf_add_slice(&op->raw, req->body))
+            return err_set(&op->err, ERR_TOO_BIG, "the body is larger than %d MiB",
+                           LIMIT_BACKUP >> 20);
+    } else if (req->body.n) {
         op->body = json_loadb(req->body.p, req->body.n, JSON_REJECT_DUPLICATES, &je);
         if (!op->body)
             return err_set(&op->err, ERR_PROTOCOL, "the body is no JSON: %s (line %d)", je.text,
@@ -245,6 +252,7 @@ void op_call(const struct op_port *port, const struct op_request *req, op_reply_
     op->reply_arg = arg;
     op->now_us = port->now_us(port->app);
     buf_init(&op->out, LIMIT_OP_ANSWER);
+    buf_init(&op->raw, LIMIT_BACKUP);
     snprintf(op->who, sizeof(op->who), "%.*s", (int)req->who.n, req->who.n ? req->who.p : "");
     rc = read_request(op, req);
     if (rc)

@@ -31,6 +31,7 @@ enum {
     OP_CHANGED_LIMITS = 1,   /* special limits or exceptions */
     OP_CHANGED_SETTINGS = 2, /* the settings table */
     OP_CHANGED_SHARED = 4,   /* shared sources */
+    OP_CHANGED_ALL = 8,      /* the database is another one: the daemon starts anew */
 };
 
 /* Disabled users to enable. */
@@ -99,6 +100,10 @@ struct op_name {
 typedef void (*op_names_fn)(void *arg, int rc, const struct err *err, const struct op_name *names,
                             size_t n);
 
+/* Heavy work that touches nothing but arg, and its end: 0, or ERR_CANCELLED when it was not begun. */
+typedef void (*op_work_fn)(void *arg);
+typedef void (*op_worked_fn)(void *arg, int rc);
+
 /*
  * What the operations stand on. submit, store, settings and now_us are always there; the rest is the
  * daemon's and NULL in a CLI without one, which operations then say (ERR_UNREACHABLE). Everything is
@@ -166,13 +171,15 @@ struct op_port {
      * complete, and who is missing is marked). ERR_BUSY: enforcement is held since ids changed hands.
      */
     void (*list_users)(void *app, op_check_fn fn, void *arg);
+    /* Runs job on another thread, then done here, once. ERR_BUSY, ERR_NOMEM. NULL: it is run at once. */
+    int (*work)(void *app, op_work_fn job, op_worked_fn done, void *arg);
 };
 
 struct op_request {
     enum op_method method;
     struct slice path;  /* "/users/limits/alice", percent-decoded segment by segment by op_call */
     struct slice query; /* "since=30m&forgive=true", still percent-encoded; may be empty */
-    struct slice body;  /* JSON object; empty = none */
+    struct slice body;  /* JSON object, or what OP_RAW_BODY says; empty = none */
     struct slice who;   /* for the audit: "cli", "api:admin" */
 };
 
@@ -239,6 +246,7 @@ enum {
     OP_MAY_409 = 2,   /* may answer 409: exists, refused, or confirm_needed */
     OP_FREE_BODY = 4, /* the body is checked by the operation: settings by their keys */
     OP_PUBLIC = 8,    /* needs no login */
+    OP_RAW_BODY = 16, /* the body is a zip of at most LIMIT_BACKUP, no JSON */
 };
 
 /*

@@ -75,6 +75,8 @@ struct op {
     int64_t term_us;             /* how long something lasts; 0 = until enabled by hand */
     int64_t count;               /* found by the job */
     struct doctor_facts *facts;  /* GET /doctor */
+    struct buf raw;              /* the body of a row with OP_RAW_BODY */
+    struct backup *backup;       /* freed with op */
     struct settings *settings;   /* a copy for the job */
     bool touched[SET_COUNT];     /* settings the request names */
     int64_t *ids;                /* users of a job; freed with op */
@@ -85,6 +87,7 @@ struct op {
 /* The rows of the whole table (op_table.c) by number; NULL past the last. */
 const struct op_row *op_row_at(size_t i);
 /* The rows of each file, ended by one without a pattern. */
+extern const struct op_row op_rows_backup[];
 extern const struct op_row op_rows_breaker[];
 extern const struct op_row op_rows_disabled[];
 extern const struct op_row op_rows_events[];

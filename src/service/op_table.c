@@ -25,6 +25,7 @@ static const struct op_row *const groups[] = {
     op_rows_cleanup,
     op_rows_patterns,
     op_rows_filters,
+    op_rows_backup,
 };
 /* clang-format on */
 

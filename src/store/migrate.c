@@ -164,6 +164,19 @@ static int run_all(struct db *db, int64_t version, struct err *err)
     return rc;
 }
 
+int migrate_memory(struct db *db, struct err *err)
+{
+    int64_t version = 0;
+    int rc = sql_number(db, &version, err, "PRAGMA user_version", "");
+
+    if (rc || version == schema_version())
+        return rc;
+    rc = db_begin(db, DB_SYNC_NORMAL, err);
+    if (rc)
+        return rc;
+    return db_end(db, run_all(db, version, err), err);
+}
+
 int migrate_run(struct db *db, struct err *err)
 {
     int64_t version = 0;

@@ -19,5 +19,7 @@ int migrate_inspect(struct db *db, struct err *err) MUST_CHECK;
  * processes may try at once: the second one waits and finds nothing to do.
  */
 int migrate_run(struct db *db, struct err *err) MUST_CHECK;
+/* The same for a database in memory that migrate_inspect was content with: there is nothing to copy. */
+int migrate_memory(struct db *db, struct err *err) MUST_CHECK;
 
 #endif

@@ -39,6 +39,7 @@ struct owner {
     struct jobs finished; /* done not yet called */
     size_t running;
     bool stop;
+    bool last;   /* a job of OWNER_LAST has succeeded */
     bool posted; /* deliver() is on its way */
     bool freed;  /* owner_free has been called; deliver() frees */
 };
@@ -131,7 +132,7 @@ static int run_alone(struct db *db, enum owner_kind kind, owner_fn fn, void *arg
 
     err->code = ERR_OK;
     err->text[0] = '\0';
-    if (kind == OWNER_READ)
+    if (kind == OWNER_READ || kind == OWNER_LAST)
         return fn(db, arg, err);
     rc = db_begin(db, kind == OWNER_DURABLE ? DB_SYNC_FULL : DB_SYNC_NORMAL, err);
     if (rc)
@@ -176,6 +177,18 @@ static bool run_together(struct db *db, struct jobs *batch)
     return db_end(db, ERR_OK, NULL) == ERR_OK;
 }
 
+/* With the lock held: what waits is for a database that is no more. */
+static void cancel_all(struct owner *o)
+{
+    struct job *j;
+
+    while ((j = jobs_take(&o->todo))) {
+        j->rc = err_set(&j->err, ERR_CANCELLED, "the database was replaced");
+        o->running++;
+        finish(o, j);
+    }
+}
+
 static void run_batch(struct owner *o, struct jobs *batch)
 {
     struct job *j;
@@ -186,8 +199,12 @@ static void run_batch(struct owner *o, struct jobs *batch)
             j->rc = run_alone(o->db, j->kind, j->fn, j->arg, &j->err);
     FAULT_POINT("owner.before_done");
     pthread_mutex_lock(&o->lock);
-    while ((j = jobs_take(batch)))
+    while ((j = jobs_take(batch))) {
+        o->last = o->last || (j->kind == OWNER_LAST && !j->rc);
         finish(o, j);
+    }
+    if (o->last)
+        cancel_all(o);
     pthread_mutex_unlock(&o->lock);
 }
 
@@ -277,7 +294,7 @@ int owner_submit(void *owner, enum owner_kind kind, owner_fn fn, owner_done_fn d
         return ERR_NOMEM;
     *j = (struct job){.kind = kind, .fn = fn, .done = done, .arg = arg};
     pthread_mutex_lock(&o->lock);
-    if (o->stop)
+    if (o->stop || o->last)
         rc = ERR_CANCELLED;
     else if (o->todo.n >= LIMIT_STORE_QUEUE)
         rc = ERR_TOO_BIG;

@@ -33,6 +33,11 @@ enum owner_kind {
     OWNER_READ,    /* reads only: works as long as the file can be read */
     OWNER_WRITE,   /* committed with the jobs around it; survives the death of the process */
     OWNER_DURABLE, /* committed alone, on the disk before done is called: the journal */
+    /*
+     * Run alone, outside of any transaction. When it succeeds it is the last one: every other job is then
+     * ERR_CANCELLED, since the database is no longer the one that it was meant for.
+     */
+    OWNER_LAST,
 };
 
 /*
