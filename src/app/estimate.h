@@ -23,9 +23,12 @@ struct estimate {
  */
 void estimate_rules(struct daemon *d, const struct limits *next, int general, bool wide,
                     struct estimate *ret);
-/* With other settings. ERR_NOMEM. */
-int estimate_settings(struct daemon *d, const struct settings *next,
-                      struct estimate *ret) MUST_CHECK;
+/*
+ * Whether other settings are to be put in force: ERR_OK, ERR_NOMEM, or ERR_CONFIRM with the numbers in
+ * err where many would be over their limit, or nobody can tell how many. Confirmed asks nothing.
+ */
+int estimate_settings(struct daemon *d, const struct settings *next, bool confirmed,
+                      struct err *err) MUST_CHECK;
 /* op_port.estimate; app is the struct daemon. */
 int estimate_change(void *app, const struct op_rule_change *change, struct op_estimate *ret);
 /* 0, or ERR_CONFIRM with the number in err when it is more than 5 % of those seen. */

@@ -33,15 +33,6 @@ static void end(struct check *k, int rc, const struct err *err)
     free(k);
 }
 
-/* ---- the number ---- */
-
-/* What decides who has which limit, and how many of his devices count. */
-static const enum setting estimated[] = {SET_GENERAL_LIMIT,     SET_GROUP_LIMITS,
-                                         SET_GROUP_MODES,       SET_GROUP_FILTER,
-                                         SET_GROUP_FILTER_MODE, SET_ADMIN_FILTER,
-                                         SET_ADMIN_FILTER_MODE, SET_LIMIT_FROM_HWID,
-                                         SET_ACTIVE_WINDOW,     SET_NAME_SUFFIX_LIMITS};
-
 static bool differs(const struct check *k, enum setting id)
 {
     return strcmp(settings_text(k->next, id), settings_text(&k->d->settings, id)) != 0;
@@ -49,23 +40,9 @@ static bool differs(const struct check *k, enum setting id)
 
 static void count(struct check *k)
 {
-    struct estimate est;
     struct err err = {0};
-    bool any = false;
-    size_t i;
-    int rc;
+    int rc = estimate_settings(k->d, k->next, k->confirmed, &err);
 
-    for (i = 0; i < ARRAY_LEN(estimated); i++)
-        any |= differs(k, estimated[i]);
-    if (!any) {
-        end(k, ERR_OK, NULL);
-        return;
-    }
-    rc = estimate_settings(k->d, k->next, &est);
-    if (rc)
-        err_set(&err, rc, "out of memory");
-    else
-        rc = estimate_ask(k->d, &est, k->confirmed, &err);
     end(k, rc, &err);
 }
 

@@ -205,8 +205,11 @@ static void add_problems(struct daemon *d, const struct sums *s, struct buf *out
         else if (c && c->quiet)
             buf_addf(&line, "%s is quiet although users are online there", nodes[i].name);
         else if (c && c->faulty_until_us > daemon_now(d))
-            buf_addf(&line, "%s shows nearly all of its users over their limit: verdicts wait",
-                     nodes[i].name);
+            buf_addf(
+                &line,
+                "%s shows half of its users or more over their limit: verdicts that rest on it "
+                "wait (`config set node_guard off` ends that)",
+                nodes[i].name);
         if (line.n)
             jout_str(out, NULL, buf_slice(&line));
     }
@@ -322,6 +325,7 @@ void views_user(void *app, int64_t id, struct buf *out)
         jout_time(out, "since", v->since_us ? v->since_us : STAMP_NONE);
         jout_time(out, "pardoned_until", v->pardon_us ? v->pardon_us : STAMP_NONE);
         jout_bool(out, "warned", v->warned);
+        jout_bool(out, "verdict_waits", v->waits);
         jout_text(out, "mode", mode_name(v->mode));
         jout_int(out, "violations", v->violations);
         jout_open(out, "next", '{');

@@ -87,6 +87,10 @@ static void print_state(json_t *live)
     printf(", %lld active device%s, %lld at once%s\n", (long long)in_int(live, "active_devices"),
            in_int(live, "active_devices") == 1 ? "" : "s", (long long)in_int(live, "concurrent"),
            in_bool(live, "warned") ? ", warned" : "");
+    if (in_bool(live, "verdict_waits"))
+        puts(
+            "               a verdict waits: half of his node's users look over their limit, as if "
+            "by a fault of it (`config set node_guard off` ends that)");
     if (in_text(live, "pardoned_until"))
         printf("               not judged until %s\n",
                term_time(in_text(live, "pardoned_until"), when, sizeof(when)));

@@ -141,10 +141,11 @@ static void add_node(struct term_table *t, json_t *row)
     else
         term_cell(t, TERM_DIM, NULL);
     term_cell(t, TERM_YELLOW,
-              error                        ? error
-              : message                    ? message
-              : in_bool(row, "quiet")      ? "quiet although users are online"
-              : !in_bool(row, "judged")    ? "not counted: one of disabled_nodes"
+              error                     ? error
+              : message                 ? message
+              : in_bool(row, "quiet")   ? "quiet although users are online"
+              : in_bool(row, "faulty")  ? "half of its users look over their limit: verdicts wait"
+              : !in_bool(row, "judged") ? "not counted: one of disabled_nodes"
               : in_bool(row, "behind_cdn") ? "behind a CDN: all it shows are one device"
                                            : " ");
 }

@@ -190,6 +190,7 @@ struct user_view {
     int64_t due_us;    /* PUNISHED: end of the term, 0 = by hand */
     int64_t pardon_us; /* not judged until; 0 = not pardoned */
     bool warned;
+    bool waits;              /* MONITORING: a verdict would wait for a node that looks faulty */
     enum policy_mode mode;   /* what holds for him: enforcement, or milder by his groups */
     int violations;          /* inside punishment_window */
     struct policy_step next; /* what a verdict would bring now, */
@@ -223,6 +224,20 @@ size_t engine_sample(const struct engine *e, uint16_t node, int64_t since_us, in
  */
 void engine_each_peak(const struct engine *e, int64_t now_us,
                       void (*fn)(void *arg, int64_t id, int most, int wide), void *arg);
+
+/* Other settings, to learn what would come of them. */
+struct engine_supposed {
+    const struct sources *sources;
+    bool unmarked; /* no address is a shared source */
+};
+/*
+ * Calls fn for every user active now (by either) with his devices as they count now, and as they would.
+ * Devices that are not held cannot come to count: those of nodes or addresses left out so far. What
+ * group_by has made one of stays one. ERR_NOMEM: fn was not called. O(devices), each looked up where a
+ * country filter is supposed. fn must not feed the engine.
+ */
+int engine_suppose(const struct engine *e, const struct engine_supposed *what, int64_t now_us,
+                   void (*fn)(void *arg, int64_t id, int now, int supposed), void *arg) MUST_CHECK;
 
 /* Calls fn for every tracked user that is active, watched or punished. fn must not feed the engine. */
 void engine_each(struct engine *e, int64_t now_us, void (*fn)(void *arg, const struct user_view *v),

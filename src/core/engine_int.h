@@ -163,6 +163,8 @@ static inline bool place_cdn(const struct engine *e, uint16_t node, uint16_t inb
 }
 /* Sets what follows from the device's address: ASN, country, marks, content networks. full: not cut. */
 void place_device(const struct engine *e, struct device *d, struct addr full);
+/* Whether two placed devices of one user are one, by group_by. */
+bool place_is_one(const struct engine *e, const struct device *a, const struct device *b);
 /* The user's device that d (placed, of no user) is part of by group_by subnet or isp, or -1. */
 int place_find(const struct engine *e, const struct user *u, const struct device *d);
 /* Makes one of devices that have come to be the same, and takes lanes from those that are plain no more. */
@@ -183,9 +185,11 @@ void leak_check(struct engine *e, struct user *u, int64_t now_us);
 /* ---- faulty.c ---- */
 /* Compares the nodes and tells of one that stands out. O(users). */
 void faulty_look(struct engine *e, int64_t now_us, bool at_check);
-/* A change of settings: what the nodes usually show holds no more. */
+/* A change of settings: what the nodes usually show holds no more, and without node_guard no fault. */
 void faulty_forget(struct engine *e);
-/* Whether the user is over his limit only by devices on nodes that stand out. O(users), every 5 s at most. */
+/* Whether the user is over his limit only by devices on nodes that stood out when last compared. */
+bool faulty_holds(const struct engine *e, const struct user *u, int64_t now_us);
+/* The same after comparing them anew. O(users), every 5 s at most. */
 bool faulty_rests_on(struct engine *e, const struct user *u, int64_t now_us);
 
 /* ---- weigh.c ---- */

@@ -76,8 +76,8 @@ static void tell(struct engine *e, struct engine_node *n, int64_t now_us)
         return;
     d->node_id = n->cover.node_id;
     judge_explain(d,
-                  "%u of %u users of node %lld look over their limit at once: a fault of the node? "
-                  "Verdicts that rest on it wait",
+                  "%u of %u users of node %lld look over their limit: a fault of the node? "
+                  "Verdicts on it wait (`config set node_guard off` ends that)",
                   n->fault.over, n->fault.active, (long long)n->cover.node_id);
 }
 
@@ -87,6 +87,8 @@ void faulty_look(struct engine *e, int64_t now_us, bool at_check)
     uint32_t i;
 
     e->faulty_us = now_us;
+    if (!e->policy.node_guard)
+        return;
     for (i = 0; i < e->n_nodes; i++)
         e->nodes[i].fault.active = e->nodes[i].fault.over = 0;
     for (i = 0; i < e->n_slots; i++) {
@@ -122,21 +124,29 @@ void faulty_forget(struct engine *e)
 {
     uint32_t i;
 
-    for (i = 0; i < e->n_nodes; i++)
+    for (i = 0; i < e->n_nodes; i++) {
         e->nodes[i].fault.usual_checks = 0;
+        if (!e->policy.node_guard)
+            e->nodes[i].cover.faulty_until_us = 0;
+    }
 }
 
-bool faulty_rests_on(struct engine *e, const struct user *u, int64_t now_us)
+bool faulty_holds(const struct engine *e, const struct user *u, int64_t now_us)
 {
     struct tally t;
     int held = 0, i;
 
-    if (now_us - e->faulty_us >= look_again_us || now_us < e->faulty_us)
-        faulty_look(e, now_us, false);
     verdict_tally(u, &e->policy, now_us, &t);
     for (i = 0; i < u->n; i++)
         held += u->devices[i].node != NODE_NONE && device_plain(&u->devices[i]) &&
                 verdict_active(&u->devices[i], &e->policy, now_us) &&
                 e->nodes[u->devices[i].node].cover.faulty_until_us > now_us;
     return held > 0 && t.plain - held <= u->limit;
+}
+
+bool faulty_rests_on(struct engine *e, const struct user *u, int64_t now_us)
+{
+    if (now_us - e->faulty_us >= look_again_us || now_us < e->faulty_us)
+        faulty_look(e, now_us, false);
+    return faulty_holds(e, u, now_us);
 }

@@ -37,11 +37,8 @@ static bool same_subnet(struct addr a, struct addr b, unsigned ipv6_prefix)
     return addr_is4(a) == addr_is4(b) && addr_eq(addr_mask(a, bits), addr_mask(b, bits));
 }
 
-/*
- * Whether two devices of one user are one by what is known of them now. What counts for itself is never
- * one with what does not.
- */
-static bool is_one(const struct engine *e, const struct device *a, const struct device *b)
+/* What counts for itself is never one with what does not. */
+bool place_is_one(const struct engine *e, const struct device *a, const struct device *b)
 {
     if (a->shared != b->shared || a->cdn != b->cdn || a->content != b->content ||
         a->outside != b->outside)
@@ -58,7 +55,7 @@ int place_find(const struct engine *e, const struct user *u, const struct device
     int i;
 
     for (i = 0; i < u->n; i++)
-        if (is_one(e, &u->devices[i], d))
+        if (place_is_one(e, &u->devices[i], d))
             return i;
     return -1;
 }
@@ -72,7 +69,7 @@ void place_settle(const struct engine *e, struct user *u)
             user_leave_lane(u, i);
     for (i = 0; i < u->n; i++) {
         for (k = i + 1; k < u->n; k++) {
-            if (!is_one(e, &u->devices[i], &u->devices[k]))
+            if (!place_is_one(e, &u->devices[i], &u->devices[k]))
                 continue;
             /* Another device may stand at i or k now: those from i on are compared anew. */
             user_merge_devices(u, i, k);

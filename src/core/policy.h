@@ -80,6 +80,7 @@ struct policy {
     double breaker_5m_percent;
     int breaker_1h_min;
     double breaker_1h_percent;
+    bool node_guard; /* verdicts wait for a node that shows nearly everyone over his limit */
 
     int64_t unknown_after_us;
     uint32_t max_tracked_users;

@@ -119,7 +119,8 @@ static void view_user(struct engine *e, struct user *u, int64_t now_us, struct u
                               .devices = t.devices,
                               .since_us = u->state == USER_CLEAR ? 0 : u->since_us,
                               .due_us = u->state == USER_PUNISHED ? u->until_us : 0,
-                              .warned = u->warned};
+                              .warned = u->warned,
+                              .waits = u->state == USER_MONITORING && faulty_holds(e, u, now_us)};
     ret->concurrent = verdict_concurrent(u, &e->policy, now_us, e->policy.evidence_threshold);
     if (u->state == USER_CLEAR && u->until_us > now_us)
         ret->pardon_us = u->until_us;

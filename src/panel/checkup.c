@@ -83,6 +83,7 @@ static void take_node(struct checkup *c, const struct panel_node *from, struct d
         return;
     cover = engine_coverage(c->engine, node);
     to->quiet = cover->quiet;
+    to->faulty = cover->faulty_until_us > c->now_us;
     to->lines = cover->lines;
     memcpy(to->last_us, cover->last_us, sizeof(to->last_us));
     to->header_us = cover->header_us;

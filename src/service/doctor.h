@@ -40,6 +40,7 @@ struct doctor_node {
     int64_t id;
     char name[128], status[24], message[256], stream_error[160];
     bool enabled, connected, open, quiet;
+    bool faulty; /* shows half of its users over their limit: verdicts wait */
     uint64_t lines;
     int64_t last_us[SCAN_REASONS]; /* of each reason; SCAN_COUNTED: a counted line */
     int64_t header_us, direct_us;  /* lines whose address a proxy's header told, and others */

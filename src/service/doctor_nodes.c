@@ -159,6 +159,16 @@ static void judge_crowd(struct doctor *d, const struct doctor_node *n)
                    "its users come from addresses of their own");
 }
 
+static void judge_fault(struct doctor *d, const struct doctor_node *n)
+{
+    if (n->faulty)
+        doctor_say(d, "verdicts", n->name, LEVEL_WARNING,
+                   "see whether a relay or a core's setting shows users twice; when so many really "
+                   "share there, `config set node_guard off` lets verdicts go on",
+                   "half of its users or more look over their limit: verdicts that rest on it "
+                   "wait");
+}
+
 void doctor_judge_nodes(struct doctor *d)
 {
     const struct doctor_facts *f = d->f;
@@ -186,5 +196,6 @@ void doctor_judge_nodes(struct doctor *d)
         judge_clock(d, n);
         judge_headers(d, n);
         judge_crowd(d, n);
+        judge_fault(d, n);
     }
 }

@@ -93,6 +93,7 @@ void settings_policy(const struct settings *s, struct policy *ret_policy)
         .breaker_5m_percent = settings_real(s, SET_BREAKER_5M_PERCENT),
         .breaker_1h_min = (int)settings_int(s, SET_BREAKER_1H_MIN),
         .breaker_1h_percent = settings_real(s, SET_BREAKER_1H_PERCENT),
+        .node_guard = choice(s, SET_NODE_GUARD) == 0,
         .unknown_after_us = us(s, SET_UNKNOWN_AFTER, 1),
         .max_tracked_users = (uint32_t)settings_int(s, SET_MAX_TRACKED_USERS),
     };

@@ -305,6 +305,9 @@ static const struct setting_def table[SET_COUNT] = {
     ROW(BREAKER_1H_PERCENT, "breaker_1h_percent", REAL, 0, BREAKER,
         "%", 0, 100, "6", NULL, NULL,
         "... and part of the users seen."),
+    ROW(NODE_GUARD, "node_guard", ENUM, 0, BREAKER,
+        "", 0, 0, "on", "on|off", NULL,
+        "Verdicts wait while a node shows half of its users or more over their limit."),
 
     ROW(LIMIT_FROM_HWID, "limit_from_hwid", BOOL, 0, FILTER,
         "", 0, 0, "false", NULL, NULL,

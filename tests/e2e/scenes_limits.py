@@ -68,6 +68,16 @@ def a_change_that_would_cut_many_asks(s):
         assert refused.returncode == 1, refused.stderr
         assert "4 of the last day's 4 users" in refused.stderr, refused.stderr
         assert not d.logged("active devices")
+        unknown = d.cli("config", "set", "group_by", "ip_inbound", check=False)
+        assert unknown.returncode == 1 and "cannot be told beforehand" in unknown.stderr, unknown.stderr
+        d.cli("config", "set", "cdn_nodes", ",".join(str(n["id"]) for n in d.get("/nodes")["data"]))
         d.cli("config", "set", "general_limit", "1", "--yes")
+        time.sleep(12)  # all behind one CDN: one device each
+        assert not d.logged("active devices")
+        refused = d.cli("config", "set", "cdn_nodes", "", check=False)
+        assert refused.returncode == 1, refused.stderr
+        assert "4 of the 4 users active now" in refused.stderr, refused.stderr
+        assert d.call("PATCH", "/config", {"cdn_nodes": ""})[1]["code"] == "confirm_needed"
+        d.cli("config", "set", "cdn_nodes", "", "--yes")
         d.wait_log("active devices", 15)
     s.say(refused.stderr.strip())

@@ -38,6 +38,16 @@ def test_a_faulty_node_among_others(replay):
         assert {d["id"] for d in run.of("monitor")} == set(range(1, 101))
 
 
+def test_a_node_where_most_really_share(replay):
+    """The way out of a small installation: with node_guard off their verdicts wait for nothing."""
+    log = fleet(Log(), range(1, 21), 0, 900, (0, 900, 5))
+    fleet(log, range(21, 41), 1)
+    run = replay(log, *ONE, "--set", "breaker=off")
+    assert run.of("punish") == [] and run.summary["faulty_nodes"] == 1
+    run = replay(log, *ONE, "--set", "breaker=off", "--set", "node_guard=off")
+    assert run.convicted() == set(range(1, 21)) and run.summary["faulty_nodes"] == 0
+
+
 def test_a_sharer_elsewhere_is_convicted_meanwhile(replay):
     """Verdicts that do not rest on the faulty node go on."""
     log = fleet(Log(), range(1, 101), 0, 900, (0, 900, 5))

@@ -175,6 +175,7 @@ ELSEWHERE = {
     "breaker_5m_percent": "replay/test_enforcement.py",
     "breaker_1h_min": "replay/test_enforcement.py",
     "breaker_1h_percent": "replay/test_enforcement.py",
+    "node_guard": "replay/test_faults.py",
     "unknown_after": "replay/test_time.py",
     "group_by": "replay/test_settings.py", "ipv6_prefix": "replay/test_settings.py",
     "shared_source_users": "replay/test_settings.py", "ignored_ips": "replay/test_settings.py",

@@ -144,6 +144,7 @@ enum wrong {
     MASKED,
     NO_EMAIL,
     QUIET,
+    FAULTY,
     STOLEN,
     STATS_OFF,
     CLOCK,
@@ -184,6 +185,7 @@ static const struct {
     {MASKED, "mask", "failed"},
     {NO_EMAIL, "lines", "failed"},
     {QUIET, "lines", "failed"},
+    {FAULTY, "verdicts", "warning"},
     {STOLEN, "reader", "failed"},
     {STATS_OFF, "online list", "failed"},
     {CLOCK, "clock", "warning"},
@@ -269,6 +271,7 @@ static void spoil_node(struct bed *b, enum wrong w)
     if (w == NO_EMAIL)
         n->last_us[SCAN_NO_EMAIL] = now_us;
     n->quiet = w == QUIET;
+    n->faulty = w == FAULTY;
     if (w == QUIET)
         n->last_us[SCAN_COUNTED] = now_us - 3600 * STAMP_SECOND;
     if (w == STOLEN)
