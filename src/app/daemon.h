@@ -177,6 +177,11 @@ struct janitor *janitor_new(struct daemon *d);
 void janitor_free(struct janitor *j);
 /* Sets the engine's timer anew after it was fed. */
 void janitor_engine_due(struct janitor *j);
+/*
+ * Called every hour, first an hour after the start: removes what stands for users who are gone, unless it
+ * was done less than a day ago. The operation itself does not where too many are gone.
+ */
+void janitor_clean_up(struct janitor *j);
 
 /* ---- orders.c: what persons order; op_port's functions, app the struct daemon ---- */
 void orders_give(void *app, const struct op_order *what, op_enable_fn fn, void *arg);

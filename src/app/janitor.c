@@ -269,10 +269,8 @@ static void cleanup_done(void *arg, int status, struct slice json)
         j->cleaned_us = daemon_now(j->d);
 }
 
-/* Once a day, first an hour after the start; the operation itself asks where too many are gone. */
-static void clean_up(void *arg)
+void janitor_clean_up(struct janitor *j)
 {
-    struct janitor *j = arg;
     struct op_request req = {.method = OP_POST,
                              .path = SLICE("/cleanup"),
                              .who = SLICE("pg-limiter")};
@@ -281,6 +279,11 @@ static void clean_up(void *arg)
         return;
     j->cleaning = true;
     op_call(&j->d->port, &req, cleanup_done, j);
+}
+
+static void clean_up(void *arg)
+{
+    janitor_clean_up(arg);
 }
 
 /* ---- ---- */
