@@ -112,28 +112,44 @@ static void add_choices(struct buf *b, const char *choices)
     jout_close(b, ']');
 }
 
-/* What a setting's value may be in JSON; texts are read as in .env as well, which is not told here. */
+static void number_schema(struct buf *b, const char *type, const struct setting_def *d)
+{
+    jout_open(b, NULL, '{');
+    jout_text(b, "type", type);
+    jout_real(b, "minimum", d->min, 6);
+    jout_real(b, "maximum", d->max, 6);
+    jout_close(b, '}');
+}
+
+/* A setting's value in JSON, or as the text that stands in .env. */
 static void setting_schema(struct buf *b, enum setting id)
 {
     const struct setting_def *d = setting_def(id);
 
+    jout_open(b, "anyOf", '[');
     switch (d->type) {
     case TYPE_INT:
+    case TYPE_HOUR:
+        number_schema(b, "integer", d);
+        break;
     case TYPE_REAL:
-        jout_text(b, "type", d->type == TYPE_INT ? "integer" : "number");
-        jout_real(b, "minimum", d->min, 6);
-        jout_real(b, "maximum", d->max, 6);
+        number_schema(b, "number", d);
         break;
     case TYPE_BOOL:
-        jout_text(b, "type", "boolean");
+        jout_raw(b, NULL, SLICE("{\"type\":\"boolean\"},{\"enum\":[0,1]}"));
         break;
     case TYPE_ENUM:
+        jout_open(b, NULL, '{');
         add_choices(b, d->choices);
+        jout_close(b, '}');
+        jout_raw(b, NULL, SLICE("{\"type\":[\"number\",\"boolean\"]}"));
         break;
     default:
-        jout_text(b, "type", "string");
+        jout_raw(b, NULL, SLICE("{\"type\":[\"number\",\"boolean\"]}"));
         break;
     }
+    jout_raw(b, NULL, SLICE("{\"type\":\"string\",\"pattern\":\"^[^\\\\u0000]*$\"}"));
+    jout_close(b, ']');
 }
 
 /* Around a schema whose value may be null as well: left out, or (a setting) gone back to its default. */
@@ -234,15 +250,16 @@ static void param_schema(struct buf *b, const struct op_param *p)
             add_choices(b, p->choices);
             break;
         }
-        /* Bounds are in bytes, JSON Schema counts characters: four bytes each at the most. */
+        /* Bounds are in bytes, JSON Schema counts characters. */
         jout_int(b, "minLength", p->min);
-        jout_int(b, "maxLength", (p->max ? p->max : 1000) / 4);
+        jout_int(b, "maxLength", p->max ? p->max : 1000);
         jout_text(b, "pattern", "^[^\\u0000]*$");
         break;
     case OP_USER:
         jout_text(b, "type", "string");
         jout_int(b, "minLength", 1);
         jout_int(b, "maxLength", LIMIT_USER_NAME);
+        jout_text(b, "pattern", "^[^\\u0000]*$");
         break;
     case OP_SPAN:
         span_schema(b, p);
@@ -451,17 +468,18 @@ static void lower(char *to, size_t max, const char *from)
     to[i] = '\0';
 }
 
-static void add_operation(struct buf *b, const struct op_def *d, bool login)
+static void add_operation(struct buf *b, const struct op_path *path, bool login)
 {
+    const struct op_def *d = path->def;
     struct slice rest = slice_skip(slice_of(d->pattern), 1), tag = slice_cut(&rest, '/');
     char method[8];
     struct buf id;
     const char *c;
 
-    lower(method, sizeof(method), op_method_name(d->method));
+    lower(method, sizeof(method), op_method_name(path->method));
     buf_init(&id, 256);
     buf_add_str(&id, method);
-    for (c = d->pattern; *c; c++)
+    for (c = path->pattern; *c; c++)
         if (*c != '{' && *c != '}')
             buf_add_char(&id, *c == '/' || *c == '-' ? '_' : *c);
     jout_open(b, method, '{');
@@ -470,6 +488,8 @@ static void add_operation(struct buf *b, const struct op_def *d, bool login)
     jout_str(b, NULL, tag.n ? tag : SLICE("status"));
     jout_close(b, ']');
     jout_text(b, "summary", d->help);
+    if (path->pattern != d->pattern)
+        jout_bool(b, "deprecated", true);
     if (!login || d->may & OP_PUBLIC)
         jout_raw(b, "security", SLICE("[]"));
     add_parameters(b, d);
@@ -480,29 +500,30 @@ static void add_operation(struct buf *b, const struct op_def *d, bool login)
 }
 
 /* Rows of one path may stand apart in the table, but form one object here. */
-static bool is_first_of_path(size_t row)
+static bool is_first_of_path(size_t row, const char *pattern)
 {
+    struct op_path other;
     size_t k;
 
-    for (k = 0; k < row; k++)
-        if (strcmp(op_def_at(k)->pattern, op_def_at(row)->pattern) == 0)
+    for (k = 0; k < row && op_path_at(k, &other); k++)
+        if (strcmp(other.pattern, pattern) == 0)
             return false;
     return true;
 }
 
 static void add_paths(struct buf *b, bool login)
 {
-    const struct op_def *d, *other;
+    struct op_path path, other;
     size_t i, k;
 
     jout_open(b, "paths", '{');
-    for (i = 0; (d = op_def_at(i)); i++) {
-        if (!is_first_of_path(i))
+    for (i = 0; op_path_at(i, &path); i++) {
+        if (!is_first_of_path(i, path.pattern))
             continue;
-        jout_open(b, d->pattern, '{');
-        for (k = i; (other = op_def_at(k)); k++)
-            if (strcmp(other->pattern, d->pattern) == 0)
-                add_operation(b, other, login);
+        jout_open(b, path.pattern, '{');
+        for (k = i; op_path_at(k, &other); k++)
+            if (strcmp(other.pattern, path.pattern) == 0)
+                add_operation(b, &other, login);
         jout_close(b, '}');
     }
     jout_close(b, '}');

@@ -269,9 +269,17 @@ const struct op_def *op_def_at(size_t i);
 /* The shape of a #name in an answer, NULL when there is none; by number, with its name, for OpenAPI. */
 const char *op_shape_of(struct slice name);
 const char *op_shape_at(size_t i, const char **ret_name);
+/* A method and path that is answered: a row's own, or (pattern is another then) one of the old server. */
+struct op_path {
+    enum op_method method;
+    const char *pattern;
+    const struct op_def *def;
+};
+/* The paths by number; false past the last. */
+bool op_path_at(size_t i, struct op_path *ret);
 /* The row that a request would go to, old paths included; NULL: none (404, or 405 when op_allowed). */
 const struct op_def *op_def_find(enum op_method m, struct slice path);
-/* Bits (1 << method) of the methods that are told of a path; 0: no such path. */
+/* Bits (1 << method) of the methods that the path knows; 0: no such path. */
 unsigned op_allowed(struct slice path);
 /* Appends what values a parameter may have, for people: "0 to 10000", "true or false". */
 void op_param_add_allowed(struct buf *b, const struct op_param *p);

@@ -151,17 +151,31 @@ unsigned op_allowed(struct slice path)
     struct slice value;
     const char *pattern = best_pattern(path, &value);
     unsigned bits = 0;
-    size_t i;
     int m;
 
     for (m = OP_GET; pattern && m <= OP_DELETE; m++)
         if (row_of((enum op_method)m, pattern))
             bits |= 1u << m;
-    /* The old server's methods are taken, not told of, where ours has the path. */
-    for (i = 0; pattern && i < ARRAY_LEN(old_paths); i++)
-        if (strcmp(old_paths[i].pattern, pattern) == 0 && bits != 1u << old_paths[i].method)
-            bits &= ~(1u << old_paths[i].method);
     return bits;
+}
+
+bool op_path_at(size_t i, struct op_path *ret)
+{
+    const struct op_row *row;
+    size_t n;
+
+    for (n = 0; op_row_at(n); n++)
+        ;
+    if (i < n) {
+        row = op_row_at(i);
+        *ret = (struct op_path){row->def.method, row->def.pattern, &row->def};
+        return true;
+    }
+    if (i - n >= ARRAY_LEN(old_paths))
+        return false;
+    row = row_of(old_paths[i - n].to, old_paths[i - n].to_pattern);
+    *ret = (struct op_path){old_paths[i - n].method, old_paths[i - n].pattern, &row->def};
+    return true;
 }
 
 int op_path_find(struct op *op, enum op_method method, struct slice path)
