@@ -74,8 +74,7 @@ static void add_addresses(struct daemon *d, const struct evidence *ev, struct bu
         jout_time(out, "first_seen", v->first_us);
         jout_time(out, "last_seen", v->last_us);
         jout_text(out, "role", device_role_name(v->role));
-        if (v->asn)
-            jout_int(out, "asn", v->asn);
+        evidence_network(d, v, out);
         jout_close(out, '}');
     }
     jout_close(out, ']');

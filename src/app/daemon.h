@@ -130,6 +130,11 @@ void rules_apply(struct daemon *d);
 void evidence_json(struct daemon *d, const struct decision *dec, struct buf *out);
 /* Appends the devices and pairs of an evidence as members of an open object. */
 void evidence_members(struct daemon *d, const struct evidence *ev, struct buf *out);
+/*
+ * Appends country, asn and isp of a device as members of an open object, each if it is known: the number as
+ * the engine judged by it, the others as the data says now, with enhanced_details only.
+ */
+void evidence_network(struct daemon *d, const struct device_view *v, struct buf *out);
 
 /* ---- people.c ---- */
 struct people *people_new(struct daemon *d);

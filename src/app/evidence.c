@@ -17,8 +17,7 @@ static void add_trust(const struct trust *t, struct buf *out)
     jout_close(out, '}');
 }
 
-/* Country and provider as they are known now; the number is what the engine judged by. */
-static void add_network(struct daemon *d, const struct device_view *v, struct buf *out)
+void evidence_network(struct daemon *d, const struct device_view *v, struct buf *out)
 {
     struct slice isp = {"", 0};
     struct geo geo = {0};
@@ -50,7 +49,7 @@ void evidence_members(struct daemon *d, const struct evidence *ev, struct buf *o
         jout_time(out, "first_seen", v->first_us);
         jout_time(out, "last_seen", v->last_us);
         jout_int(out, "lines", v->lines);
-        add_network(d, v, out);
+        evidence_network(d, v, out);
         jout_text(out, "role", device_role_name(v->role));
         jout_bool(out, "online_list", v->online);
         jout_close(out, '}');
