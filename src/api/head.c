@@ -136,8 +136,7 @@ const char *head_check(const struct request *r, size_t body_max, int *status, co
     if (n > body_max) {
         *status = 413;
         *code = "too_big";
-        return body_max > LIMIT_OP_BODY ? "the body is larger than 64 MiB"
-                                        : "the body is larger than 1 MiB";
+        return "the body is larger than it may be";
     }
     return NULL;
 }

@@ -254,8 +254,8 @@ static enum MHD_Result begin(struct request *r, const char *method, bool *ret_do
 
     *ret_done = true;
     def = known ? op_def_find(r->method, r->path) : NULL;
-    wrong =
-        head_check(r, def && def->may & OP_RAW_BODY ? LIMIT_BACKUP : LIMIT_OP_BODY, &status, &code);
+    wrong = head_check(r, def && def->may & OP_RAW_BODY ? LIMIT_BACKUP : request_body_max(r),
+                       &status, &code);
     if (wrong)
         return answer_turn_away(r, status, code, wrong);
     is_page = slice_eq(r->path, SLICE("/openapi.json")) || page_find(r->path, &bytes, &type);
@@ -294,6 +294,11 @@ static enum MHD_Result begin(struct request *r, const char *method, bool *ret_do
 
 /* ---- callbacks of libmicrohttpd ---- */
 
+size_t request_body_max(const struct request *r)
+{
+    return slice_eq(r->path, SLICE("/import")) ? LIMIT_IMPORT : LIMIT_OP_BODY;
+}
+
 void *request_uri(void *arg, const char *uri, struct MHD_Connection *mhd)
 {
     struct server *s = arg;
@@ -311,7 +316,7 @@ void *request_uri(void *arg, const char *uri, struct MHD_Connection *mhd)
     r->mhd = mhd;
     r->query = slice_of(r->uri);
     r->path = slice_cut(&r->query, '?');
-    buf_init(&r->body, LIMIT_OP_BODY);
+    buf_init(&r->body, request_body_max(r));
     buf_init(&r->answer, LIMIT_OP_ANSWER);
     r->next = s->requests;
     if (r->next)
@@ -349,9 +354,7 @@ enum MHD_Result request_step(void *arg, struct MHD_Connection *mhd, const char *
     if (r->answered)
         return answer_queue(r);
     if (r->too_big)
-        return answer_refuse(r, 413, "too_big",
-                             r->body.max > LIMIT_OP_BODY ? "the body is larger than 64 MiB"
-                                                         : "the body is larger than 1 MiB");
+        return answer_refuse(r, 413, "too_big", "the body is larger than it may be");
     if (take_page(r))
         return answer_queue(r);
     return r->called ? MHD_YES : call(r);

@@ -71,6 +71,8 @@ void server_wake(struct server *s);
 /* ---- head.c ---- */
 /* The value of a header, or NULL. */
 const char *head_value(const struct request *r, const char *name);
+/* How many bytes the body of this request may have. */
+size_t request_body_max(const struct request *r);
 /* NULL when the head of a request is sound, else what to say; status and code as well. */
 const char *head_check(const struct request *r, size_t body_max, int *status, const char **code);
 /* Whether the body, if there is one, is not declared as of that type. */

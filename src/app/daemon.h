@@ -60,6 +60,7 @@ struct daemon {
     int64_t started_us;
     int64_t switched_us;     /* when `enforcement` was last set by an operator */
     char sources_error[256]; /* what is wrong with the file of content_networks; "" = nothing */
+    char offer[512];         /* an old program's database waits to be imported; "" = none */
     bool recovered;          /* the journal has been compared with the panel */
     bool hold;               /* the panel's ids mean other people: nobody is touched */
     bool again;              /* the database was replaced: everything is built anew */
@@ -194,6 +195,9 @@ int orders_pardon(void *app, int64_t id, int64_t until_us);
 
 /* ---- stuck.c: op_port's listing of who is disabled without us ---- */
 void stuck_list(void *app, int64_t offset, int64_t limit, op_enable_fn fn, void *arg);
+
+/* ---- offer.c: at the start, on the open database: whether an old program's is to be imported ---- */
+void offer_look(struct daemon *d, struct db *db);
 
 /* ---- gone.c ---- */
 struct gone *gone_new(struct daemon *d);

@@ -8,6 +8,7 @@
 #include "base/stamp.h"
 #include "geo/geoview.h"
 #include "panel/checkup.h"
+#include "panel/everyone.h"
 #include "panel/puser.h"
 #include "service/jout.h"
 #include "base/banned.h"
@@ -48,6 +49,10 @@ static void port_changed(void *app, unsigned what)
     else if (what & (OP_CHANGED_LIMITS | OP_CHANGED_SETTINGS | OP_CHANGED_SHARED) &&
              rules_reload(d))
         log_error("rules", "the change is kept but not in force: the database is busy");
+    if (what & OP_CHANGED_JOURNAL) {
+        d->offer[0] = '\0';
+        enforce_reread(d->enforce);
+    }
 }
 
 /* ---- a user by exact name ---- */
@@ -378,6 +383,53 @@ static void port_list_users(void *app, op_check_fn fn, void *arg)
         people_list_now(d->people, fn, arg);
 }
 
+struct everyone {
+    void (*page)(void *arg, const struct panel_user *users, size_t n);
+    op_check_fn fn;
+    void *arg;
+};
+
+static void everyone_page(void *arg, const struct panel_user *users, size_t n, bool full)
+{
+    struct everyone *e = arg;
+
+    (void)full;
+    e->page(e->arg, users, n);
+}
+
+static void everyone_end(void *arg, int rc, const struct err *err, size_t n)
+{
+    struct everyone *e = arg;
+
+    (void)n;
+    e->fn(e->arg, rc, err);
+    free(e);
+}
+
+static void port_everyone(void *app,
+                          void (*page)(void *arg, const struct panel_user *users, size_t n),
+                          op_check_fn fn, void *arg)
+{
+    struct daemon *d = app;
+    struct everyone *e = calloc(1, sizeof(*e));
+    struct err err = {0};
+    int rc = ERR_NOMEM;
+
+    if (d->stopping) {
+        rc = stopping(&err);
+    } else if (e) {
+        *e = (struct everyone){page, fn, arg};
+        rc = everyone_list(d->panel, everyone_page, everyone_end, e);
+        if (!rc)
+            return;
+        err_set(&err, rc, "the panel cannot be asked: %s", err_name(rc));
+    } else {
+        err_set(&err, rc, "out of memory");
+    }
+    free(e);
+    fn(arg, rc, &err);
+}
+
 void ports_init(struct daemon *d)
 {
     d->port = (struct op_port){.app = d,
@@ -403,6 +455,7 @@ void ports_init(struct daemon *d)
                                .remember = port_remember,
                                .list_users = port_list_users,
                                .work = restored_work,
+                               .everyone = port_everyone,
                                .live_json = port_user,
                                .breaker_json = port_breaker,
                                .breaker_resume = trip_resume,

@@ -122,6 +122,7 @@ static int build_core(struct daemon *d, struct err *err)
         db_close(db);
         return rc;
     }
+    offer_look(d, db);
     return owner_new(db, post_to_loop, d->loop, &d->owner, err);
 }
 

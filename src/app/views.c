@@ -184,6 +184,8 @@ static void add_problems(struct daemon *d, const struct sums *s, struct buf *out
         jout_text(out, NULL,
                   "the panel's user ids mean other people than before: "
                   "`config set enforcement on` confirms them");
+    if (d->offer[0])
+        jout_text(out, NULL, d->offer);
     add_setting_problems(d, out);
     unsure = limits_unsure(engine_limits(d->engine));
     if (unsure) {

@@ -42,15 +42,22 @@ enum {
     LIMIT_PANEL_CALLS = 4,        /* calls of the enforcement to the panel at the same time */
     LIMIT_OP_ANSWER = 64 << 20,   /* JSON answer of one operation */
     LIMIT_OP_BODY = 1 << 20,      /* JSON body of one request to us */
-    LIMIT_LOG_TEXT = 4096,        /* longest line our own log writes */
-    LIMIT_GEO_CACHE = 32768,      /* address blocks kept of what providers answered */
-    LIMIT_GEO_QUEUE = 4096,       /* address blocks waiting to be asked about */
-    LIMIT_GEO_ANSWER = 256 << 10, /* largest answer of a provider */
-    LIMIT_GEO_FILE = 256 << 20,   /* largest country or AS database */
-    LIMIT_IMAGE = 512 << 20,      /* database that a backup or restore holds in memory */
-    LIMIT_BACKUP = 64 << 20,      /* zip of a backup */
-    LIMIT_BACKUP_TEXT = 8 << 20,  /* any other member of it, uncompressed */
-    LIMIT_BACKUP_MEMBERS = 16,    /* members of a zip that is looked at */
+    LIMIT_IMPORT =
+        16 << 20, /* body of POST /import, and what the old program's files come to as such */
+    LIMIT_OLD_DB = 512 << 20,       /* database of the old program */
+    LIMIT_OLD_JSON = 32 << 20,      /* any other file of his, also inside a zip */
+    LIMIT_OLD_ROWS = 2000000,       /* rows of that database */
+    LIMIT_OLD_FILES = 1000,         /* files looked at in a folder or zip */
+    LIMIT_IMPORT_ROWS = 100000,     /* entries of one kind taken over at once */
+    LIMIT_LOG_TEXT = 4096,          /* longest line our own log writes */
+    LIMIT_GEO_CACHE = 32768,        /* address blocks kept of what providers answered */
+    LIMIT_GEO_QUEUE = 4096,         /* address blocks waiting to be asked about */
+    LIMIT_GEO_ANSWER = 256 << 10,   /* largest answer of a provider */
+    LIMIT_GEO_FILE = 256 << 20,     /* largest country or AS database */
+    LIMIT_IMAGE = 512 << 20,        /* database that a backup or restore holds in memory */
+    LIMIT_BACKUP = 64 << 20,        /* zip of a backup */
+    LIMIT_BACKUP_TEXT = 8 << 20,    /* any other member of it, uncompressed */
+    LIMIT_BACKUP_MEMBERS = 16,      /* members of a zip that is looked at */
     LIMIT_HISTORY_PENDING = 200000, /* sightings gathered between two writes of ip_history */
 };
 

@@ -135,6 +135,7 @@ int cmd_geo_status(struct cli *cli);
 int cmd_geo_update(struct cli *cli);
 int cmd_geo_lookup(struct cli *cli);
 int cmd_geo_build(struct cli *cli);
+int cmd_import(struct cli *cli);
 int cmd_version(struct cli *cli);
 int cmd_help(struct cli *cli);
 

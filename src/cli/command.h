@@ -35,6 +35,8 @@ enum cli_option {
     OPT_GROUPS,
     OPT_DRY_RUN,
     OPT_UNDO,
+    OPT_OVERWRITE,
+    OPT_DOCKER,
     OPT_USER,
     OPT_KIND,
     OPT_SET,

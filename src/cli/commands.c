@@ -38,6 +38,9 @@ static const struct option_def options[OPT_COUNT] = {
     [OPT_FOR] = {"--for", NULL, "MINUTES|hand", "how long; hand: until enabled by hand"},
     [OPT_GROUPS] = {"--groups", NULL, "IDS", "groups to give back, e.g. 1,2"},
     [OPT_DRY_RUN] = {"--dry-run", NULL, NULL, "only show what would be done"},
+    [OPT_OVERWRITE] = {"--overwrite", NULL, NULL, "replace what is set here already, too"},
+    [OPT_DOCKER] = {"--docker", NULL, "NAME",
+                    "copy the old program's files out of its container first"},
     [OPT_UNDO] = {"--undo", NULL, NULL, "take the last one back"},
     [OPT_USER] = {"--user", NULL, "USER", "only of this user"},
     [OPT_KIND] = {"--kind", NULL, "KIND", "only of this kind"},
@@ -233,6 +236,15 @@ static const struct command commands[] = {
      "Works without a daemon, too: it then asks the panel by itself, for some seconds.\n"
      "  pg-limiter doctor --bundle report.json    a report without secrets, names and addresses\n",
      "GET /doctor"},
+    {"import", "[FILE]", 0, 1, ASKS | BIT(OPT_DRY_RUN) | BIT(OPT_OVERWRITE) | BIT(OPT_DOCKER),
+     cmd_import,
+     "take over what PG-Limiter (Python) or V2IpLimit left: limits, settings, disabled users",
+     "FILE is its database, a JSON file, a backup zip, or the folder with them; none: DATABASE_URL in "
+     "its old form. Nothing of it is written to, and a second time changes nothing.\n"
+     "  pg-limiter import /var/lib/pg-limiter/data --dry-run\n"
+     "  pg-limiter import --docker pg-limiter    before the old container is removed\n"
+     "  pg-limiter import pg-limiter-backup-20260101_000000.zip --yes\n",
+     "POST /import"},
     {"completion", "bash|zsh|fish", 1, 1, 0, cmd_completion,
      "print the completion script of a shell",
      "  pg-limiter completion bash > /etc/bash_completion.d/pg-limiter\n"

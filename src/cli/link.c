@@ -16,6 +16,7 @@
 #include "base/stamp.h"
 #include "cli/become.h"
 #include "cli/doctor_here.h"
+#include "cli/everyone_here.h"
 #include "geo/geoview.h"
 #include "service/env.h"
 #include "service/settings_store.h"
@@ -130,6 +131,13 @@ static int open_database(struct link *l, const char *dir, struct err *err)
     return rc;
 }
 
+static void ask_everyone(void *app,
+                         void (*page)(void *arg, const struct panel_user *users, size_t n),
+                         op_check_fn fn, void *arg)
+{
+    everyone_here(get_settings(app), page, fn, arg);
+}
+
 static void make_port(struct link *l)
 {
     l->port = (struct op_port){
@@ -140,6 +148,7 @@ static void make_port(struct link *l)
         .now_us = get_now,
         .env_file = get_env_file,
         .doctor = ask_panel,
+        .everyone = ask_everyone,
         .geo_json = get_geo,
         .geo_address_json = get_geo_address,
         .setting_note = get_note,

@@ -162,6 +162,11 @@ void enforce_free(struct enforce *e);
  * told by enforce_each: there is no ENFORCE_APPLIED for a row that was applied by an earlier run.
  */
 void enforce_recover(struct enforce *e);
+/*
+ * Somebody else has added open rows for users disabled already (import): they are read, told as
+ * ENFORCE_APPLIED and compared with the panel. After enforce_recover.
+ */
+void enforce_reread(struct enforce *e);
 /* Does what is due. Call every second, and at enforce_next_due. */
 void enforce_run(struct enforce *e);
 /* Whoever waits because something failed is tried again now, e.g. since its cause is known. */

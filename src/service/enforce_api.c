@@ -82,6 +82,10 @@ static void add_found(struct enforce *e, const struct found *f)
         it->late_us = now + e->o.doubt_us;
     if (item_resume_end(it, slice_of(f->why)))
         return;
+    /* Rows of the start are told all together; this one has come while we run. */
+    if (e->recovered && f->state == DB_STATE_APPLIED)
+        enforce_emit(e, it, ENFORCE_APPLIED, ENFORCE_WHY_NONE, ERR_OK,
+                     "disabled before, and now ours to enable");
     if (f->state == DB_STATE_INTENDED && f->revoke == DB_REVOKE_SENT) {
         it->phase = PHASE_RESUME;
     } else if (f->state == DB_STATE_INTENDED) {
@@ -120,8 +124,22 @@ static void on_listed(struct enforce *e, struct item *none, struct op *op, int r
                 add_found(e, &op->found[i - 1]);
         }
     }
-    if (!e->listed)
+    if (!e->listed) {
         e->list_next_us = enforce_now(e) + backoff_next(&e->list_wait, enforce_random(e));
+    } else if (e->list_again) {
+        e->list_again = e->listed = false;
+        e->list_next_us = enforce_now(e);
+    }
+}
+
+void enforce_reread(struct enforce *e)
+{
+    if (e->listing) {
+        e->list_again = true;
+        return;
+    }
+    e->listed = false;
+    enforce_recover(e);
 }
 
 void enforce_recover(struct enforce *e)

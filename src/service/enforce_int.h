@@ -88,6 +88,7 @@ struct item {
     bool blind;             /* such a call would look like somebody's disabling him again */
     bool restoring;         /* the row on the disk says that he is being enabled */
     bool release;           /* by hand, now */
+    bool regroup;           /* disabled and moved to a group: the groups are given back first */
     int64_t release_us;     /* when that was said */
     bool dead;              /* to be freed when no loop is over the list */
     char by[64];            /* who released */
@@ -157,6 +158,7 @@ struct enforce {
     bool recovered; /* enforcement may begin */
     bool listed;    /* the open rows have been read */
     bool listing;
+    bool list_again; /* rows were added meanwhile */
     int64_t list_next_us;
     struct backoff list_wait;
     int n_recovered;

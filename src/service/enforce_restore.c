@@ -126,6 +126,25 @@ static void on_enabled(struct enforce *e, struct item *it, int rc, const struct 
                    rc ? err->text : "the panel says done, but the user is still disabled");
 }
 
+/* He has his groups back and is still disabled: a death in between is found as that. */
+static void on_regrouped(struct enforce *e, struct item *it, int rc, const struct err *err,
+                         const struct panel_user *user)
+{
+    struct record *r = it->record;
+    struct slice note = slice_of(r->note_before ? r->note_before : "");
+
+    FAULT_POINT("journal.regroup.answered");
+    it->regroup = false;
+    if (!rc)
+        it->looked_edit_us = user->edit_at_us;
+    if (!rc && rules_same_groups(user, &r->row.group_id, 1))
+        rc = ERR_PROTOCOL;
+    if (rc)
+        restore_failed(e, it, rc, err->text[0] ? err->text : "his groups were not given back");
+    else
+        op_set_disabled(e, it, false, r->note_before ? &note : NULL, on_enabled);
+}
+
 /* Sends the enabling call, with the note as it is to be then. */
 static void send_enable(struct enforce *e, struct item *it)
 {
@@ -133,14 +152,15 @@ static void send_enable(struct enforce *e, struct item *it)
     const struct db_row *row = &r->row;
     struct slice note = slice_of(r->note_before ? r->note_before : "");
     const struct slice *with = r->note_before ? &note : NULL;
+    answer_fn answer = it->regroup ? on_regrouped : on_enabled;
 
     it->phase = PHASE_RESTORE;
-    if (!row->by_group)
+    if (!row->by_group && !it->regroup)
         op_set_disabled(e, it, false, with, on_enabled);
     else if (row->n_given)
-        op_set_groups(e, it, row->given, row->n_given, with, on_enabled);
+        op_set_groups(e, it, row->given, row->n_given, with, answer);
     else
-        op_set_groups(e, it, row->groups_before, row->n_groups_before, with, on_enabled);
+        op_set_groups(e, it, row->groups_before, row->n_groups_before, with, answer);
     FAULT_POINT("journal.enable.sent");
 }
 
@@ -228,7 +248,10 @@ static void enable(struct enforce *e, struct item *it, const struct panel_user *
                          ? strndup(text.n ? note.p : "", text.n)
                          : NULL;
     buf_release(&text);
-    if (r->row.by_group)
+    /* One who was taken over from another program may have been moved to a group besides. */
+    it->regroup =
+        !r->row.by_group && r->row.group_id > 0 && rules_same_groups(user, &r->row.group_id, 1);
+    if (r->row.by_group || it->regroup)
         enable_groups(e, it);
     else
         send_enable(e, it);

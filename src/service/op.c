@@ -51,7 +51,7 @@ void op_reply(struct op *op, int rc)
         op_error_json(&op->out, status == 405 ? "method_not_allowed" : op_code_word(rc),
                       op->err.text[0] ? op->err.text : err_name(rc));
     }
-    if (!rc && op->row->changes && op->port->changed)
+    if (!rc && op->row->changes && !op->tried && op->port->changed)
         op->port->changed(op->port->app, op->row->changes);
     op->reply(op->reply_arg, status, buf_slice(&op->out));
     op_free(op);

@@ -32,6 +32,7 @@ enum {
     OP_CHANGED_SETTINGS = 2, /* the settings table */
     OP_CHANGED_SHARED = 4,   /* shared sources */
     OP_CHANGED_ALL = 8,      /* the database is another one: the daemon starts anew */
+    OP_CHANGED_JOURNAL = 16, /* open rows were added to the journal */
 };
 
 /* Disabled users to enable. */
@@ -173,6 +174,12 @@ struct op_port {
     void (*list_users)(void *app, op_check_fn fn, void *arg);
     /* Runs job on another thread, then done here, once. ERR_BUSY, ERR_NOMEM. NULL: it is run at once. */
     int (*work)(void *app, op_work_fn job, op_worked_fn done, void *arg);
+    /*
+     * Reads everyone from the panel as he stands there now: page for each page of users (texts live
+     * during the call), then fn once; rc 0 only when the list came whole. Also without a daemon.
+     */
+    void (*everyone)(void *app, void (*page)(void *arg, const struct panel_user *users, size_t n),
+                     op_check_fn fn, void *arg);
 };
 
 struct op_request {

@@ -52,6 +52,7 @@ struct op {
     struct buf out;
     struct err err;
     int status; /* of success; 0 = 200 */
+    bool tried; /* a dry run: nothing was changed */
 
     /* user */
     struct user_ref ref;
@@ -103,6 +104,7 @@ extern const struct op_row op_rows_violations[];
 extern const struct op_row op_rows_cleanup[];
 extern const struct op_row op_rows_patterns[];
 extern const struct op_row op_rows_filters[];
+extern const struct op_row op_rows_import[];
 /* Hands the row's job to the store and finishes after it. */
 void op_run_job(struct op *op);
 /* Ends the call with op->out (rc 0), or with rc and op->err; frees op. */

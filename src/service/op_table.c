@@ -26,6 +26,7 @@ static const struct op_row *const groups[] = {
     op_rows_patterns,
     op_rows_filters,
     op_rows_backup,
+    op_rows_import,
 };
 /* clang-format on */
 
@@ -77,6 +78,8 @@ static const struct {
      "{id:int,username:text~,state:text,limit:int,limit_from:text,devices:int,concurrent:int,"
      "since:time~,last_seen:time~,trust:int,nodes:[text],addresses?:[{address:text,node:text,"
      "inbound:text~,first_seen:time,last_seen:time,role:text}]}"},
+    {"import_row", "{kind:text,name:text,old:text~,new:text~,result:text,detail:text~}"},
+    {"import_setting", "{key:text,old:text~,in_effect:text,new:text~,result:text,detail:text~}"},
     {"gone_user",
      "{id:int,username:text,gone_since:time,limit:int~,excepted:bool,reason:text~,result?:text}"},
     {"event", "{id:int,at:time,kind:text,user_id:int~,username:text~,who:text,what:text,data:any}"},
