@@ -278,13 +278,35 @@ static bool mark_came(const struct db_row *row, const struct panel_user *user, b
     return is && !was;
 }
 
-/* Whether he stands as a restore of ours leaves him. */
-static bool is_given_back(const struct db_row *row, const struct panel_user *user)
+/*
+ * Whether he stands as a restore of ours leaves him: in the groups given, but for some that the panel has
+ * deleted since. UNSURE: if only it were known whether it has.
+ */
+static enum enforce_group is_given_back(const struct db_row *row, const struct panel_user *user,
+                                        struct rules_groups groups)
 {
+    const int64_t *given = row->n_given ? row->given : row->groups_before;
+    size_t n = row->n_given ? row->n_given : row->n_groups_before, i;
+    enum enforce_group all = ENFORCE_GROUP_THERE;
+
     if (!row->by_group)
-        return true;
-    return row->n_given ? rules_same_groups(user, row->given, row->n_given)
-                        : rules_same_groups(user, row->groups_before, row->n_groups_before);
+        return all;
+    if (user->groups_cut || user->n_groups == 0)
+        return ENFORCE_GROUP_GONE;
+    for (i = 0; i < user->n_groups; i++)
+        if (!has_group(given, n, user->groups[i]))
+            return ENFORCE_GROUP_GONE;
+    for (i = 0; i < n; i++) {
+        enum enforce_group g =
+            groups.look ? groups.look(groups.ctx, given[i]) : ENFORCE_GROUP_THERE;
+
+        if (has_group(user->groups, user->n_groups, given[i]) || g == ENFORCE_GROUP_GONE)
+            continue;
+        if (g == ENFORCE_GROUP_THERE)
+            return ENFORCE_GROUP_GONE;
+        all = ENFORCE_GROUP_UNSURE;
+    }
+    return all;
 }
 
 static bool only_groups(const struct buf *changed)
@@ -313,9 +335,11 @@ enum rules_verdict rules_decide(const struct db_row *row, const struct panel_use
         return RULES_SUPERSEDE;
     }
     if (!rules_is_punished(row, user, groups)) {
-        if (sent && is_given_back(row, user))
+        enum enforce_group back = sent ? is_given_back(row, user, groups) : ENFORCE_GROUP_GONE;
+
+        if (back == ENFORCE_GROUP_THERE)
             return RULES_DONE;
-        if (rules_is_unsure(row, user, groups))
+        if (back == ENFORCE_GROUP_UNSURE || rules_is_unsure(row, user, groups))
             return RULES_ASK;
         *ret_why = row->by_group ? ENFORCE_WHY_GROUPS_CHANGED : ENFORCE_WHY_ENABLED;
         return RULES_SUPERSEDE;
