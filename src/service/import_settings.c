@@ -178,6 +178,9 @@ static int tell(json_t *settings, size_t i, import_setting_fn fn, void *arg)
             row.value = buf_str(&text);
         else
             row.detail = why;
+        /* What was obeyed reads better in our words. */
+        if (row.value && row.effect == old)
+            row.effect = row.value;
     }
     if (!old)
         row.detail = map[i].id == SET_COUNT ? row.detail : "its default; not taken over";

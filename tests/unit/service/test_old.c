@@ -164,7 +164,7 @@ static void test_settings(void **state)
         {"punishment_steps",
          "{\"punishment_steps\":{\"value\":\"[{\\\"type\\\":\\\"warning\\\"},{\\\"type\\\":\\\"disable\\\","
          "\\\"duration\\\":20},{\\\"type\\\":\\\"disable\\\",\\\"duration\\\":0}]\",\"where\":\"db\"}}",
-         NULL, NULL, "warn,20m,hand"},
+         NULL, "warn,20m,hand", "warn,20m,hand"},
         {"punishment_steps", "{\"punishment_steps\":{\"value\":\"[]\",\"where\":\"db\"}}", "[]",
          "[]", "-"},
         {"cdn_nodes", "{\"cdn_nodes\":{\"value\":\"[1, 2]\",\"where\":\"db\"}}", "[1, 2]",
