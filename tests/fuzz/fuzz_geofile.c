@@ -11,6 +11,17 @@
 #include "geo/geofile.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+const char *__lsan_default_suppressions(void);
+
+/*
+ * libmaxminddb loses a few kilobytes when the description in the metadata breaks off (seen with 1.7.1: the
+ * list it has begun is not given back). It is not ours to free; what we forget to close is found by the unit
+ * test of good files, where nothing is suppressed.
+ */
+const char *__lsan_default_suppressions(void)
+{
+    return "leak:libmaxminddb.so\n";
+}
 
 /* 1 node of 24 bit records that both point at the data, and the metadata. */
 static const char metadata[] = "\xab\xcd\xefMaxMind.com\xe7"
