@@ -24,6 +24,7 @@ static void op_free(struct op *op)
     free(op->settings);
     free(op->ids);
     free(op->extra);
+    db_scope_release(&op->scope);
     backup_free(op->backup);
     buf_release(&op->raw);
     buf_release(&op->out);
@@ -108,6 +109,16 @@ static void go_on(struct op *op)
 
 /* ---- the user ---- */
 
+static void found(struct op *op)
+{
+    int rc = op_must_see(op);
+
+    if (rc)
+        op_reply(op, rc);
+    else
+        go_on(op);
+}
+
 static void told_by_panel(void *arg, int rc, const struct err *err, const struct panel_user *user)
 {
     struct op *op = arg;
@@ -121,7 +132,8 @@ static void told_by_panel(void *arg, int rc, const struct err *err, const struct
         op->known = op->learned = true;
     }
     op->asked = rc == ERR_NOT_FOUND;
-    go_on(op);
+    op->his = !rc && user->admin_told && op->panel_admin_id && user->admin_id == op->panel_admin_id;
+    found(op);
 }
 
 static int look_up(struct db *db, void *arg, struct err *err)
@@ -162,7 +174,7 @@ static void looked_up(void *arg, int rc, const struct err *err)
     if (!op->known && (op->row->flags & ROW_ASK) && op->port->find_user)
         op->port->find_user(op->port->app, op->ref.id, op->ref.name, told_by_panel, op);
     else
-        go_on(op);
+        found(op);
 }
 
 static void find_user(struct op *op)
@@ -216,6 +228,8 @@ static int read_request(struct op *op, const struct op_request *req)
     json_error_t je;
     int rc = op_path_find(op, req->method, req->path);
 
+    if (!rc)
+        rc = op_scope_begin(op, req);
     if (rc)
         return rc;
     if (op->row->def.may & OP_RAW_BODY) {
@@ -259,6 +273,8 @@ void op_call(const struct op_port *port, const struct op_request *req, op_reply_
         op_reply(op, rc);
     else if ((op->row->flags & ROW_USER) && (op->ref_text[0] || op_arg(op, "username")))
         find_user(op);
+    else if (op->panel_admin_id && op->row->def.scope == OP_SCOPE_REFUSED)
+        op_reply(op, err_set(&op->err, ERR_FORBIDDEN, "without a user, this concerns everyone"));
     else
         go_on(op);
 }

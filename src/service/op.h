@@ -13,6 +13,7 @@
 #include "core/addr.h"
 #include "service/panel_port.h"
 #include "service/settings.h"
+#include "store/db_scope.h"
 #include "store/owner.h"
 
 /*
@@ -140,6 +141,8 @@ struct op_port {
     int (*estimate)(void *app, const struct op_rule_change *change, struct op_estimate *ret);
     /* Asks the panel for its groups, or its admins; may be NULL. */
     void (*names)(void *app, bool admins, op_names_fn fn, void *arg);
+    /* Fills ret (ids: malloc'd) with the users whom the panel says to be this admin's. ERR_NOMEM. */
+    int (*users_of)(void *app, int64_t panel_admin_id, struct db_scope *ret);
     /* Why the value a setting has in s would have no effect at the moment, NULL when it has; may be NULL. */
     const char *(*setting_note)(void *app, const struct settings *s, enum setting id);
     /* Something was changed in the database: OP_CHANGED_…. */
@@ -182,12 +185,24 @@ struct op_port {
                      op_check_fn fn, void *arg);
 };
 
+/*
+ * What somebody may do: look, act upon users, everything. 0 in a request is an owner, who CLI and REST are;
+ * 0 in a row of the table is what its method says (op_role_needed).
+ */
+enum op_role { OP_ROLE_UNSAID, OP_ROLE_VIEWER, OP_ROLE_OPERATOR, OP_ROLE_OWNER };
+
 struct op_request {
     enum op_method method;
     struct slice path;  /* "/users/limits/alice", percent-decoded segment by segment by op_call */
     struct slice query; /* "since=30m&forgive=true", still percent-encoded; may be empty */
     struct slice body;  /* JSON object, or what OP_RAW_BODY says; empty = none */
     struct slice who;   /* for the audit: "cli", "api:admin" */
+    enum op_role role;  /* of who asks */
+    /*
+     * Over 0: only what concerns the users of this admin of the panel, to the panel's own word. Everyone
+     * else's are answered as if there were no such user; what is for everyone is refused.
+     */
+    int64_t panel_admin_id;
 };
 
 /*
@@ -198,7 +213,7 @@ typedef void (*op_reply_fn)(void *arg, int status, struct slice json);
 
 /*
  * Carries a request out. May reply before it returns. The port must outlive the reply; request is
- * copied.
+ * copied. Who may not do it is answered 403 `forbidden`, with the role that is needed.
  */
 void op_call(const struct op_port *port, const struct op_request *req, op_reply_fn fn, void *arg);
 
@@ -256,6 +271,13 @@ enum {
     OP_RAW_BODY = 16, /* the body is a zip of at most LIMIT_BACKUP, no JSON */
 };
 
+/* What a request of one who sees a panel admin's users only may do with a row. */
+enum op_scoping {
+    OP_SCOPE_REFUSED, /* nothing, unless its {user} is one of these: the default */
+    OP_SCOPE_NARROW,  /* the operation leaves the others out by itself */
+    OP_SCOPE_FREE,    /* everything: it neither shows a user nor changes what is for all */
+};
+
 /*
  * One row of the table of operations. `answer` describes the JSON of a success:
  *   {name:type,name?:type,…}  an object (? = may be missing; others may be there besides)
@@ -270,7 +292,15 @@ struct op_def {
     const char *answer;
     unsigned may;      /* OP_MAY_… */
     const char *media; /* of a success that is no JSON: "text/plain", or NULL */
+    enum op_role role; /* what is needed at least; UNSAID: viewer to read, else owner */
+    enum op_scoping scope;
 };
+/* What a row needs. */
+enum op_role op_role_needed(const struct op_def *def);
+/* "viewer", "operator", "owner", as they stand in the database and in JSON. */
+const char *op_role_word(enum op_role role);
+/* Back again; ERR_INVALID. */
+int op_role_parse(struct slice s, enum op_role *ret) MUST_CHECK;
 /* The rows by number, NULL past the last: for documents and OpenAPI. */
 const struct op_def *op_def_at(size_t i);
 /* The shape of a #name in an answer, NULL when there is none; by number, with its name, for OpenAPI. */

@@ -83,6 +83,11 @@ struct op {
     int64_t *ids;                /* users of a job; freed with op */
     struct op_estimate estimate; /* of a change of rules */
     size_t n_ids;
+    /* who asks */
+    enum op_role role;
+    int64_t panel_admin_id;
+    struct db_scope scope; /* with panel_admin_id: whom he may see */
+    bool his;              /* the panel itself has just said that the user is his */
 };
 
 /* The rows of the whole table (op_table.c) by number; NULL past the last. */
@@ -123,6 +128,15 @@ struct op_page {
 };
 /* offset and limit of OP_PAGE; 0 and 100 when left out. */
 struct op_page op_arg_page(const struct op *op);
+
+/* op_scope.c: whether who asks has the role, and whom he may see (op->scope). ERR_FORBIDDEN, … */
+int op_scope_begin(struct op *op, const struct op_request *req) MUST_CHECK;
+/* Whether who asks may see a user; id 0 (a name the panel has never shown): only who sees everyone. */
+bool op_sees(const struct op *op, int64_t id);
+/* The same as a filter of the store: NULL for everyone. Lives as long as op. */
+const struct db_scope *op_sees_only(const struct op *op);
+/* ERR_NOT_FOUND when op's user is not to be seen, in the words of one who is not there. */
+int op_must_see(struct op *op) MUST_CHECK;
 
 /* op_args.c: reads query and body into op->args by the table. ERR_INVALID, ERR_PROTOCOL, ERR_NOMEM. */
 int op_args_read(struct op *op, struct slice query) MUST_CHECK;

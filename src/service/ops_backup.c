@@ -166,7 +166,7 @@ static const struct op_param restore_params[] = {
 const struct op_row op_rows_backup[] = {
     {.def = {OP_GET, "/backup",
              "A backup as a zip: database without secrets, settings, manifest (docs/backup.md).",
-             .media = "application/zip", .may = OP_MAY_409},
+             .media = "application/zip", .may = OP_MAY_409, .role = OP_ROLE_OWNER},
      .args = new_work,
      .kind = OWNER_WRITE,
      .job = begin_backup,

@@ -73,7 +73,7 @@ static const struct op_param params[] = {
 const struct op_row op_rows_events[] = {
     {.def = {OP_GET, "/events",
              "What happened: a live stream (SSE), or with Accept: application/json a list.", params,
-             "{data:[#event],total:int}"},
+             "{data:[#event],total:int}", .scope = OP_SCOPE_NARROW},
      .kind = OWNER_READ,
      .job = list_events},
     {.def = {.pattern = NULL}},

@@ -70,7 +70,7 @@ const struct op_row op_rows_geo[] = {
              .params = (const struct op_param[]){{"address", OP_IN_PATH | OP_NEEDED, OP_TEXT, 2, 64,
                                                   .example = "\"8.8.8.8\"", .help = "IPv4 or IPv6"},
                                                  {NULL}},
-             .answer = "{address:text,country:text~,asn:int~,isp:text~}"},
+             .answer = "{address:text,country:text~,asn:int~,isp:text~}", .scope = OP_SCOPE_FREE},
      .finish = show_address},
     {.def =
          {OP_POST, "/geo/update",

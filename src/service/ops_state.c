@@ -41,22 +41,25 @@ static void show_health(struct op *op)
 }
 
 const struct op_row op_rows_state[] = {
-    {.def = {OP_GET, "/", "Welcome.", .answer = "{status:text,message:text}", .may = OP_PUBLIC},
+    {.def = {OP_GET, "/", "Welcome.", .answer = "{status:text,message:text}", .may = OP_PUBLIC,
+             .scope = OP_SCOPE_FREE},
      .finish = welcome},
     {.def = {OP_GET, "/healthz", "Whether the daemon lives.", .answer = "{status:text}",
-             .may = OP_PUBLIC},
+             .may = OP_PUBLIC, .scope = OP_SCOPE_FREE},
      .flags = ROW_LIVE,
      .finish = show_health},
     {.def = {OP_GET, "/status", "Everything at a glance: panel, nodes, users, enforcement, memory.",
              .answer = "{running:bool,started:time,uptime_s:int,enforcement:text,paused:bool,"
                        "journal_compared:bool,panel:any,nodes:any,users:any,lines:any,"
-                       "store_waiting:int,api:text~,problems:[text]}"},
+                       "store_waiting:int,api:text~,problems:[text]}",
+             .scope = OP_SCOPE_FREE},
      .flags = ROW_LIVE,
      .finish = show_status},
     {.def = {OP_GET, "/nodes", "Every node: streams, lines, what was ignored and why, clock.",
              .answer = "{data:[{id:int,name:text,address:text~,status:text~,message:text~,"
                        "judged:bool,behind_cdn:bool,stream_open:bool,stream_since:time~,"
-                       "stream_error:text~}],total:int}"},
+                       "stream_error:text~}],total:int}",
+             .scope = OP_SCOPE_FREE},
      .flags = ROW_LIVE,
      .finish = show_nodes},
     {.def = {OP_GET, "/metrics", "The same figures for Prometheus.", .media = "text/plain"},

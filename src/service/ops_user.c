@@ -209,7 +209,7 @@ static void show_active(struct op *op)
 const struct op_row op_rows_user[] = {
     {.def = {OP_GET, "/users/active",
              "Who is active now, with devices and limit; those most over it first.", active_params,
-             "{data:[#active_user],total:int}"},
+             "{data:[#active_user],total:int}", .scope = OP_SCOPE_NARROW},
      .flags = ROW_LIVE,
      .finish = show_active},
     {.def = {OP_GET, "/users/{user}/history",

@@ -65,6 +65,18 @@ static void live_json(void *app, int64_t id, struct buf *out)
     buf_addf(out, "{\"state\":\"clear\",\"of\":%lld}", (long long)id);
 }
 
+static int users_of(void *app, int64_t panel_admin_id, struct db_scope *ret)
+{
+    struct bed *bed = app;
+
+    assert_int_equal(panel_admin_id, bed->panel_admin_id);
+    ret->ids = malloc(sizeof(*ret->ids));
+    assert_non_null(ret->ids);
+    ret->ids[0] = bed->his;
+    ret->n = bed->his != 0;
+    return 0;
+}
+
 /* As the daemon: what changed in the database is read anew. */
 static void changed(void *app, unsigned what)
 {
@@ -100,6 +112,7 @@ int bed_setup(void **state)
         .env_file = get_env_file,
         .find_user = find_user,
         .enable = enable,
+        .users_of = users_of,
         .changed = changed,
         .status_json = state_json,
         .nodes_json = state_json,
@@ -143,7 +156,10 @@ static void take_reply(void *arg, int status, struct slice json)
 /* Makes a request ("PUT /path?query") and returns its status. */
 int bed_ask(struct bed *bed, const char *what, const char *body)
 {
-    struct op_request req = {.who = SLICE("cli"), .body = slice_of(body)};
+    struct op_request req = {.who = SLICE("cli"),
+                             .body = slice_of(body),
+                             .role = bed->role,
+                             .panel_admin_id = bed->panel_admin_id};
     struct slice rest = slice_of(what), path;
     int before = bed->replies;
 
