@@ -14,7 +14,26 @@
 #include "service/customer.h"
 #include "service/texts.h"
 
-/* How often a text holds this placeholder. */
+static const char *const names[TEXT_COUNT] = {
+    [TEXT_NONE] = "NONE",
+#define TEXT(id, en, fa, ru, zh) [TEXT_##id] = #id,
+#include "service/texts_all.def"
+#undef TEXT
+};
+
+/* Texts that are the same in another language because there is nothing to translate. */
+static bool may_be_english(const char *name)
+{
+    static const char *const list[] = {NULL};
+    size_t i;
+
+    for (i = 0; i < ARRAY_LEN(list) && list[i]; i++)
+        if (strcmp(list[i], name) == 0)
+            return true;
+    return false;
+}
+
+/* How often a text holds this placeholder, words in a form of it left out. */
 static int holds(const char *text, const char *name, size_t n)
 {
     int found = 0;
@@ -24,37 +43,157 @@ static int holds(const char *text, const char *name, size_t n)
     return found;
 }
 
+/* Every placeholder closes, and a word has as many forms as the language asks for. */
+static void check_forms(int id, enum text_lang lang, const char *english)
+{
+    const char *p = text_raw(lang, (enum text_id)id);
+
+    for (; (p = strchr(p, '{')); p++) {
+        size_t n = strcspn(p, "}"), name = strcspn(p + 1, ":}"), i;
+        int bars = 0;
+
+        if (p[n] != '}')
+            fail_msg("%s in %s: a placeholder does not end", names[id], text_lang_word(lang));
+        for (i = 0; i < n; i++)
+            bars += p[i] == '|';
+        if (p[1 + name] == ':' && bars + 1 != text_forms(lang))
+            fail_msg("%s in %s: %d forms of a word, not %d", names[id], text_lang_word(lang),
+                     bars + 1, text_forms(lang));
+        if (p[1 + name] == '}' && !holds(english, p + 1, name))
+            fail_msg("%s in %s: {%.*s} is not in the English text", names[id], text_lang_word(lang),
+                     (int)name, p + 1);
+    }
+}
+
+/* Tags are those that Telegram knows, and close in the order in which they open. */
+static void check_html(int id, enum text_lang lang)
+{
+    static const char *const known[] = {"b", "i", "u", "s", "code", "pre", "blockquote", "a"};
+    const char *p = text_raw(lang, (enum text_id)id);
+    const char *open[8];
+    size_t depth = 0, len[8], n, i;
+
+    for (; (p += strcspn(p, "<>&"))[0]; p++) {
+        if (*p == '&' &&
+            (!strncmp(p, "&amp;", 5) || !strncmp(p, "&lt;", 4) || !strncmp(p, "&gt;", 4)))
+            continue;
+        n = strspn(p + 1 + (p[1] == '/'), "abcdefghijklmnopqrstuvwxyz");
+        for (i = 0; i < ARRAY_LEN(known); i++)
+            if (n == strlen(known[i]) && !strncmp(p + 1 + (p[1] == '/'), known[i], n))
+                break;
+        if (*p != '<' || i == ARRAY_LEN(known))
+            fail_msg("%s in %s: no HTML of Telegram: %s", names[id], text_lang_word(lang), p);
+        if (p[1] != '/') {
+            assert_true(depth < ARRAY_LEN(open));
+            open[depth] = p + 1;
+            len[depth++] = n;
+        } else if (!depth || len[depth - 1] != n || strncmp(open[depth - 1], p + 2, n) != 0) {
+            fail_msg("%s in %s: closes what is not open: %s", names[id], text_lang_word(lang), p);
+        } else {
+            depth--;
+        }
+        p += strcspn(p, ">");
+        if (!*p)
+            fail_msg("%s in %s: a tag does not end", names[id], text_lang_word(lang));
+    }
+    if (depth)
+        fail_msg("%s in %s: <%.*s> stays open", names[id], text_lang_word(lang),
+                 (int)len[depth - 1], open[depth - 1]);
+}
+
 static void every_language_has_every_text(void **state)
 {
     int id, lang;
 
     (void)state;
-    for (id = 0; id < TEXT_COUNT; id++) {
+    for (id = TEXT_NONE + 1; id < TEXT_COUNT; id++) {
         const char *english = text_raw(TEXT_EN, (enum text_id)id);
 
         assert_non_null(english);
         for (lang = 0; lang < TEXT_LANGS; lang++) {
             const char *text = text_raw((enum text_lang)lang, (enum text_id)id), *p;
-            int here = 0, there = 0;
 
             if (!text || !text[0])
-                fail_msg("text %d is missing in language %d", id, lang);
-            if (lang && strcmp(text, english) == 0)
-                fail_msg("text %d is English in language %d", id, lang);
+                fail_msg("%s is missing in %s", names[id], text_lang_word((enum text_lang)lang));
+            if (lang && strcmp(text, english) == 0 && !may_be_english(names[id]))
+                fail_msg("%s is English in %s", names[id], text_lang_word((enum text_lang)lang));
             for (p = english; (p = strchr(p, '{')); p++) {
-                size_t n = strcspn(p + 1, "}");
+                size_t n = strcspn(p + 1, ":}");
 
-                there++;
-                if (holds(text, p + 1, n) != holds(english, p + 1, n))
-                    fail_msg("text %d in language %d: {%.*s}", id, lang, (int)n, p + 1);
+                if (p[1 + n] == '}' && holds(text, p + 1, n) != holds(english, p + 1, n))
+                    fail_msg("%s in %s: {%.*s}", names[id], text_lang_word((enum text_lang)lang),
+                             (int)n, p + 1);
             }
-            for (p = text; (p = strchr(p, '{')); p++)
-                here++;
-            assert_int_equal(here, there);
+            check_forms(id, (enum text_lang)lang, english);
+            check_html(id, (enum text_lang)lang);
         }
     }
     assert_int_equal(text_lang_of("ru"), TEXT_RU);
     assert_int_equal(text_lang_of("xx"), TEXT_EN);
+}
+
+static void words_go_with_numbers(void **state)
+{
+    static const struct {
+        int64_t n;
+        int en, ru;
+    } cases[] = {{0, 1, 2},   {1, 0, 0},   {2, 1, 1},  {4, 1, 1},        {5, 1, 2},  {11, 1, 2},
+                 {12, 1, 2},  {14, 1, 2},  {21, 1, 0}, {22, 1, 1},       {25, 1, 2}, {101, 1, 0},
+                 {111, 1, 2}, {112, 1, 2}, {-1, 0, 0}, {INT64_MIN, 1, 2}};
+    size_t i;
+
+    (void)state;
+    for (i = 0; i < ARRAY_LEN(cases); i++) {
+        assert_int_equal(text_form(TEXT_EN, cases[i].n), cases[i].en);
+        assert_int_equal(text_form(TEXT_RU, cases[i].n), cases[i].ru);
+        assert_int_equal(text_form(TEXT_FA, cases[i].n), 0);
+    }
+}
+
+static void spans_are_short(void **state)
+{
+    struct buf b;
+
+    (void)state;
+    buf_init(&b, 256);
+    text_add_span(&b, TEXT_EN, 45);
+    buf_add_str(&b, "; ");
+    text_add_span(&b, TEXT_EN, 180);
+    buf_add_str(&b, "; ");
+    text_add_span(&b, TEXT_RU, 7500);
+    buf_add_str(&b, "; ");
+    text_add_span(&b, TEXT_EN, 7 * 86400 + 59);
+    buf_add_str(&b, "; ");
+    text_add_span(&b, TEXT_EN, -3);
+    assert_string_equal(buf_str(&b), "45 s; 3 min; 2 ч 5 мин; 7 d; 0 s");
+    buf_release(&b);
+}
+
+static void html_of_values_is_escaped(void **state)
+{
+    const struct text_arg args[] = {{"user", "<b>\"&\x01\xff"}, {NULL}};
+    const struct text_arg html[] = {{"user", "<b>x</b>", true}, {NULL}};
+    struct buf b;
+
+    (void)state;
+    buf_init(&b, 256);
+    text_add_html(&b, TEXT_EN, TEXT_CUSTOMER_ACCOUNT, args);
+    assert_string_equal(buf_str(&b), "Account: &lt;b&gt;&quot;&amp; \xef\xbf\xbd");
+    buf_clear(&b);
+    text_add_html(&b, TEXT_EN, TEXT_CUSTOMER_ACCOUNT, html);
+    assert_string_equal(buf_str(&b), "Account: <b>x</b>");
+    buf_clear(&b);
+    /* A Latin name among Persian words is isolated, digits are not. */
+    text_add_html(&b, TEXT_FA, TEXT_CUSTOMER_ACCOUNT,
+                  (const struct text_arg[]){{"user", "ali_3"}, {NULL}});
+    assert_non_null(strstr(buf_str(&b), "\xe2\x81\xa8"
+                                        "ali_3"
+                                        "\xe2\x81\xa9"));
+    buf_clear(&b);
+    text_add_html(&b, TEXT_FA, TEXT_CUSTOMER_ACCOUNT,
+                  (const struct text_arg[]){{"user", "42"}, {NULL}});
+    assert_null(strstr(buf_str(&b), "\xe2\x81\xa8"));
+    buf_release(&b);
 }
 
 static void values_are_filled_in(void **state)
@@ -135,6 +274,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_language_has_every_text),
         cmocka_unit_test(values_are_filled_in),
+        cmocka_unit_test(words_go_with_numbers),
+        cmocka_unit_test(spans_are_short),
+        cmocka_unit_test(html_of_values_is_escaped),
         cmocka_unit_test(a_customer_is_told_no_address),
     };
 
