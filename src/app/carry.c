@@ -6,6 +6,7 @@
 #include "app/daemon.h"
 #include "base/log.h"
 #include "base/stamp.h"
+#include "bot/notice.h"
 #include "store/db_events.h"
 #include "store/db_nodes.h"
 #include "store/db_violations.h"
@@ -220,6 +221,7 @@ static void execute(struct carry *c, const struct decision *dec)
     struct enforce_case ec;
     struct enforce_view row;
 
+    tell_decision(d, dec, name, NOTICE_CONVICTED);
     buf_init(&evidence, LIMIT_EVIDENCE);
     evidence_json(d, dec, &evidence);
     action_text(dec, action, sizeof(action));
@@ -301,10 +303,12 @@ static void take_turn(struct carry *c, const struct decision *turn, struct slice
     dec->action = turn->action;
     dec->step = turn->step;
     dec->for_us = turn->for_us;
-    if (dec->action == ACTION_WARN)
+    if (dec->action == ACTION_WARN) {
+        tell_decision(c->d, dec, name, NOTICE_STEP_WARNED);
         keep_verdict(c, dec, name, DB_OUTCOME_WARNED);
-    else
+    } else {
         execute(c, dec);
+    }
     drop_at(c, i);
 }
 
@@ -351,6 +355,7 @@ static void on_punish(struct carry *c, struct decision *dec, struct slice name)
         log_warning("verdict", "%.*s: %s: warned, nothing else at this step", LOG_SLICE(name),
                     dec->why);
         carry_event(d, "warning", dec->id, name, dec->why);
+        tell_decision(d, dec, name, NOTICE_STEP_WARNED);
         keep_verdict(c, dec, name, DB_OUTCOME_WARNED);
         return;
     }
@@ -369,6 +374,7 @@ static void on_punish(struct carry *c, struct decision *dec, struct slice name)
         log_warning("verdict", "%.*s: %s: would %s (%s)", LOG_SLICE(name), dec->why, action,
                     dec->applied == APPLIED_SHADOW ? "shadow mode" : "paused by the breaker");
         carry_event(d, "shadow_verdict", dec->id, name, dec->why);
+        tell_decision(d, dec, name, NOTICE_WOULD);
         keep_verdict(c, dec, name, DB_OUTCOME_SHADOW);
         return;
     }
@@ -483,6 +489,7 @@ static void carry_one(struct carry *c, struct decision *dec)
     case DECISION_WARN:
         log_warning("verdict", "%.*s: warning: %s", LOG_SLICE(name), dec->why);
         carry_event(d, "warning", dec->id, name, dec->why);
+        tell_decision(d, dec, name, NOTICE_WARNED);
         return;
     case DECISION_ACQUIT:
     case DECISION_UNKNOWN:
@@ -492,6 +499,7 @@ static void carry_one(struct carry *c, struct decision *dec)
                  dec->why);
         if (dec->warned || dec->kind == DECISION_UNKNOWN)
             carry_event(d, decision_name(dec->kind), dec->id, name, dec->why);
+        tell_decision(d, dec, name, NOTICE_CLOSED);
         return;
     case DECISION_VERIFY:
         verify(c, dec->id);
@@ -512,6 +520,7 @@ static void carry_one(struct carry *c, struct decision *dec)
     case DECISION_STILL_SEEN:
         log_warning("verdict", "%.*s: %s", LOG_SLICE(name), dec->why);
         carry_event(d, "still_seen", dec->id, name, dec->why);
+        tell_decision(d, dec, name, NOTICE_SEEN);
         return;
     case DECISION_SHARED:
         on_shared(d, dec);
@@ -520,8 +529,10 @@ static void carry_one(struct carry *c, struct decision *dec)
         trip_tell(d, dec);
         return;
     case DECISION_FAULTY:
-        log_error("nodes", "%s", dec->why);
+        log_error_told("nodes", "%s", dec->why);
         carry_event(d, "faulty_node", 0, (struct slice){NULL, 0}, dec->why);
+        tell_node(d, dec->node_id, watch_name(d->watch, dec->node_id), NOTICE_NODE_FAULTY,
+                  dec->at_us, dec->why);
         return;
     case DECISION_KINDS:
         return;

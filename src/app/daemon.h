@@ -28,6 +28,7 @@ struct people;  /* people.c: who the panel's users are */
 struct watch;   /* watch.c: how well the nodes are seen */
 struct janitor; /* janitor.c: what has to be done now and then */
 struct gone;    /* gone.c: which groups of the panel are no more */
+struct notices; /* bot/notice.h: what the admins are told */
 
 struct daemon {
     const struct run_opts *opts;
@@ -56,6 +57,7 @@ struct daemon {
     struct server *server;        /* the control socket */
     struct rest *rest;            /* TCP */
     struct op_port port;
+    struct notices *notices; /* NULL: there is no bot */
 
     int64_t started_us;
     int64_t switched_us;     /* when `enforcement` was last set by an operator */
@@ -65,6 +67,8 @@ struct daemon {
     bool hold;               /* the panel's ids mean other people: nobody is touched */
     bool again;              /* the database was replaced: everything is built anew */
     char restored[32];       /* which restore the database is of, "" = none */
+    int64_t panel_down_us;   /* the admins were told that it is away since then; 0: it is not */
+    bool newer_told;         /* and that it is newer than any tested */
     bool stopping;
 };
 
@@ -117,6 +121,26 @@ int news_approve(void *daemon, const struct enforce_case *c, const struct panel_
                  struct err *why);
 /* The engine is told of a user of ours (a row of enforce_each, arg the struct daemon); always 0. */
 int news_known(void *arg, const struct enforce_view *row);
+
+/* ---- tell.c: what the admins are told (event: an enum notice_event) ---- */
+/* A decision about a user, with the devices of its evidence. */
+void tell_decision(struct daemon *d, const struct decision *dec, struct slice name, int event);
+/* What the enforcement has done, or could not. */
+void tell_enforced(struct daemon *d, const struct enforce_event *ev);
+/* A person has ordered something for a user called name. */
+void tell_ordered(struct daemon *d, const struct op_order *what, const char *name);
+/* Something of a node. */
+void tell_node(struct daemon *d, int64_t id, const char *name, int event, int64_t since_us,
+               const char *text);
+/* Something that needs a number and a detail only. */
+void tell_count(struct daemon *d, int event, int count, const char *text);
+/* The breaker has paused; names is whom it counted, in a few words. It goes on. */
+void tell_paused(struct daemon *d, const struct decision *dec, struct slice names, size_t users);
+void tell_resumed(struct daemon *d, struct slice who);
+/* The answer of a cleanup that was not asked for. */
+void tell_cleanup(struct daemon *d, int status, struct slice json);
+/* Whether the panel is away, or another version than known. Every second. */
+void tell_panel(struct daemon *d);
 
 /* ---- rules.c ---- */
 /* Reads settings, limits, exceptions from the database and puts them in force; done by a job. */

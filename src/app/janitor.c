@@ -79,6 +79,7 @@ static void each_second(void *arg)
     look_at_clock(j);
     enforce_run(j->d->enforce);
     gone_look(j->d->gone);
+    tell_panel(j->d);
     if (j->d->recorder)
         recorder_flush(j->d->recorder);
 }
@@ -261,6 +262,7 @@ static void cleanup_done(void *arg, int status, struct slice json)
     if (j->d->stopping)
         return;
     j->cleaning = false;
+    tell_cleanup(j->d, status, json);
     if (status == 409)
         log_warning("cleanup", "not done by itself: %.*s", LOG_SLICE(json));
     else if (status != 200)

@@ -84,6 +84,7 @@ void news_event(void *daemon, const struct enforce_event *ev)
     struct daemon *d = daemon;
     char due[32];
 
+    tell_enforced(d, ev);
     switch (ev->kind) {
     case ENFORCE_APPLIED:
         log_warning("enforce", "%.*s: disabled%s; no new connections until %s", LOG_SLICE(ev->name),
@@ -108,11 +109,13 @@ void news_event(void *daemon, const struct enforce_event *ev)
         on_superseded(d, ev);
         break;
     case ENFORCE_RESTORE_FAILING:
-        log_error("enforce", "%.*s: cannot be enabled yet (attempt %d): %s; it is tried for ever",
-                  LOG_SLICE(ev->name), ev->attempts, ev->text);
+        log_error_told("enforce",
+                       "%.*s: cannot be enabled yet (attempt %d): %s; it is tried for ever",
+                       LOG_SLICE(ev->name), ev->attempts, ev->text);
         break;
     case ENFORCE_STORE_FAILING:
-        log_error("store", "the journal cannot be written, so nobody is disabled: %s", ev->text);
+        log_error_told("store", "the journal cannot be written, so nobody is disabled: %s",
+                       ev->text);
         break;
     case ENFORCE_STORE_BACK:
         log_warning("store", "the journal can be written again");

@@ -101,6 +101,7 @@ static int give(struct daemon *d, const struct op_order *what, struct order *o, 
                               .told_arg = o};
     log_warning("enforce", "%s: %s, ordered by %.*s%s%.*s", o->name, action, LOG_SLICE(what->who),
                 what->reason.n ? ": " : "", LOG_SLICE(what->reason));
+    tell_ordered(d, what, o->name);
     rc = what->adopt ? enforce_adopt(d->enforce, &c, what->groups, what->n_groups, err)
                      : enforce_punish(d->enforce, &c, err);
     buf_release(&why);

@@ -5,6 +5,7 @@
 #include "app/daemon.h"
 #include "base/log.h"
 #include "base/stamp.h"
+#include "bot/notice.h"
 #include "store/db_cleanup.h"
 #include "store/db_limits.h"
 #include "store/db_settings.h"
@@ -137,11 +138,13 @@ static void page_done(void *arg, int rc, const struct err *err)
     if (rc == 0 && p->strangers > STRANGERS_MAX && !d->hold && !d->stopping) {
         d->hold = true;
         enforce_hold(d->enforce, true);
-        log_error("enforce",
-                  "%zu known ids now belong to users created at another time: was the panel "
-                  "rebuilt? Nobody is disabled or enabled until you say that these are the users: "
-                  "`pg-limiter config set enforcement on` (or shadow)",
-                  p->strangers);
+        tell_count(d, NOTICE_HELD, (int)p->strangers, "");
+        log_error_told(
+            "enforce",
+            "%zu known ids now belong to users created at another time: was the panel "
+            "rebuilt? Nobody is disabled or enabled until you say that these are the users: "
+            "`pg-limiter config set enforcement on` (or shadow)",
+            p->strangers);
     }
     if (rc == 0 && p->resolved && !d->stopping && rules_reload(d))
         log_error("rules", "out of memory");
@@ -347,6 +350,7 @@ static void confirmed(void *arg, int rc, const struct err *err)
     d->hold = false;
     enforce_hold(d->enforce, false);
     log_warning("enforce", "the operator confirms the panel's users: enforcement goes on");
+    tell_count(d, NOTICE_CONFIRMED, 0, "");
     people_sync(d->people);
 }
 

@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/num.h"
 #include "base/stamp.h"
+#include "bot/notice.h"
 #include "service/settings_policy.h"
 #include "base/banned.h"
 
@@ -313,6 +314,7 @@ static void on_stop(void *arg)
                  enforce_count(d->enforce));
     else
         log_info("run", "stopping");
+    tell_count(d, NOTICE_STOPPED, (int)enforce_count(d->enforce), "");
     d->again = false;
     loop_stop(d->loop);
 }

@@ -135,12 +135,13 @@ void trip_tell(struct daemon *d, const struct decision *dec)
     engine_breaker(d->engine, daemon_now(d), &v);
     buf_init(&names, 2048);
     add_names(d, &v, &names);
-    log_error(
+    log_error_told(
         "breaker",
         "%s; %d waiting dropped, verdicts go on in shadow. Counted: %s. Look at `pg-limiter "
         "breaker status`; two ways on: `%s` goes on with the bounds at twice that for 24 hours, `%s` "
         "enables these %zu and forgets their violations",
         dec->why, dec->dropped, buf_str(&names), resume_with, undo_with, v.n_users);
+    tell_paused(d, dec, buf_slice(&names), v.n_users);
     buf_release(&names);
     carry_event(d, "breaker", 0, (struct slice){NULL, 0}, dec->why);
     keep(d);
@@ -159,6 +160,7 @@ bool trip_resume(void *daemon, struct slice who)
     snprintf(what, sizeof(what), "resumed by %.*s", (int)who.n, who.p);
     log_warning("breaker", "%s", what);
     carry_event(d, "breaker", 0, (struct slice){NULL, 0}, what);
+    tell_resumed(d, who);
     return true;
 }
 

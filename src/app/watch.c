@@ -7,6 +7,7 @@
 #include "app/hosts.h"
 #include "base/log.h"
 #include "base/stamp.h"
+#include "bot/notice.h"
 #include "service/settings_policy.h"
 #include "store/db_nodes.h"
 #include "base/banned.h"
@@ -19,13 +20,18 @@
 static const int64_t traffic_us = 10 * STAMP_SECOND; /* by so much newer than the last line */
 static const int64_t fresh_us =
     120 * STAMP_SECOND; /* an online entry older than that says nothing */
+static const int64_t down_us = 60 * STAMP_SECOND;
 enum { SAMPLE = 2 };
 
 struct seen_node {
     int64_t id;
     char name[sizeof(((struct panel_node *)0)->name)];
     uint16_t node;
-    bool listed, connected;
+    bool listed, connected, enabled;
+    char status[sizeof(((struct panel_node *)0)->status) + 2 +
+                sizeof(((struct panel_node *)0)->message)]; /* why it is not connected */
+    int64_t down_us;                                        /* not seen since, 0: it is */
+    bool down_told;
     int64_t reopened_us;
     int64_t pause_us;   /* between two openings of a silent stream: doubles */
     int64_t traffic_us; /* newest sign of traffic on it, from the online list */
@@ -176,6 +182,9 @@ void watch_node(struct watch *w, const struct panel_node *node, unsigned changes
     snprintf(n->name, sizeof(n->name), "%s", node->name);
     n->listed = !(changes & NODE_REMOVED);
     n->connected = n->listed && node->connected;
+    n->enabled = n->listed && node->enabled;
+    snprintf(n->status, sizeof(n->status), "%s%s%s", node->status, node->message[0] ? ": " : "",
+             node->message);
     if (n->listed)
         hosts_set(w->hosts, n->id, node->address);
     else
@@ -259,6 +268,31 @@ static void set_quiet(struct watch *w, struct seen_node *n, bool quiet, int64_t 
                     n->name);
     else
         log_info("coverage", "%s is heard again", n->name);
+    tell_node(w->d, n->id, n->name, quiet ? NOTICE_NODE_QUIET : NOTICE_NODE_HEARD, now_us, "");
+}
+
+/* A node that nothing can be heard of for a minute is told, once, and when it can be again. */
+static void look_if_down(struct watch *w, struct seen_node *n, int64_t now_us)
+{
+    bool up = n->connected && engine_coverage(w->d->engine, n->node)->open_streams > 0;
+
+    /* While the panel is away, that is what is told; a node somebody switched off is no news. */
+    if (!n->enabled || !panel_state(w->d->panel).up) {
+        n->down_us = 0;
+        return;
+    }
+    if (!up && !n->down_us)
+        n->down_us = now_us;
+    if (!up && !n->down_told && now_us - n->down_us >= down_us) {
+        n->down_told = true;
+        tell_node(w->d, n->id, n->name, NOTICE_NODE_DOWN, n->down_us,
+                  n->connected ? "" : n->status);
+    } else if (up && n->down_told) {
+        n->down_told = false;
+        tell_node(w->d, n->id, n->name, NOTICE_NODE_UP, n->down_us, "");
+    }
+    if (up)
+        n->down_us = 0;
 }
 
 static void look_at(struct watch *w, struct seen_node *n, int64_t now_us)
@@ -293,7 +327,9 @@ void watch_look(struct watch *w)
     int64_t now_us = daemon_now(w->d);
     size_t i;
 
-    for (i = 0; i < w->n; i++)
+    for (i = 0; i < w->n; i++) {
+        look_if_down(w, &w->nodes[i], now_us);
         look_at(w, &w->nodes[i], now_us);
+    }
     hosts_look(w->hosts);
 }

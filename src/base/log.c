@@ -25,6 +25,8 @@ static struct {
         log_sink_fn fn;
         void *arg;
     } sink[4];
+    log_sink_fn alarm;
+    void *alarm_arg;
 } state = {.lock = PTHREAD_MUTEX_INITIALIZER, .level = LOG_INFO};
 
 static const struct {
@@ -62,6 +64,14 @@ void log_add_sink(log_sink_fn fn, void *arg)
         state.sink[state.sinks].arg = arg;
         state.sinks++;
     }
+    pthread_mutex_unlock(&state.lock);
+}
+
+void log_set_alarm(log_sink_fn fn, void *arg)
+{
+    pthread_mutex_lock(&state.lock);
+    state.alarm = fn;
+    state.alarm_arg = arg;
     pthread_mutex_unlock(&state.lock);
 }
 
@@ -105,9 +115,12 @@ void log_write(enum log_level level, const char *area, const char *fmt, ...)
     struct buf text, line;
     struct timeval now;
     struct tm tm;
+    bool told = level == LOG_ERROR_TOLD;
     va_list ap;
     int i;
 
+    if (told)
+        level = LOG_ERROR;
     if (!log_enabled(level))
         return;
     va_start(ap, fmt);
@@ -128,6 +141,8 @@ void log_write(enum log_level level, const char *area, const char *fmt, ...)
         line.n = 0;
     for (i = 0; i < state.sinks; i++)
         state.sink[i].fn(state.sink[i].arg, level, area, buf_str(&text));
+    if (level == LOG_ERROR && !told && state.alarm)
+        state.alarm(state.alarm_arg, level, area, buf_str(&text));
     pthread_mutex_unlock(&state.lock);
     buf_release(&text);
     buf_release(&line);

@@ -12,7 +12,7 @@
  * Text that came from outside goes through "%s" of log_safe() or LOG_SLICE so that it cannot forge a line:
  * the whole line is escaped again before it is written, so a forgotten one is ugly, not dangerous.
  */
-enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARNING, LOG_ERROR };
+enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARNING, LOG_ERROR, LOG_ERROR_TOLD };
 
 /* A copy of every written line, without time and colour, e.g. for a file or the admins. */
 typedef void (*log_sink_fn)(void *arg, enum log_level level, const char *area, const char *text);
@@ -28,6 +28,10 @@ void log_set_level(enum log_level level);
 bool log_enabled(enum log_level level);
 /* Adds a sink (at most 4; further ones are ignored). Called with the log's lock held: no logging inside. */
 void log_add_sink(log_sink_fn fn, void *arg);
+/*
+ * Who is to hear of every ERROR line but those of log_error_told; NULL ends it. Called as a sink is.
+ */
+void log_set_alarm(log_sink_fn fn, void *arg);
 /* Parses DEBUG, INFO, WARNING, WARN, ERROR, CRITICAL in any case. ERR_INVALID. */
 int log_parse_level(struct slice s, enum log_level *ret_level) MUST_CHECK;
 
@@ -42,6 +46,8 @@ void log_write(enum log_level level, const char *area, const char *fmt, ...) PRI
 #define log_info(area, ...) log_write(LOG_INFO, area, __VA_ARGS__)
 #define log_warning(area, ...) log_write(LOG_WARNING, area, __VA_ARGS__)
 #define log_error(area, ...) log_write(LOG_ERROR, area, __VA_ARGS__)
+/* An error that the admins are told of by a message of its own: written, but no alarm. */
+#define log_error_told(area, ...) log_write(LOG_ERROR_TOLD, area, __VA_ARGS__)
 
 /* Prints a slice with "%.*s": LOG_SLICE(s) gives both arguments. */
 #define LOG_SLICE(s) (int)((s).n > 256 ? 256 : (s).n), (s).p

@@ -15,6 +15,11 @@ static const int64_t told_ahead_us = 14 * 86400 * STAMP_SECOND;
 static const int64_t old_days = 365; /* networks change hands slowly */
 enum { MIB = 1 << 20, TESTED_MAJOR = 5 };
 
+bool doctor_panel_is_new(int major)
+{
+    return major > TESTED_MAJOR;
+}
+
 void doctor_facts_init(struct doctor_facts *f, int64_t now_us)
 {
     int i;
@@ -142,7 +147,7 @@ static void judge_login(struct doctor *d)
     if (!f->version[0])
         doctor_say(d, "version", NULL, LEVEL_WARNING, "allow system read to the login",
                    "the panel's version is not known");
-    else if (f->version_major > TESTED_MAJOR)
+    else if (doctor_panel_is_new(f->version_major))
         doctor_say(d, "version", NULL, LEVEL_WARNING, "look for an update of this program",
                    "panel %s is newer than any this version was tested with", f->version);
     else

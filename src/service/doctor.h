@@ -28,6 +28,9 @@ enum doctor_ask {
     ASK_COUNT
 };
 
+/* Whether a panel of this major version is newer than any that this program was tested with. */
+bool doctor_panel_is_new(int major);
+
 enum { DOCTOR_NOT_ASKED = 1 }; /* rc of an answer that there was no need or chance for */
 
 struct doctor_answer {

@@ -254,6 +254,7 @@ void enforce_emit(struct enforce *e, const struct item *it, enum enforce_kind ki
         ev.applied_us = it->applied_us;
         ev.due_us = it->due_us;
         ev.attempts = it->attempts;
+        ev.who = slice_of(it->by);
     } else if (kind == ENFORCE_RECOVERED) {
         ev.attempts = e->n_recovered;
     }

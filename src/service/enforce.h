@@ -117,6 +117,7 @@ struct enforce_event {
     int64_t due_us;     /* STAMP_NONE: never due */
     int attempts;       /* RESTORE_FAILING; RECOVERED: rows compared */
     int rc;             /* REFUSED, RESTORE_FAILING, STORE_FAILING: the failure behind it, or 0 */
+    struct slice who;   /* RESTORED by hand: the one who released him */
     const char *text;   /* a sentence for people, never NULL */
 };
 
