@@ -28,6 +28,7 @@ static const char *const names[] = {
     [-ERR_CONFIRM] = "confirmation needed",
     [-ERR_FULL] = "disk full",
     [-ERR_READONLY] = "read-only",
+    [-ERR_UNSURE] = "no answer: done or not, nobody knows",
 };
 
 const char *err_name(int code)

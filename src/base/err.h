@@ -29,6 +29,7 @@ enum err_code {
     ERR_CONFIRM = -17,    /* would do harm: say yes first */
     ERR_FULL = -18,       /* no room left on the disk */
     ERR_READONLY = -19,   /* may be read, not written */
+    ERR_UNSURE = -20,     /* asked, but no answer came: done or not, nobody knows */
 };
 
 enum { ERR_TEXT_MAX = 512 };

@@ -64,6 +64,17 @@ enum {
 /* Users without an account in the panel that one cleanup removes. */
 enum { LIMIT_CLEANUP = 10000 };
 
+/* Telegram. */
+enum {
+    LIMIT_TELEGRAM_ANSWER = 4 << 20,    /* answer of the Bot API, 100 updates at most */
+    LIMIT_TELEGRAM_UPLOAD = 50 << 20,   /* file sent: the Bot API's own bound */
+    LIMIT_TELEGRAM_DOWNLOAD = 20 << 20, /* file fetched: the Bot API's own bound */
+    LIMIT_TELEGRAM_CALLS = 1024,        /* calls waiting for their turn, per lane */
+    LIMIT_TELEGRAM_CHATS = 4096,        /* chats whose pace is remembered */
+    LIMIT_OUTBOX_PARAMS = 64 << 10,     /* parameters of one message waiting to be sent */
+    LIMIT_OUTBOX_SLOT = 128,            /* name of a message */
+};
+
 /* The REST API. */
 enum {
     LIMIT_LOGIN_ADDRESSES = 1024, /* addresses whose wrong logins are remembered */

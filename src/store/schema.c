@@ -131,6 +131,23 @@ static const char *const migrations[] = {
     "ALTER TABLE enforcements ADD COLUMN credentials TEXT;"
     "ALTER TABLE enforcements ADD COLUMN given TEXT;"
     "CREATE TABLE pardons(user_id INTEGER PRIMARY KEY, until INTEGER NOT NULL) STRICT;",
+    /*
+     * 7 -> 8: the outbox as it became (nothing has written the one of 4), and which message stands where.
+     * not_before is real time, of a 429.
+     */
+    "DROP TABLE outbox;"
+    "CREATE TABLE outbox("
+    "  id INTEGER PRIMARY KEY AUTOINCREMENT, created_at INTEGER NOT NULL, chat_id INTEGER NOT NULL,"
+    "  thread_id INTEGER, method TEXT NOT NULL, params TEXT NOT NULL, slot TEXT,"
+    "  edit INTEGER NOT NULL, state TEXT NOT NULL CHECK(state IN ('waiting', 'sending')),"
+    "  doubt INTEGER NOT NULL DEFAULT 0, attempts INTEGER NOT NULL DEFAULT 0, not_before INTEGER,"
+    "  last_error TEXT, file_field TEXT, file_name TEXT, file BLOB) STRICT;"
+    "CREATE INDEX outbox_chat ON outbox(chat_id, id);"
+    "CREATE INDEX outbox_slot ON outbox(chat_id, slot, id) WHERE slot IS NOT NULL;"
+    "CREATE TABLE messages("
+    "  chat_id INTEGER NOT NULL, slot TEXT NOT NULL, message_id INTEGER NOT NULL,"
+    "  sent_at INTEGER NOT NULL, PRIMARY KEY(chat_id, slot)) STRICT, WITHOUT ROWID;"
+    "CREATE INDEX messages_sent ON messages(sent_at);",
 };
 
 int schema_version(void)

@@ -110,6 +110,13 @@ static int bind_slice(sqlite3_stmt *st, int at, struct slice s)
     return sqlite3_bind_text64(st, at, s.p, s.n, SQLITE_STATIC, SQLITE_UTF8);
 }
 
+static int bind_blob(sqlite3_stmt *st, int at, struct slice s)
+{
+    if (!s.p)
+        return sqlite3_bind_null(st, at);
+    return sqlite3_bind_blob64(st, at, s.p, s.n, SQLITE_STATIC);
+}
+
 static int bind_one(sqlite3_stmt *st, int at, char kind, va_list *ap)
 {
     int64_t v;
@@ -127,6 +134,8 @@ static int bind_one(sqlite3_stmt *st, int at, char kind, va_list *ap)
         return sqlite3_bind_double(st, at, va_arg(*ap, double));
     case 's':
         return bind_slice(st, at, va_arg(*ap, struct slice));
+    case 'b':
+        return bind_blob(st, at, va_arg(*ap, struct slice));
     case 'z':
         return bind_slice(st, at, slice_of(va_arg(*ap, const char *)));
     default:
@@ -240,6 +249,13 @@ struct slice sql_text(const struct sql *q, int col)
     const unsigned char *p = sqlite3_column_text(q->st, col);
 
     return (struct slice){(const char *)p, p ? (size_t)sqlite3_column_bytes(q->st, col) : 0};
+}
+
+struct slice sql_blob(const struct sql *q, int col)
+{
+    const void *p = sqlite3_column_blob(q->st, col);
+
+    return (struct slice){p, p ? (size_t)sqlite3_column_bytes(q->st, col) : 0};
 }
 
 int64_t sql_time(const struct sql *q, int col)

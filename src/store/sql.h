@@ -42,9 +42,9 @@ struct sql {
 
 /*
  * Prepares text (a string literal: its address is the key of the cache) and binds its parameters.
- * args has one letter a parameter: i int64_t; d double; s struct slice (p NULL: NULL); z const char *
- * (NULL: NULL); t int64_t microseconds, stored as milliseconds (STAMP_NONE: NULL); n int64_t, 0: NULL.
- * Texts must live until sql_close.
+ * args has one letter a parameter: i int64_t; d double; s struct slice (p NULL: NULL); b the same as a
+ * BLOB; z const char * (NULL: NULL); t int64_t microseconds, stored as milliseconds (STAMP_NONE: NULL);
+ * n int64_t, 0: NULL. Texts must live until sql_close.
  */
 int sql_open(struct sql *q, struct db *db, struct err *err, const char *text, const char *args,
              ...) MUST_CHECK;
@@ -64,6 +64,8 @@ int sql_number(struct db *db, int64_t *ret_n, struct err *err, const char *text,
 int64_t sql_int(const struct sql *q, int col);
 /* Valid until the next sql_step or sql_close. */
 struct slice sql_text(const struct sql *q, int col);
+/* A BLOB; as sql_text. */
+struct slice sql_blob(const struct sql *q, int col);
 /* Milliseconds in the file, microseconds here. */
 int64_t sql_time(const struct sql *q, int col);
 /* Rows changed by the last statement. */
