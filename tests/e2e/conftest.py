@@ -1,4 +1,4 @@
-"""Makes `simpanel` importable for every end-to-end test, and its fixtures known."""
+"""Makes `simpanel` and `simtelegram` importable for every end-to-end test, and their fixtures known."""
 
 import pathlib
 import sys
@@ -7,3 +7,4 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
 from daemon_fixtures import daemon, lab  # noqa: E402,F401
 from simpanel.fixtures import lab4, lab5, panel  # noqa: E402,F401
+from simtelegram.fixtures import telegram, telegrams  # noqa: E402,F401

@@ -91,7 +91,7 @@ class Daemon:
         self.data_dir = self.folder / "data"
         self.env_file = self.folder / "env"
         self.settings = {"DATA_DIR": self.data_dir, **settings}
-        self.secrets = {str(self.settings[k]) for k in ("PANEL_PASSWORD", "PANEL_API_KEY")
+        self.secrets = {str(self.settings[k]) for k in ("PANEL_PASSWORD", "PANEL_API_KEY", "BOT_TOKEN")
                         if self.settings.get(k)}
         self.process = None
         self.log = []  # of all runs

@@ -237,7 +237,7 @@ class Conn(asyncio.Protocol):
         if self.eof:
             raise Gone()
         self.waiter = asyncio.get_running_loop().create_future()
-        if self.transport is not None and len(self.buf) <= READ_PAUSE:
+        if self.transport is not None:
             self.transport.resume_reading()
         try:
             await self.waiter
@@ -290,7 +290,7 @@ class Conn(asyncio.Protocol):
             if not headers["content-length"].isdigit():
                 raise BadRequest("content-length")
             length = int(headers["content-length"])
-            if length > BODY_MAX:
+            if length > self.server.body_max:
                 raise BadRequest("body too long")
             request.body = await self.read_exactly(length)
         return request
@@ -305,7 +305,7 @@ class Conn(asyncio.Protocol):
                 return bytes(body)
             body += await self.read_exactly(size)
             await self.read_exactly(2)
-            if len(body) > BODY_MAX:
+            if len(body) > self.server.body_max:
                 raise BadRequest("body too long")
 
     # -- serving -------------------------------------------------------------------------------
@@ -335,8 +335,9 @@ class Conn(asyncio.Protocol):
 class Server:
     """A listening socket, its connections, and its application (`handle(request, conn)`)."""
 
-    def __init__(self, app, host, port, tls=None):
+    def __init__(self, app, host, port, tls=None, body_max=BODY_MAX):
         self.app = app
+        self.body_max = body_max
         self.host = host
         self.port = port
         self.tls = tls
