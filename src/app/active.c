@@ -13,6 +13,7 @@ struct found {
     struct user_brief *users;
     size_t n, max;
     const char *state;
+    const struct db_scope *only;
     bool single, failed;
 };
 
@@ -25,6 +26,8 @@ static void find(void *arg, const struct user_brief *b)
 {
     struct found *f = arg;
 
+    if (!db_scope_has(f->only, b->id))
+        return;
     if (f->state ? strcmp(f->state, state_name(b->state)) != 0
                  : !f->single && b->devices < 2 && b->state == USER_CLEAR)
         return;
@@ -117,6 +120,7 @@ void active_json(void *app, const struct op_active *what, struct buf *out)
     struct daemon *d = app;
     struct user_view *v = malloc(sizeof(*v));
     struct found f = {.state = what->state,
+                      .only = what->only,
                       .single = what->single < 0 ? settings_bool(&d->settings, SET_SINGLE_IP_USERS)
                                                  : what->single > 0};
     size_t i, first = (size_t)what->offset;

@@ -335,12 +335,13 @@ void carry_excuse(struct carry *c, int64_t id)
     free(v);
 }
 
-void carry_excuse_all(struct carry *c, int64_t since_us)
+void carry_excuse_all(struct carry *c, int64_t since_us, const struct db_scope *only)
 {
     size_t i;
 
     for (i = c->n; i > 0; i--) {
-        if (i <= c->n && c->waiting[i - 1].decision.at_us >= since_us)
+        if (i <= c->n && c->waiting[i - 1].decision.at_us >= since_us &&
+            db_scope_has(only, c->waiting[i - 1].id))
             carry_excuse(c, c->waiting[i - 1].id);
     }
 }

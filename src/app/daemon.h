@@ -89,8 +89,11 @@ void carry_decisions(struct carry *c);
  * enable, and is pardoned. One who is not punished at all is not: a mistake must not excuse him.
  */
 void carry_excuse(struct carry *c, int64_t id);
-/* The same for everyone who waits for his turn since a verdict at or after since_us. */
-void carry_excuse_all(struct carry *c, int64_t since_us);
+/*
+ * The same for everyone (only: of these users, NULL = of all) who waits for his turn since a verdict at or
+ * after since_us.
+ */
+void carry_excuse_all(struct carry *c, int64_t since_us, const struct db_scope *only);
 /* Drops every punishment that has no row yet. */
 void carry_drop_waiting(struct carry *c);
 /* An operator has set `enforcement` anew: what was paused or held goes on. */
@@ -218,7 +221,8 @@ void orders_give(void *app, const struct op_order *what, op_enable_fn fn, void *
 int orders_pardon(void *app, int64_t id, int64_t until_us);
 
 /* ---- stuck.c: op_port's listing of who is disabled without us ---- */
-void stuck_list(void *app, int64_t offset, int64_t limit, op_enable_fn fn, void *arg);
+void stuck_list(void *app, int64_t offset, int64_t limit, const struct db_scope *only,
+                op_enable_fn fn, void *arg);
 
 /* ---- offer.c: at the start, on the open database: whether an old program's is to be imported ---- */
 void offer_look(struct daemon *d, struct db *db);
@@ -274,6 +278,9 @@ void groups_check(void *app, const struct settings *next, bool confirmed, op_che
                   void *arg);
 /* op_port.names; app is the struct daemon. */
 void groups_names(void *app, bool admins, op_names_fn fn, void *arg);
+
+/* ---- mine.c: op_port.users_of; app is the struct daemon ---- */
+int mine_users(void *app, int64_t panel_admin_id, struct db_scope *ret);
 
 /* ---- ports.c ---- */
 /* Fills d->port. */

@@ -149,6 +149,8 @@ struct enabling {
     op_enable_fn fn;
     void *arg;
     struct buf out;
+    int64_t *ids; /* some of all: those of op_enable.only */
+    size_t n;
 };
 
 static const char *result_name(enum enforce_result r)
@@ -166,6 +168,15 @@ static const char *result_name(enum enforce_result r)
     return "failed";
 }
 
+static void enabling_free(struct enabling *e)
+{
+    if (!e)
+        return;
+    buf_release(&e->out);
+    free(e->ids);
+    free(e);
+}
+
 static void told(void *arg, const struct enforce_told *t)
 {
     struct enabling *e = arg;
@@ -174,8 +185,7 @@ static void told(void *arg, const struct enforce_told *t)
     if (!t) {
         jout_close(&e->out, ']');
         e->fn(e->arg, ERR_OK, NULL, buf_slice(&e->out));
-        buf_release(&e->out);
-        free(e);
+        enabling_free(e);
         return;
     }
     name = t->name.n ? t->name : limits_name(engine_limits(e->d->engine), t->user_id);
@@ -196,21 +206,56 @@ static int forgive(void *arg, const struct enforce_view *v)
 
 struct forgiving {
     struct daemon *d;
-    int64_t since_us;
+    const struct op_enable *what;
+    struct enabling *e; /* takes the ids down */
 };
 
-static int forgive_since(void *arg, const struct enforce_view *v)
+static bool is_meant(const struct op_enable *what, const struct enforce_view *v)
+{
+    return (what->since_us == 0 || v->applied_us == STAMP_NONE ||
+            v->applied_us >= what->since_us) &&
+           db_scope_has(what->only, v->user_id);
+}
+
+static int forgive_meant(void *arg, const struct enforce_view *v)
 {
     const struct forgiving *f = arg;
 
-    if (f->since_us == 0 || v->applied_us == STAMP_NONE || v->applied_us >= f->since_us)
+    if (is_meant(f->what, v))
         forgive(f->d, v);
     return 0;
 }
 
+static int take_id(void *arg, const struct enforce_view *v)
+{
+    const struct forgiving *f = arg;
+
+    if (is_meant(f->what, v))
+        f->e->ids[f->e->n++] = v->user_id;
+    return 0;
+}
+
+/* "All" of some users is a list of them. */
+static int name_them(struct enabling *e, const struct op_enable *what, struct enforce_release *r)
+{
+    struct forgiving f = {e->d, what, e};
+
+    if (!what->all || !what->only)
+        return ERR_OK;
+    e->ids = malloc((enforce_count(e->d->enforce) + 1) * sizeof(*e->ids));
+    if (!e->ids)
+        return ERR_NOMEM;
+    (void)!enforce_each(e->d->enforce, take_id, &f);
+    r->ids = e->ids;
+    r->n = e->n;
+    r->all = false;
+    r->since_us = 0;
+    return ERR_OK;
+}
+
 static void forgive_in_engine(struct daemon *d, const struct op_enable *what)
 {
-    struct forgiving f = {d, what->since_us};
+    struct forgiving f = {d, what, NULL};
     struct enforce_view v;
     size_t i;
 
@@ -218,7 +263,7 @@ static void forgive_in_engine(struct daemon *d, const struct op_enable *what)
         if (!enforce_find(d->enforce, what->ids[i], &v))
             forgive(d, &v);
     if (what->all)
-        (void)!enforce_each(d->enforce, forgive_since, &f);
+        (void)!enforce_each(d->enforce, forgive_meant, &f);
 }
 
 static void port_enable(void *app, const struct op_enable *what, op_enable_fn fn, void *arg)
@@ -245,20 +290,20 @@ static void port_enable(void *app, const struct op_enable *what, op_enable_fn fn
     for (i = 0; i < what->n; i++)
         carry_excuse(d->carry, what->ids[i]);
     if (what->all)
-        carry_excuse_all(d->carry, what->since_us);
+        carry_excuse_all(d->carry, what->since_us, what->only);
     if (e) {
         e->d = d;
         e->fn = fn;
         e->arg = arg;
         buf_init(&e->out, LIMIT_OP_ANSWER);
         jout_open(&e->out, NULL, '[');
-        rc = enforce_release(d->enforce, &r, told, e);
+        rc = name_them(e, what, &r);
+        if (rc == 0)
+            rc = enforce_release(d->enforce, &r, told, e);
     }
     if (rc == 0)
         return;
-    if (e)
-        buf_release(&e->out);
-    free(e);
+    enabling_free(e);
     err_set(&err, rc, "nobody was enabled: %s", err_name(rc));
     fn(arg, rc, &err, (struct slice){NULL, 0});
 }
@@ -446,6 +491,7 @@ void ports_init(struct daemon *d)
                                .check_settings = port_check,
                                .estimate = estimate_change,
                                .names = groups_names,
+                               .users_of = mine_users,
                                .setting_note = views_setting_note,
                                .changed = port_changed,
                                .status_json = port_status,

@@ -20,6 +20,7 @@ struct stuck {
     op_enable_fn fn;
     void *arg;
     int64_t offset, limit;
+    const struct db_scope *only;
     int64_t group_id; /* 0: no second list */
     bool by_group;    /* the list being read */
     size_t read;      /* users of it so far */
@@ -52,7 +53,7 @@ static void add(struct stuck *s, const struct panel_user *u)
     struct enforce_view view;
     bool disabled = u->status == PANEL_STATUS_DISABLED;
 
-    if (enforce_find(s->d->enforce, u->id, &view) == 0)
+    if (!db_scope_has(s->only, u->id) || enforce_find(s->d->enforce, u->id, &view) == 0)
         return;
     /* In the second list he has been told of before; with other groups besides he is not cut off. */
     if (s->by_group && (disabled || u->n_groups != 1 || u->groups[0] != s->group_id))
@@ -136,7 +137,8 @@ static void ask(struct stuck *s)
     }
 }
 
-void stuck_list(void *app, int64_t offset, int64_t limit, op_enable_fn fn, void *arg)
+void stuck_list(void *app, int64_t offset, int64_t limit, const struct db_scope *only,
+                op_enable_fn fn, void *arg)
 {
     struct daemon *d = app;
     struct stuck *s = d->stopping ? NULL : calloc(1, sizeof(*s));
@@ -153,6 +155,7 @@ void stuck_list(void *app, int64_t offset, int64_t limit, op_enable_fn fn, void 
                         .arg = arg,
                         .offset = offset,
                         .limit = limit,
+                        .only = only,
                         .group_id = settings_int(&d->settings, SET_DISABLED_GROUP_ID)};
     buf_init(&s->out, LIMIT_OP_ANSWER);
     jout_open(&s->out, NULL, '{');

@@ -40,10 +40,11 @@ enum {
 struct op_enable {
     const int64_t *ids; /* these … */
     size_t n;
-    bool all;         /* … or all that we disabled … */
-    int64_t since_us; /* … at or after this time; 0 = ever */
-    bool forgive;     /* their violations of that time no longer count */
-    struct slice who; /* for the journal */
+    bool all;                    /* … or all that we disabled … */
+    int64_t since_us;            /* … at or after this time; 0 = ever */
+    bool forgive;                /* their violations of that time no longer count */
+    const struct db_scope *only; /* with all: of these users; NULL = of everyone */
+    struct slice who;            /* for the journal */
 };
 
 /* A person's order about one user. */
@@ -74,7 +75,8 @@ typedef void (*op_check_fn)(void *arg, int rc, const struct err *err);
 struct op_active {
     int64_t offset;
     int limit;
-    const char *state; /* "clear", "monitoring", "punished", or NULL */
+    const char *state;           /* "clear", "monitoring", "punished", or NULL */
+    const struct db_scope *only; /* of these users; NULL = of everyone */
     int single; /* users with one device: 1 shown, 0 not, -1 as the setting single_ip_users says */
 };
 
@@ -132,8 +134,12 @@ struct op_port {
     void (*order)(void *app, const struct op_order *what, op_enable_fn fn, void *arg);
     /* The user is not judged until until_us; what waits for him is dropped. */
     int (*pardon)(void *app, int64_t id, int64_t until_us);
-    /* Lists those disabled in the panel without us: {"data":[…],"total":n}, limit rows from offset on. */
-    void (*stuck)(void *app, int64_t offset, int64_t limit, op_enable_fn fn, void *arg);
+    /*
+     * Lists those disabled in the panel without us: {"data":[…],"total":n}, limit rows from offset on.
+     * only lives until fn is called; NULL = everyone.
+     */
+    void (*stuck)(void *app, int64_t offset, int64_t limit, const struct db_scope *only,
+                  op_enable_fn fn, void *arg);
     /* Checks settings about to come into force against the panel and the users; may be NULL. */
     void (*check_settings)(void *app, const struct settings *next, bool confirmed, op_check_fn fn,
                            void *arg);

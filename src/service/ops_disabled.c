@@ -28,6 +28,7 @@ void op_row_json(struct buf *b, const char *key, const struct db_row *row)
 }
 
 struct listing {
+    const struct op *op;
     struct buf *out;
     int64_t total;
 };
@@ -36,6 +37,8 @@ static int add_row(void *arg, const struct db_row *row)
 {
     struct listing *l = arg;
 
+    if (!op_sees(l->op, row->user_id))
+        return ERR_OK;
     op_row_json(l->out, NULL, row);
     l->total++;
     return l->out->failed ? ERR_TOO_BIG : ERR_OK;
@@ -44,7 +47,7 @@ static int add_row(void *arg, const struct db_row *row)
 static int disabled_list(struct db *db, struct op *op, struct err *err)
 {
     struct db_row_filter f = {.open_only = true};
-    struct listing l = {&op->out, 0};
+    struct listing l = {op, &op->out, 0};
     int rc;
 
     buf_clear(&op->out);
@@ -98,6 +101,7 @@ static void enable_one(struct op *op)
 static void enable_all(struct op *op)
 {
     struct op_enable what = {.all = true,
+                             .only = op_sees_only(op),
                              .since_us = op->since_us,
                              .forgive = op->forgive,
                              .who = slice_of(op->who)};

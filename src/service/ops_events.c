@@ -47,6 +47,7 @@ static int list_events(struct db *db, struct op *op, struct err *err)
                                 .after_id = op_arg_int(op, "after", 0),
                                 .offset = page.offset,
                                 .limit = page.limit,
+                                .only = op_sees_only(op),
                                 .oldest_first = op_arg(op, "after") != NULL};
     int64_t total;
     int rc = db_events_total(db, &f, &total, err);

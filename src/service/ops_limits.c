@@ -106,6 +106,7 @@ int op_must_exist(struct op *op, struct err *err)
 /* ---- lists ---- */
 
 struct listing {
+    const struct op *op;
     struct buf *out;
     bool exceptions;
     int64_t total;
@@ -116,6 +117,8 @@ static int add_listed(void *arg, const struct db_limit *row)
     struct listing *l = arg;
     struct buf *b = l->out;
 
+    if (!op_sees(l->op, row->user_id))
+        return ERR_OK;
     jout_open(b, NULL, '{');
     if (row->user_id)
         jout_int(b, "id", row->user_id);
@@ -136,7 +139,7 @@ static int add_listed(void *arg, const struct db_limit *row)
 
 static int list(struct db *db, struct op *op, bool exceptions, struct err *err)
 {
-    struct listing l = {&op->out, exceptions, 0};
+    struct listing l = {op, &op->out, exceptions, 0};
     int rc;
 
     buf_clear(&op->out);

@@ -162,7 +162,7 @@ static void list_stuck(struct op *op)
 {
     struct op_page page = op_arg_page(op);
 
-    op->port->stuck(op->port->app, page.offset, page.limit, ended, op);
+    op->port->stuck(op->port->app, page.offset, page.limit, op_sees_only(op), ended, op);
 }
 
 /* ---- the rows ---- */

@@ -200,6 +200,7 @@ static void show_active(struct op *op)
     struct op_active what = {.offset = page.offset,
                              .limit = page.limit,
                              .state = op_arg_text(op, "state"),
+                             .only = op_sees_only(op),
                              .single = op_arg(op, "single") ? op_arg_bool(op, "single") : -1};
 
     op->port->active_json(op->port->app, &what, &op->out);

@@ -57,6 +57,7 @@ static int list(struct db *db, struct op *op, struct err *err)
                                     .since_us = since_of(op),
                                     .counting = op_arg_bool(op, "counting"),
                                     .offset = page.offset,
+                                    .only = op_sees_only(op),
                                     .limit = page.limit};
     int64_t total = 0;
     int rc = must_be_known(op, err);
@@ -128,6 +129,8 @@ static int clear_one(struct db *db, struct op *op, struct err *err)
     int64_t id = op_arg_int(op, "violation", 0), n = 0;
     int rc = db_violations_one(db, id, take_owner, op, err);
 
+    if (!rc && !op_sees(op, op->id))
+        rc = err_set(err, ERR_NOT_FOUND, "there is no violation %lld", (long long)id);
     if (!rc)
         rc = db_violations_forgive_one(db, id, op->now_us, slice_of(op->who), &n, err);
     return rc ? rc : forgiven(db, op, n, err);

@@ -86,7 +86,7 @@ static int connect_to(struct db *db, struct err *err)
     /* A file that turns out not to be ours must not be changed even by closing it. */
     sqlite3_db_config(db->h, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
     sqlite3_db_config(db->h, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
-    return ERR_OK;
+    return sql_functions(db, err);
 }
 
 static int set_up(struct db *db, struct err *err)

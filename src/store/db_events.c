@@ -27,10 +27,11 @@ int db_events_add(struct db *db, const struct db_event *r, int64_t *ret_id, stru
 }
 
 #define COLUMNS "SELECT id, at, kind, user_id, name, who, what, data FROM events"
-#define OF_USER " WHERE user_id=?1 AND id<?2 AND id>?3 AND (?4 IS NULL OR kind=?4)"
-#define OF_ALL " WHERE id<?2 AND id>?3 AND (?4 IS NULL OR kind=?4) AND ?1=0"
-#define DOWN " ORDER BY id DESC LIMIT ?5 OFFSET ?6"
-#define UP " ORDER BY id LIMIT ?5 OFFSET ?6"
+#define ONLY " AND in_scope(user_id, ?5)"
+#define OF_USER " WHERE user_id=?1 AND id<?2 AND id>?3 AND (?4 IS NULL OR kind=?4)" ONLY
+#define OF_ALL " WHERE id<?2 AND id>?3 AND (?4 IS NULL OR kind=?4) AND ?1=0" ONLY
+#define DOWN " ORDER BY id DESC LIMIT ?6 OFFSET ?7"
+#define UP " ORDER BY id LIMIT ?6 OFFSET ?7"
 
 int db_events_each(struct db *db, const struct db_event_filter *f, db_event_fn fn, void *arg,
                    struct err *err)
@@ -42,8 +43,8 @@ int db_events_each(struct db *db, const struct db_event_filter *f, db_event_fn f
     struct slice kind = f->kind.n ? f->kind : (struct slice){NULL, 0};
     struct db_event row;
     struct sql q;
-    int rc = sql_open(&q, db, err, texts[f->user_id != 0][f->oldest_first], "iiisii", f->user_id,
-                      before, f->after_id, kind, limit, f->offset);
+    int rc = sql_open(&q, db, err, texts[f->user_id != 0][f->oldest_first], "iiispii", f->user_id,
+                      before, f->after_id, kind, f->only, limit, f->offset);
 
     if (rc)
         return rc;
@@ -66,5 +67,5 @@ int db_events_total(struct db *db, const struct db_event_filter *f, int64_t *ret
     return sql_number(db, ret_n, err,
                       f->user_id ? "SELECT count(*) FROM events" OF_USER
                                  : "SELECT count(*) FROM events" OF_ALL,
-                      "iiis", f->user_id, before, f->after_id, kind);
+                      "iiisp", f->user_id, before, f->after_id, kind, f->only);
 }

@@ -10,6 +10,7 @@
 #include "base/slice.h"
 
 struct db;
+struct db_scope;
 
 /* Table events: the timeline of a user and the audit log. Only ever added to; old ones expire. */
 
@@ -33,6 +34,8 @@ struct db_event_filter {
     int64_t offset;    /* rows to leave out */
     int limit;         /* rows, at most LIMIT_PAGE */
     bool oldest_first; /* otherwise the newest come first */
+    /* Only these users' (the system's are nobody's); NULL: of everyone. */
+    const struct db_scope *only;
 };
 
 /* One row; the same rules as db_setting_fn. */

@@ -84,9 +84,10 @@ static void take_row(const struct sql *q, struct db_violation *r)
 #define COUNTS \
     "mode='on' AND outcome IN ('pending', 'applied', 'warned') AND forgiven_at IS NULL" \
     " AND ordered_by IS NULL"
-#define OF_USER " WHERE user_id=?1 AND id<?2 AND at>=?3 AND (?4=0 OR (" COUNTS "))"
-#define OF_ALL " WHERE id<?2 AND at>=?3 AND (?4=0 OR (" COUNTS ")) AND ?1=0"
-#define PAGE " ORDER BY id DESC LIMIT ?5 OFFSET ?6"
+#define ONLY " AND in_scope(user_id, ?5)"
+#define OF_USER " WHERE user_id=?1 AND id<?2 AND at>=?3 AND (?4=0 OR (" COUNTS "))" ONLY
+#define OF_ALL " WHERE id<?2 AND at>=?3 AND (?4=0 OR (" COUNTS ")) AND ?1=0" ONLY
+#define PAGE " ORDER BY id DESC LIMIT ?6 OFFSET ?7"
 
 int db_violations_each(struct db *db, const struct db_violation_filter *f, db_violation_fn fn,
                        void *arg, struct err *err)
@@ -96,8 +97,8 @@ int db_violations_each(struct db *db, const struct db_violation_filter *f, db_vi
     struct db_violation row;
     struct sql q;
     int rc =
-        sql_open(&q, db, err, f->user_id ? COLUMNS OF_USER PAGE : COLUMNS OF_ALL PAGE, "iitiii",
-                 f->user_id, before, f->since_us, (int64_t)f->counting, limit, f->offset);
+        sql_open(&q, db, err, f->user_id ? COLUMNS OF_USER PAGE : COLUMNS OF_ALL PAGE, "iitipii",
+                 f->user_id, before, f->since_us, (int64_t)f->counting, f->only, limit, f->offset);
 
     if (rc)
         return rc;
@@ -119,7 +120,7 @@ int db_violations_total(struct db *db, const struct db_violation_filter *f, int6
     return sql_number(db, ret_n, err,
                       f->user_id ? "SELECT count(*) FROM violations" OF_USER
                                  : "SELECT count(*) FROM violations" OF_ALL,
-                      "iiti", f->user_id, before, f->since_us, (int64_t)f->counting);
+                      "iitip", f->user_id, before, f->since_us, (int64_t)f->counting, f->only);
 }
 
 int db_violations_one(struct db *db, int64_t id, db_violation_fn fn, void *arg, struct err *err)

@@ -11,6 +11,7 @@
 #include "base/slice.h"
 
 struct db;
+struct db_scope;
 
 /*
  * Table violations: every verdict with its evidence, whatever became of it. A person's order stands
@@ -51,6 +52,8 @@ struct db_violation_filter {
     int64_t offset;    /* rows to leave out */
     bool counting;     /* only what counts for the next step: carried out or warned, not forgiven */
     int limit;         /* rows, at most LIMIT_PAGE */
+    /* Only these users'; NULL: of everyone. */
+    const struct db_scope *only;
 };
 
 /* One row; the same rules as db_setting_fn. */

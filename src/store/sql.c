@@ -5,6 +5,7 @@
 #include <stdarg.h>
 
 #include "base/stamp.h"
+#include "store/db_scope.h"
 #include "base/banned.h"
 
 static int constraint_error(const struct db *db, struct err *err)
@@ -74,6 +75,26 @@ int64_t sql_ms(int64_t us)
     return us % 1000 < 0 ? ms - 1 : ms;
 }
 
+/* The name of the pointer in a statement: sqlite3_value_pointer gives it to nobody else. */
+static const char scope_type[] = "db_scope";
+
+static void in_scope(sqlite3_context *ctx, int n, sqlite3_value **values)
+{
+    const struct db_scope *scope = sqlite3_value_pointer(values[1], scope_type);
+
+    (void)n;
+    sqlite3_result_int(ctx, db_scope_has(scope, sqlite3_value_int64(values[0])));
+}
+
+int sql_functions(struct db *db, struct err *err)
+{
+    int rc = sqlite3_create_function_v2(db->h, "in_scope", 2,
+                                        SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_DIRECTONLY,
+                                        NULL, in_scope, NULL, NULL, NULL);
+
+    return sql_error(db, rc, err);
+}
+
 static int prepare(struct sql *q, const char *text, struct err *err)
 {
     struct db *db = q->db;
@@ -136,6 +157,9 @@ static int bind_one(sqlite3_stmt *st, int at, char kind, va_list *ap)
         return bind_slice(st, at, va_arg(*ap, struct slice));
     case 'b':
         return bind_blob(st, at, va_arg(*ap, struct slice));
+    case 'p':
+        return sqlite3_bind_pointer(st, at, (void *)(uintptr_t)va_arg(*ap, const struct db_scope *),
+                                    scope_type, NULL);
     case 'z':
         return bind_slice(st, at, slice_of(va_arg(*ap, const char *)));
     default:

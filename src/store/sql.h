@@ -44,7 +44,8 @@ struct sql {
  * Prepares text (a string literal: its address is the key of the cache) and binds its parameters.
  * args has one letter a parameter: i int64_t; d double; s struct slice (p NULL: NULL); b the same as a
  * BLOB; z const char * (NULL: NULL); t int64_t microseconds, stored as milliseconds (STAMP_NONE: NULL);
- * n int64_t, 0: NULL. Texts must live until sql_close.
+ * n int64_t, 0: NULL; p const struct db_scope *, which only in_scope(user_id, ?) reads: true for NULL,
+ * else whether the user is one of them. Texts must live until sql_close.
  */
 int sql_open(struct sql *q, struct db *db, struct err *err, const char *text, const char *args,
              ...) MUST_CHECK;
@@ -71,6 +72,8 @@ int64_t sql_time(const struct sql *q, int col);
 /* Rows changed by the last statement. */
 int64_t sql_changes(const struct db *db);
 
+/* Registers in_scope on a new connection. */
+int sql_functions(struct db *db, struct err *err) MUST_CHECK;
 /* Turns SQLite's code rc into one of ours, with a text that names the file and the cure. */
 int sql_error(const struct db *db, int rc, struct err *err);
 /* Microseconds as the milliseconds of the file, rounded down. */
