@@ -63,8 +63,7 @@ def command(telegram, user, words):
     elif verb == "chat":
         print(user.chat.text())
     elif verb == "picture":
-        from .picture import chat_picture
-        chat_picture(user.chat.chat, rest[0])
+        user.chat.picture(rest[0])
     else:
         print(__doc__)
 

@@ -69,6 +69,12 @@ class Room:
         with self.telegram.world.lock:
             return chat_text(self.chat, last)
 
+    def picture(self, path, last=None):
+        """The chat as a PNG; how many characters no font of this machine has."""
+        from .picture import chat_picture
+        with self.telegram.world.lock:
+            return chat_picture(self.chat, path, last, self.telegram.world.bot)
+
     # -- groups --------------------------------------------------------------------------------
 
     def kick_bot(self, status="kicked"):
