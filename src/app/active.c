@@ -10,10 +10,10 @@
 /* The users who are active now: GET /users/active. Only those of the page are sorted and weighed. */
 
 struct found {
+    const struct op_active *what;
     struct user_brief *users;
     size_t n, max;
-    const char *state;
-    const struct db_scope *only;
+    struct imap there; /* who has a device at the node or inbound asked for */
     bool single, failed;
 };
 
@@ -22,14 +22,42 @@ static const char *state_name(enum user_state s)
     return s == USER_CLEAR ? "clear" : s == USER_MONITORING ? "monitoring" : "punished";
 }
 
+/* Where the devices are asked for, who has but one is shown as well. */
+static bool by_place(const struct op_active *what)
+{
+    return what->node || what->inbound;
+}
+
+static bool fits(const struct found *f, const struct user_brief *b)
+{
+    const struct op_active *what = f->what;
+
+    if (!db_scope_has(what->only, b->id) || (what->least && b->devices < what->least))
+        return false;
+    if (by_place(what) && imap_get(&f->there, b->id) == MAP_FREE)
+        return false;
+    if (what->state)
+        return strcmp(what->state, state_name(b->state)) == 0;
+    return f->single || b->devices > 1 || b->state != USER_CLEAR;
+}
+
+static void see_place(void *arg, const struct device_brief *b)
+{
+    struct found *f = arg;
+    const struct op_active *what = f->what;
+
+    if ((what->node && b->node_id != what->node) ||
+        (what->inbound && strcmp(b->inbound ? b->inbound : "", what->inbound) != 0))
+        return;
+    if (imap_put(&f->there, b->user_id, 1))
+        f->failed = true;
+}
+
 static void find(void *arg, const struct user_brief *b)
 {
     struct found *f = arg;
 
-    if (!db_scope_has(f->only, b->id))
-        return;
-    if (f->state ? strcmp(f->state, state_name(b->state)) != 0
-                 : !f->single && b->devices < 2 && b->state == USER_CLEAR)
+    if (!fits(f, b))
         return;
     if (f->n == f->max) {
         size_t max = f->max ? f->max * 2 : 256;
@@ -119,12 +147,16 @@ void active_json(void *app, const struct op_active *what, struct buf *out)
 {
     struct daemon *d = app;
     struct user_view *v = malloc(sizeof(*v));
-    struct found f = {.state = what->state,
-                      .only = what->only,
+    struct found f = {.what = what,
                       .single = what->single < 0 ? settings_bool(&d->settings, SET_SINGLE_IP_USERS)
                                                  : what->single > 0};
     size_t i, first = (size_t)what->offset;
 
+    if (what->single < 0 && by_place(what))
+        f.single = true;
+    imap_init(&f.there, d->key);
+    if (by_place(what))
+        engine_each_device(d->engine, daemon_now(d), see_place, &f);
     engine_each_brief(d->engine, daemon_now(d), find, &f);
     brief_page(f.users, f.n, first, (size_t)what->limit);
     jout_open(out, NULL, '{');
@@ -137,6 +169,47 @@ void active_json(void *app, const struct op_active *what, struct buf *out)
     jout_close(out, '}');
     if (!v || f.failed)
         out->failed = true;
+    imap_release(&f.there);
     free(f.users);
     free(v);
+}
+
+void active_brief(void *app, int64_t id, struct op_brief *ret)
+{
+    struct daemon *d = app;
+    struct enforce_view row;
+    enum limit_source from;
+    struct user_brief b;
+
+    *ret = (struct op_brief){.state = "not seen", .limit_from = "general"};
+    if (d->stopping)
+        return;
+    ret->limit = limits_of(engine_limits(d->engine), id, d->policy.general_limit, &from);
+    ret->limit_from = limit_source_name(from);
+    ret->disabled = enforce_find(d->enforce, id, &row) == 0;
+    if (engine_brief(d->engine, id, daemon_now(d), &b))
+        return;
+    ret->state = state_name(b.state);
+    ret->devices = b.devices;
+}
+
+int active_clear(void *app, int64_t id, bool really)
+{
+    struct daemon *d = app;
+    struct enforce_view row;
+    struct user_brief b;
+
+    if (d->stopping)
+        return ERR_CANCELLED;
+    if (enforce_find(d->enforce, id, &row) == 0)
+        return ERR_REFUSED;
+    if (engine_brief(d->engine, id, daemon_now(d), &b) || b.state == USER_CLEAR)
+        return ERR_NOT_FOUND;
+    if (b.state != USER_MONITORING)
+        return ERR_REFUSED;
+    if (!really)
+        return ERR_OK;
+    engine_clear_user(d->engine, id);
+    janitor_engine_due(d->janitor);
+    return ERR_OK;
 }

@@ -266,8 +266,14 @@ void views_user(void *app, int64_t id, struct buf *out);
 /* ---- active.c, metrics.c ---- */
 void active_json(void *app, const struct op_active *what, struct buf *out);
 void metrics_text(void *app, struct buf *out);
+/* op_port.brief and op_port.clear. */
+void active_brief(void *app, int64_t id, struct op_brief *ret);
+int active_clear(void *app, int64_t id, bool really);
 /* op_port.setting_note: why a value has no effect at the moment, NULL when it has. */
 const char *views_setting_note(void *app, const struct settings *s, enum setting id);
+
+/* ---- reports.c: op_port.report_json ---- */
+void reports_json(void *app, const struct op_report *what, struct buf *out);
 
 /* ---- groups.c ---- */
 /*

@@ -136,6 +136,14 @@ int cmd_geo_update(struct cli *cli);
 int cmd_geo_lookup(struct cli *cli);
 int cmd_geo_build(struct cli *cli);
 int cmd_import(struct cli *cli);
+int cmd_user_find(struct cli *cli);
+int cmd_user_clear(struct cli *cli);
+int cmd_violations_clear_all(struct cli *cli);
+int cmd_report_connections(struct cli *cli);
+int cmd_report_nodes(struct cli *cli);
+int cmd_report_inbounds(struct cli *cli);
+int cmd_report_users(struct cli *cli);
+int cmd_report_addresses(struct cli *cli);
 int cmd_version(struct cli *cli);
 int cmd_help(struct cli *cli);
 

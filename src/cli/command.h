@@ -48,6 +48,9 @@ enum cli_option {
     OPT_EVIDENCE,
     OPT_SECRETS,
     OPT_PASSPHRASE_FILE,
+    OPT_NODE,
+    OPT_INBOUND,
+    OPT_DEVICES,
     OPT_COUNT
 };
 

@@ -55,6 +55,9 @@ static const struct option_def options[OPT_COUNT] = {
                      "with .env and secrets, by a passphrase that is asked"},
     [OPT_PASSPHRASE_FILE] = {"--passphrase-file", NULL, "FILE",
                              "the same with the passphrase that stands in a file"},
+    [OPT_NODE] = {"--node", NULL, "ID", "only users on this node"},
+    [OPT_INBOUND] = {"--inbound", NULL, "TAG", "only users through this inbound"},
+    [OPT_DEVICES] = {"--devices", NULL, "N", "only users with so many devices at least"},
     [OPT_PATTERN] = {"--pattern", NULL, "prefix:TEXT=N", "a limit pattern of this run"},
 };
 
@@ -78,6 +81,8 @@ static const struct command commands[] = {
      "what happened, and who did it", "  pg-limiter events --limit 20\n  pg-limiter events -f\n",
      "GET /events"},
 
+    {"user find", "TEXT", 1, 1, LIST, cmd_user_find, "users by a part of their name", NULL,
+     "GET /users"},
     {"user list", "[TEXT]", 0, 1, LIST, cmd_user_list, "special limits of single users", NULL,
      "GET /users/limits"},
     {"user show", "USER", 1, 1, READ, cmd_user_show, "a user's limit and where it comes from", NULL,
@@ -101,6 +106,10 @@ static const struct command commands[] = {
     {"user pardon", "USER", 1, 1, WRITE | BIT(OPT_FOR), cmd_user_pardon,
      "do not judge a user for some time", "  pg-limiter user pardon alice --for 120\n",
      "POST /users/{user}/pardon"},
+
+    {"user clear", "USER", 1, 1, WRITE, cmd_user_clear,
+     "end a user's monitoring and forget its evidence; it begins anew", NULL,
+     "POST /users/{user}/clear"},
 
     {"except list", "[TEXT]", 0, 1, LIST, cmd_except_list, "users who are never limited", NULL,
      "GET /users/except"},
@@ -175,6 +184,22 @@ static const struct command commands[] = {
      "forgive: they no longer count for the next step",
      "  pg-limiter violations clear alice\n  pg-limiter violations clear \"#17\"    that one only\n",
      "DELETE /violations, DELETE /violations/{violation}"},
+    {"violations clear-all", "", 0, 0, ASKS, cmd_violations_clear_all, "forgive everyone's", NULL,
+     "DELETE /violations"},
+
+    {"report connections", "", 0, 0, READ, cmd_report_connections, "what is connected now, in sums",
+     NULL, "GET /reports/connections"},
+    {"report nodes", "", 0, 0, LIST, cmd_report_nodes, "what every node carries now", NULL,
+     "GET /reports/nodes"},
+    {"report inbounds", "", 0, 0, LIST, cmd_report_inbounds, "what every inbound carries now", NULL,
+     "GET /reports/inbounds"},
+    {"report users", "", 0, 0, LIST | BIT(OPT_NODE) | BIT(OPT_INBOUND) | BIT(OPT_DEVICES),
+     cmd_report_users, "users with several devices now, or of a node or an inbound",
+     "  pg-limiter report users --node 3\n  pg-limiter report users --inbound \"VLESS TCP\"\n",
+     "GET /users/active"},
+    {"report addresses", "[HOURS]", 0, 1, LIST, cmd_report_addresses,
+     "who came from how many addresses in the last 12 hours, or as many as you say", NULL,
+     "GET /reports/addresses"},
 
     {"config show", "[KEY]", 0, 1, READ, cmd_config_show,
      "every setting, and where its value comes from", NULL, "GET /config"},

@@ -252,5 +252,18 @@ struct user_brief {
 /* As engine_each without weighing any pair: O(users), for lists of which only a page is shown. */
 void engine_each_brief(struct engine *e, int64_t now_us,
                        void (*fn)(void *arg, const struct user_brief *b), void *arg);
+/* The same of one user. ERR_NOT_FOUND when nothing is known of him. O(his devices). */
+int engine_brief(struct engine *e, int64_t id, int64_t now_us, struct user_brief *ret) MUST_CHECK;
+
+/* One active device, as reports count it. */
+struct device_brief {
+    int64_t user_id;
+    int64_t node_id;     /* where it was seen last, 0 = not known */
+    const char *inbound; /* there; lives as long as the engine; NULL = none seen */
+    enum device_role role;
+};
+/* Calls fn for every device active now, all of one user in a row. O(devices). */
+void engine_each_device(struct engine *e, int64_t now_us,
+                        void (*fn)(void *arg, const struct device_brief *b), void *arg);
 
 #endif

@@ -179,6 +179,15 @@ void engine_each(struct engine *e, int64_t now_us, void (*fn)(void *arg, const s
     free(v);
 }
 
+static struct user_brief view_brief(struct engine *e, struct user *u, int64_t now_us)
+{
+    struct tally t;
+
+    engine_limit_of(e, u);
+    verdict_tally(u, &e->policy, now_us, &t);
+    return (struct user_brief){u->id, (enum user_state)u->state, u->limit, t.devices};
+}
+
 void engine_each_brief(struct engine *e, int64_t now_us,
                        void (*fn)(void *arg, const struct user_brief *b), void *arg)
 {
@@ -186,13 +195,49 @@ void engine_each_brief(struct engine *e, int64_t now_us,
 
     for (i = 0; i < e->n_slots; i++) {
         struct user *u = engine_slot(e, i);
-        struct tally t;
+        struct user_brief b;
 
         if (u->id == 0 ||
             (u->state == USER_CLEAR && u->last_us <= now_us - e->policy.active_window_us))
             continue;
-        engine_limit_of(e, u);
-        verdict_tally(u, &e->policy, now_us, &t);
-        fn(arg, &(struct user_brief){u->id, (enum user_state)u->state, u->limit, t.devices});
+        b = view_brief(e, u, now_us);
+        fn(arg, &b);
+    }
+}
+
+int engine_brief(struct engine *e, int64_t id, int64_t now_us, struct user_brief *ret)
+{
+    struct user *u = engine_user(e, id);
+
+    if (!u)
+        return ERR_NOT_FOUND;
+    *ret = view_brief(e, u, now_us);
+    return ERR_OK;
+}
+
+void engine_each_device(struct engine *e, int64_t now_us,
+                        void (*fn)(void *arg, const struct device_brief *b), void *arg)
+{
+    uint32_t i;
+    int k;
+
+    for (i = 0; i < e->n_slots; i++) {
+        const struct user *u = engine_slot(e, i);
+
+        if (u->id == 0 || u->last_us <= now_us - e->policy.active_window_us)
+            continue;
+        for (k = 0; k < u->n; k++) {
+            const struct device *d = &u->devices[k];
+            struct device_brief b;
+
+            if (!verdict_active(d, &e->policy, now_us))
+                continue;
+            b = (struct device_brief){
+                .user_id = u->id,
+                .node_id = d->node == NODE_NONE ? 0 : e->nodes[d->node].cover.node_id,
+                .inbound = d->inbound == TAG_NONE ? NULL : e->tags[d->inbound],
+                .role = role_of(d, &e->policy, now_us)};
+            fn(arg, &b);
+        }
     }
 }

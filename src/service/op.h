@@ -78,6 +78,26 @@ struct op_active {
     const char *state;           /* "clear", "monitoring", "punished", or NULL */
     const struct db_scope *only; /* of these users; NULL = of everyone */
     int single; /* users with one device: 1 shown, 0 not, -1 as the setting single_ip_users says */
+    int least;  /* only users with so many devices at least */
+    int64_t node;        /* only users with a device there, 0 = anywhere */
+    const char *inbound; /* only users with a device through it, NULL = any */
+};
+
+/* How a user stands, in a row of a list. */
+struct op_brief {
+    const char *state; /* "clear", "monitoring", "punished", "not seen" */
+    int limit;         /* 0 = unlimited */
+    const char *limit_from;
+    int devices;   /* active and counted */
+    bool disabled; /* an open row of the journal is his */
+};
+
+/* A report of what is active now. */
+struct op_report {
+    enum { OP_REPORT_CONNECTIONS, OP_REPORT_NODES, OP_REPORT_INBOUNDS } kind;
+    const struct db_scope *only; /* of these users only; NULL: everyone */
+    int64_t offset;              /* rows of NODES and INBOUNDS */
+    int limit;
 };
 
 /* A change of one rule that many users may feel. */
@@ -164,6 +184,15 @@ struct op_port {
     void (*status_json)(void *app, struct buf *out);
     void (*nodes_json)(void *app, struct buf *out);
     void (*live_json)(void *app, int64_t id, struct buf *out);
+    /* How a user stands now; also of one nothing is known of. */
+    void (*brief)(void *app, int64_t id, struct op_brief *ret);
+    /*
+     * Ends the monitoring of a user and forgets its evidence; really false: only whether it could be.
+     * ERR_NOT_FOUND: he is not monitored; ERR_REFUSED: he is convicted already.
+     */
+    int (*clear)(void *app, int64_t id, bool really);
+    /* Appends a report as an object. */
+    void (*report_json)(void *app, const struct op_report *what, struct buf *out);
     /* Fills the facts about the panel and its nodes (panel/checkup.h), then calls fn, once. */
     void (*doctor)(void *app, struct doctor_facts *facts, void (*fn)(void *arg), void *arg);
     /* The country and AS data; what they say of one address. */

@@ -110,6 +110,8 @@ extern const struct op_row op_rows_cleanup[];
 extern const struct op_row op_rows_patterns[];
 extern const struct op_row op_rows_filters[];
 extern const struct op_row op_rows_import[];
+extern const struct op_row op_rows_find[];
+extern const struct op_row op_rows_reports[];
 /* Hands the row's job to the store and finishes after it. */
 void op_run_job(struct op *op);
 /* Ends the call with op->out (rc 0), or with rc and op->err; frees op. */

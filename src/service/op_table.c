@@ -27,6 +27,8 @@ static const struct op_row *const groups[] = {
     op_rows_filters,
     op_rows_backup,
     op_rows_import,
+    op_rows_find,
+    op_rows_reports,
 };
 /* clang-format on */
 
@@ -78,6 +80,12 @@ static const struct {
      "{id:int,username:text~,state:text,limit:int,limit_from:text,devices:int,concurrent:int,"
      "since:time~,last_seen:time~,trust:int,nodes:[text],addresses?:[{address:text,node:text,"
      "inbound:text~,first_seen:time,last_seen:time,role:text}]}"},
+    {"found_user",
+     "{id:int,username:text~,gone_since:time~,state:text~,limit:int~,limit_from:text~,devices:int~,"
+     "disabled:bool~}"},
+    {"many_addresses",
+     "{id:int,username:text~,addresses:int,nodes:int,inbounds:int,first_seen:time,last_seen:time,"
+     "excepted:bool,limit:int~}"},
     {"import_row", "{kind:text,name:text,old:text~,new:text~,result:text,detail:text~}"},
     {"import_setting", "{key:text,old:text~,in_effect:text,new:text~,result:text,detail:text~}"},
     {"gone_user",

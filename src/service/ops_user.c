@@ -191,6 +191,12 @@ static const struct op_param active_params[] = {
      .example = "\"monitoring\"", .help = "only users in this state"},
     {"single", OP_IN_QUERY, OP_BOOL, .example = "true",
      .help = "users with one device too; setting single_ip_users when left out"},
+    {"devices", OP_IN_QUERY, OP_INT, 1, 10000, .example = "2",
+     .help = "only users with so many devices at least"},
+    {"node", OP_IN_QUERY, OP_INT, 1, INT64_C(1) << 53, .example = "3",
+     .help = "only users with a device on this node (its id)"},
+    {"inbound", OP_IN_QUERY, OP_TEXT, 0, 256, .example = "\"VLESS TCP\"",
+     .help = "only users with a device through this inbound; empty: one that is not known"},
     OP_PAGE,
     {0}};
 
@@ -201,6 +207,9 @@ static void show_active(struct op *op)
                              .limit = page.limit,
                              .state = op_arg_text(op, "state"),
                              .only = op_sees_only(op),
+                             .least = (int)op_arg_int(op, "devices", 0),
+                             .node = op_arg_int(op, "node", 0),
+                             .inbound = op_arg_text(op, "inbound"),
                              .single = op_arg(op, "single") ? op_arg_bool(op, "single") : -1};
 
     op->port->active_json(op->port->app, &what, &op->out);

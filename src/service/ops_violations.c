@@ -2,6 +2,7 @@
 #include "service/op_int.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "base/stamp.h"
 #include "service/jout.h"
@@ -104,10 +105,76 @@ static int forgiven(struct db *db, struct op *op, int64_t n, struct err *err)
     return n ? op_event(db, op, "forgiven", true, text, err) : ERR_OK;
 }
 
+/* ---- everyone's ---- */
+
+static int add_holder(void *arg, int64_t user_id)
+{
+    struct op *op = arg;
+    int64_t *ids;
+
+    if ((op->n_ids & (op->n_ids - 1)) == 0) {
+        ids = realloc(op->ids, (op->n_ids ? op->n_ids * 2 : 1) * sizeof(*ids));
+        if (!ids)
+            return ERR_NOMEM;
+        op->ids = ids;
+    }
+    op->ids[op->n_ids++] = user_id;
+    return ERR_OK;
+}
+
+static int clear_everyone(struct db *db, struct op *op, struct err *err)
+{
+    struct db_violation_filter f = {.counting = true, .limit = 1};
+    char text[128];
+    int64_t n = 0;
+    int rc = db_violations_total(db, &f, &n, err);
+
+    op->n_ids = 0;
+    if (!rc)
+        rc = db_violations_holders(db, add_holder, op, err);
+    if (!rc && n && !op_arg_bool(op, "confirm"))
+        return err_set(err, ERR_CONFIRM,
+                       "%lld violation%s of %zu user%s would no longer count: say yes to go on",
+                       (long long)n, n == 1 ? "" : "s", op->n_ids, op->n_ids == 1 ? "" : "s");
+    if (!rc)
+        rc = db_violations_forgive_all(db, op->now_us, slice_of(op->who), &n, err);
+    if (rc)
+        return rc;
+    snprintf(text, sizeof(text), "%lld violation%s of %zu user%s forgiven", (long long)n,
+             n == 1 ? "" : "s", op->n_ids, op->n_ids == 1 ? "" : "s");
+    buf_clear(&op->out);
+    jout_open(&op->out, NULL, '{');
+    jout_raw(&op->out, "id", (struct slice){NULL, 0});
+    jout_raw(&op->out, "username", (struct slice){NULL, 0});
+    jout_int(&op->out, "forgiven", n);
+    jout_text(&op->out, "detail", text);
+    jout_close(&op->out, '}');
+    return n ? op_event(db, op, "forgiven", false, text, err) : ERR_OK;
+}
+
+static int clear_args(struct op *op)
+{
+    bool all = op_arg_bool(op, "all");
+
+    if (all == (op_arg(op, "username") != NULL))
+        return err_set(&op->err, ERR_INVALID,
+                       all ? "all and username exclude each other"
+                           : "username is missing: whose, or all=true");
+    if (all && op->role < OP_ROLE_OWNER)
+        return err_set(&op->err, ERR_FORBIDDEN, "to forgive everyone takes the role owner");
+    if (all && op_arg(op, "since"))
+        return err_set(&op->err, ERR_INVALID, "all and since exclude each other");
+    return ERR_OK;
+}
+
 static int clear_user(struct db *db, struct op *op, struct err *err)
 {
     int64_t n = 0;
-    int rc = must_be_known(op, err);
+    int rc;
+
+    if (op_arg_bool(op, "all"))
+        return clear_everyone(db, op, err);
+    rc = must_be_known(op, err);
 
     if (!rc)
         rc =
@@ -138,8 +205,12 @@ static int clear_one(struct db *db, struct op *op, struct err *err)
 
 static void tell_engine(struct op *op)
 {
+    size_t i;
+
     if (op->port->remember && op->id)
         op->port->remember(op->port->app, op->id, op->times, op->n_times);
+    for (i = 0; op->port->remember && i < op->n_ids; i++)
+        op->port->remember(op->port->app, op->ids[i], NULL, 0);
     op_reply(op, ERR_OK);
 }
 
@@ -159,7 +230,13 @@ static const struct op_param list_params[] = {USER_PARAM(0, "only this user's"),
                                                .help = "only those that count for the next step"},
                                               OP_PAGE,
                                               {0}};
-static const struct op_param clear_params[] = {USER_PARAM(OP_NEEDED, "whose"), SINCE, {0}};
+static const struct op_param clear_params[] = {USER_PARAM(0, "whose"),
+                                               SINCE,
+                                               {"all", OP_IN_QUERY, OP_BOOL, .example = "false",
+                                                .help = "everyone's, instead of one user's"},
+                                               {"confirm", OP_IN_QUERY, OP_BOOL, .example = "false",
+                                                .help = "yes to what answered 409 confirm_needed"},
+                                               {0}};
 static const struct op_param one_params[] = {{"violation", OP_IN_PATH, OP_INT, 1, INT64_C(1) << 53,
                                               .example = "17", .help = "number of the violation"},
                                              {0}};
@@ -173,9 +250,10 @@ const struct op_row op_rows_violations[] = {
      .kind = OWNER_READ,
      .job = list},
     {.def = {OP_DELETE, "/violations",
-             "Forgives a user's violations: they no longer count for the next step.", clear_params,
-             FORGIVEN, OP_MAY_404, .role = OP_ROLE_OPERATOR},
+             "Forgives a user's violations, or all: they no longer count for the next step.",
+             clear_params, FORGIVEN, OP_MAY_404 | OP_MAY_409, .role = OP_ROLE_OPERATOR},
      .flags = ROW_USER,
+     .args = clear_args,
      .kind = OWNER_WRITE,
      .job = clear_user,
      .finish = tell_engine},

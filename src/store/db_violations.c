@@ -175,3 +175,32 @@ int db_violations_forgive(struct db *db, int64_t user_id, int64_t since_us, int6
         *ret_n = sql_changes(db);
     return rc;
 }
+
+int db_violations_holders(struct db *db, int (*fn)(void *arg, int64_t user_id), void *arg,
+                          struct err *err)
+{
+    struct sql q;
+    int rc = sql_open(&q, db, err,
+                      "SELECT DISTINCT user_id FROM violations WHERE " COUNTS " ORDER BY 1", "");
+
+    if (rc)
+        return rc;
+    while ((rc = sql_step(&q, err)) == 1) {
+        rc = fn(arg, sql_int(&q, 0));
+        if (rc)
+            break;
+    }
+    sql_close(&q);
+    return rc;
+}
+
+int db_violations_forgive_all(struct db *db, int64_t now_us, struct slice by, int64_t *ret_n,
+                              struct err *err)
+{
+    int rc = sql_run(db, err, "UPDATE violations SET forgiven_at=?1, forgiven_by=?2 WHERE " COUNTS,
+                     "ts", now_us, by);
+
+    if (!rc)
+        *ret_n = sql_changes(db);
+    return rc;
+}

@@ -86,6 +86,12 @@ int db_violations_count(struct db *db, int64_t user_id, int64_t since_us, int64_
 /* Forgives those of a user since a time; *ret_n rows. They stay, and no longer count. */
 int db_violations_forgive(struct db *db, int64_t user_id, int64_t since_us, int64_t now_us,
                           struct slice by, int64_t *ret_n, struct err *err) MUST_CHECK;
+/* Calls fn for everyone with violations that count. O(violations). */
+int db_violations_holders(struct db *db, int (*fn)(void *arg, int64_t user_id), void *arg,
+                          struct err *err) MUST_CHECK;
+/* Forgives everyone's that count; *ret_n rows. */
+int db_violations_forgive_all(struct db *db, int64_t now_us, struct slice by, int64_t *ret_n,
+                              struct err *err) MUST_CHECK;
 /* "pending", "applied", "cancelled", "warned", "shadow". */
 const char *db_outcome_name(enum db_outcome outcome);
 

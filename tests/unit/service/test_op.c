@@ -240,7 +240,7 @@ static void unknown_paths_and_methods(void **state)
     struct bed *bed = *state;
 
     assert_int_equal(bed_ask(bed, "GET /nowhere", NULL), 404);
-    assert_int_equal(bed_ask(bed, "GET /users", NULL), 404);
+    assert_int_equal(bed_ask(bed, "GET /nodes/1", NULL), 404);
     assert_int_equal(bed_ask(bed, "GET /users/", NULL), 400);
     assert_int_equal(bed_ask(bed, "GET /users/alice/", NULL), 404);
     assert_int_equal(bed_ask(bed, "GET status", NULL), 404);
