@@ -224,8 +224,8 @@ typedef void (*enforce_told_fn)(void *arg, const struct enforce_told *told);
 
 /*
  * Enables users through the panel now. A person has decided: a user whom someone disabled again
- * before that is enabled, too. What does not work now is tried again as a due restore is. ERR_NOMEM: fn
- * is not called.
+ * before that is enabled, too. What does not work now is tried again as a due restore is; nobody is
+ * told later than 30 s after. ERR_NOMEM: fn is not called.
  */
 int enforce_release(struct enforce *e, const struct enforce_release *what, enforce_told_fn fn,
                     void *arg) MUST_CHECK;

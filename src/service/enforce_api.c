@@ -8,6 +8,8 @@
 
 /* What the app and the surfaces call. */
 
+#define RELEASE_WAIT_US (30 * STAMP_SECOND) /* nobody waits longer for the end of a release */
+
 int enforce_punish(struct enforce *e, const struct enforce_case *c, struct err *err)
 {
     struct item *it = item_find(e, c->user_id);
@@ -186,6 +188,7 @@ void enforce_run(struct enforce *e)
     if (!e->listed && !e->listing && e->list_next_us && e->list_next_us <= enforce_now(e))
         enforce_recover(e);
     enforce_pump(e);
+    tell_patient(e);
 }
 
 void tell_waiters(struct enforce *e, struct item *it, enum enforce_result result, const char *text)
@@ -200,6 +203,25 @@ void tell_waiters(struct enforce *e, struct item *it, enum enforce_result result
         w->rq->fn(w->rq->arg, &told);
         request_unref(w->rq);
         free(w);
+    }
+    e->pumping--;
+}
+
+void tell_patient(struct enforce *e)
+{
+    int64_t now = enforce_now(e);
+    const struct waiter *oldest;
+    struct item *it;
+
+    e->pumping++;
+    for (it = e->first; it; it = it->next) {
+        if (it->dead || !it->waiters)
+            continue;
+        for (oldest = it->waiters; oldest->next; oldest = oldest->next)
+            ;
+        /* The clock may have been set back. */
+        if (now - oldest->rq->since_us >= RELEASE_WAIT_US || now < oldest->rq->since_us)
+            tell_waiters(e, it, ENFORCE_FAILED, "not yet: it goes on by itself");
     }
     e->pumping--;
 }
@@ -280,7 +302,7 @@ int enforce_release(struct enforce *e, const struct enforce_release *what, enfor
 
     if (!rq)
         return ERR_NOMEM;
-    *rq = (struct request){fn, arg, 1};
+    *rq = (struct request){fn, arg, enforce_now(e), 1};
     e->pumping++;
     for (i = 0; i < what->n; i++)
         release_id(e, what->ids[i], what, rq);

@@ -54,6 +54,7 @@ struct record {
 struct request {
     enforce_told_fn fn;
     void *arg;
+    int64_t since_us;
     size_t open; /* users not told yet, and one while it is being set up */
 };
 
@@ -189,6 +190,8 @@ void enforce_emit(struct enforce *e, const struct item *it, enum enforce_kind ki
                   enum enforce_why why, int rc, const char *text);
 /* Tells all who wait for the release of it. */
 void tell_waiters(struct enforce *e, struct item *it, enum enforce_result result, const char *text);
+/* Tells those who have waited RELEASE_WAIT_US that it goes on without them. */
+void tell_patient(struct enforce *e);
 /* The end of a release: everyone has been told. */
 void request_unref(struct request *rq);
 /* Does what can be done now. */

@@ -384,6 +384,7 @@ static void on_doubt_read(struct enforce *e, struct item *it, int rc, const stru
         return;
     }
     if (rc) {
+        tell_waiters(e, it, ENFORCE_FAILED, err->text);
         item_delay(e, it);
         return;
     }
@@ -406,6 +407,10 @@ static void on_doubt_read(struct enforce *e, struct item *it, int rc, const stru
         restore_end(e, it, user, DB_STATE_CANCELLED, ENFORCE_WHY_NOT_DONE, NULL);
     } else {
         item_was_read(e, it);
+        /* Nobody who wants him enabled waits for a call that most likely never comes. */
+        tell_waiters(e, it, ENFORCE_NOT_DISABLED,
+                     "the user is active; should our lost call still disable him, he is enabled "
+                     "again");
         /* Should the call still get through, this is what was before it. */
         if (user->n_groups > 0 && !user->groups_cut) {
             memcpy(it->record->row.groups_before, user->groups,

@@ -309,6 +309,28 @@ static enum enforce_group is_given_back(const struct db_row *row, const struct p
     return all;
 }
 
+/*
+ * Whether he was given groups that the panel has deleted since, every one of them, so that he stands
+ * without any. UNSURE: if only it were known.
+ */
+static enum enforce_group is_lost_again(const struct db_row *row, const struct panel_user *user,
+                                        struct rules_groups groups)
+{
+    const int64_t *given = row->n_given ? row->given : row->groups_before;
+    size_t n = row->n_given ? row->n_given : row->n_groups_before, i;
+    enum enforce_group all = ENFORCE_GROUP_GONE;
+
+    if (!row->by_group || user->n_groups > 0 || user->groups_cut || !groups.look)
+        return ENFORCE_GROUP_THERE;
+    for (i = 0; i < n && all != ENFORCE_GROUP_THERE; i++) {
+        enum enforce_group g = groups.look(groups.ctx, given[i]);
+
+        if (g != ENFORCE_GROUP_GONE)
+            all = g;
+    }
+    return all;
+}
+
 static bool only_groups(const struct buf *changed)
 {
     return slice_eq(buf_slice(changed), SLICE("groups"));
@@ -336,7 +358,12 @@ enum rules_verdict rules_decide(const struct db_row *row, const struct panel_use
     }
     if (!rules_is_punished(row, user, groups)) {
         enum enforce_group back = sent ? is_given_back(row, user, groups) : ENFORCE_GROUP_GONE;
+        enum enforce_group lost = sent ? is_lost_again(row, user, groups) : ENFORCE_GROUP_THERE;
 
+        if (lost == ENFORCE_GROUP_GONE)
+            return RULES_RESTORE; /* the fallback group */
+        if (lost == ENFORCE_GROUP_UNSURE)
+            return RULES_ASK;
         if (back == ENFORCE_GROUP_THERE)
             return RULES_DONE;
         if (back == ENFORCE_GROUP_UNSURE || rules_is_unsure(row, user, groups))

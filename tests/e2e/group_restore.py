@@ -197,13 +197,15 @@ class Play:
                                 for r in self.rows().values()), 120)
         self.told = {e["name"]: e["what"] for e in self.d.sql(
             "SELECT name, what FROM events WHERE kind IN ('enabled', 'superseded') ORDER BY id")}
+        events = self.d.sql("SELECT at, name, who, kind, what FROM events ORDER BY id")
         table, odd = {}, []
         users = {u["username"]: u for u in self.sim.get("/users")["users"]}
         for name, row in self.rows().items():
             kind = self.judge(name, row, users[name])
             if kind not in ("exact", "exact, a group was deleted later", "without deleted",
                             "fallback", "by status", "superseded"):
-                odd.append(f"{name}: {kind}")
+                odd.append(f"{name}: {kind}; {self.edited.get(name)}; {row}; {users[name]}; "
+                           f"{[e for e in events if e['name'] == name]}")
                 kind = "anything else"
             table[kind] = table.get(kind, 0) + 1
         twice = self.d.sql("SELECT name FROM enforcements WHERE state != 'cancelled'"

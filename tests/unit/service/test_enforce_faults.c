@@ -87,6 +87,58 @@ static void a_call_landing_after_the_restore_is_undone(void **state)
     }
 }
 
+static int n_told, n_ends;
+static enum enforce_result told_last;
+
+static void on_told(void *arg, const struct enforce_told *t)
+{
+    (void)arg;
+    n_ends += t == NULL;
+    n_told += t != NULL;
+    if (t)
+        told_last = t->result;
+}
+
+/* Who asks for a user in doubt is told at once that he is active; a call that lands late is undone. */
+static void nobody_waits_for_a_lost_call(void **state)
+{
+    struct enforce_release what = {.all = true, .who = SLICE("cli")};
+
+    (void)state;
+    memset(fates, 0, sizeof(fates));
+    b->line.fate = fate;
+    fates[FP_DISABLE] = FP_LATE_DONE; /* 20 s later */
+    assert_int_equal(punish(1, 600 * SEC), ERR_OK);
+    bed_wait(b, 3 * SEC);
+    n_told = n_ends = 0;
+    assert_int_equal(enforce_release(b->e, &what, on_told, NULL), ERR_OK);
+    bed_wait(b, SEC);
+    assert_int_equal(n_ends, 1);
+    assert_int_equal(told_last, ENFORCE_NOT_DISABLED);
+    assert_string_equal(state_of(1), "intended");
+    bed_wait(b, 30 * SEC);
+    assert_int_equal(user(1)->disables, 1);
+    assert_int_equal(user(1)->status, PANEL_STATUS_ACTIVE);
+    bed_wait(b, 60 * SEC);
+    assert_string_equal(state_of(1), "restored");
+    /* With the panel away since, there is an answer as well, and within the bound. */
+    fates[FP_DISABLE] = FP_LOST_AFTER;
+    for (int64_t id = 2; id <= 9; id++)
+        assert_int_equal(punish(id, 600 * SEC), ERR_OK);
+    bed_settle(b);
+    b->panel.down = true;
+    n_told = n_ends = 0;
+    assert_int_equal(enforce_release(b->e, &what, on_told, NULL), ERR_OK);
+    bed_wait(b, 31 * SEC);
+    assert_int_equal(n_ends, 1);
+    assert_int_equal(n_told, 8);
+    assert_int_equal(told_last, ENFORCE_FAILED);
+    b->panel.down = false;
+    bed_wait(b, 310 * SEC);
+    for (int64_t id = 2; id <= 9; id++)
+        assert_int_equal(user(id)->status, PANEL_STATUS_ACTIVE);
+}
+
 /* Groups changed while the call was lost are the ones he gets back when it lands after all. */
 static void what_was_before_a_late_call_is_learnt(void **state)
 {
@@ -105,6 +157,29 @@ static void what_was_before_a_late_call_is_learnt(void **state)
     assert_string_equal(state_of(7), "restored");
     assert_int_equal(user(7)->n_groups, 1);
     assert_int_equal(user(7)->groups[0], 6);
+}
+
+/* Given back by a call nobody heard of, and deleted since, every one: the fallback group is for that. */
+static void groups_deleted_behind_a_lost_call(void **state)
+{
+    (void)state;
+    memset(fates, 0, sizeof(fates));
+    b->line.fate = fate;
+    use_groups(1);
+    disable(2, 5 * SEC); /* of one group */
+    assert_int_equal(user(2)->n_saved, 1);
+    fates[FP_SET_GROUPS] = FP_LOST_AFTER;
+    bed_wait(b, 6 * SEC);
+    assert_int_equal(user(2)->n_groups, 1);
+    assert_int_not_equal(user(2)->groups[0], FP_DISABLED_GROUP);
+    fp_delete_group(&b->panel, user(2)->groups[0]);
+    assert_int_equal(user(2)->n_groups, 0);
+    fates[FP_SET_GROUPS] = FP_OK;
+    bed_wait(b, 70 * SEC);
+    assert_string_equal(state_of(2), "restored");
+    assert_int_equal(user(2)->n_groups, 1);
+    assert_int_equal(user(2)->groups[0], 1);
+    assert_non_null(strstr(b->text, "fallback group 1"));
 }
 
 static void the_panel_away(void **state)
@@ -313,7 +388,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(a_lost_answer_is_found_out),
         T(a_call_landing_after_the_restore_is_undone),
+        T(nobody_waits_for_a_lost_call),
         T(what_was_before_a_late_call_is_learnt),
+        T(groups_deleted_behind_a_lost_call),
         T(the_panel_away),
         T(an_away_panel_is_not_stormed),
         T(calls_at_once_are_bounded),
