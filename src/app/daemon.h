@@ -63,6 +63,7 @@ struct daemon {
     int64_t switched_us;     /* when `enforcement` was last set by an operator */
     char sources_error[256]; /* what is wrong with the file of content_networks; "" = nothing */
     char offer[512];         /* an old program's database waits to be imported; "" = none */
+    uint32_t heirs;          /* users re-created under a name with a limit (heirs.c) */
     bool recovered;          /* the journal has been compared with the panel */
     bool hold;               /* the panel's ids mean other people: nobody is touched */
     bool again;              /* the database was replaced: everything is built anew */
@@ -215,6 +216,13 @@ void janitor_engine_due(struct janitor *j);
  * was done less than a day ago. The operation itself does not where too many are gone.
  */
 void janitor_clean_up(struct janitor *j);
+
+/* ---- heirs.c ---- */
+/*
+ * Looks for users who bear the name of one who is gone and had a limit or exception (db_heirs.h): each new
+ * one is an event and a line of the log, and status tells how many there are.
+ */
+void heirs_look(struct daemon *d);
 
 /* ---- orders.c: what persons order; op_port's functions, app the struct daemon ---- */
 void orders_give(void *app, const struct op_order *what, op_enable_fn fn, void *arg);

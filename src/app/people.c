@@ -7,6 +7,7 @@
 #include "base/stamp.h"
 #include "bot/notice.h"
 #include "store/db_cleanup.h"
+#include "store/db_heirs.h"
 #include "store/db_limits.h"
 #include "store/db_settings.h"
 #include "store/db_users.h"
@@ -99,7 +100,9 @@ struct known {
 struct page {
     struct daemon *d;
     int64_t seen_us;
-    size_t n, strangers, resolved;
+    size_t n, strangers, resolved, aside;
+    bool single;   /* not a page of a listing */
+    bool namesake; /* another id is known by his name: only a listing tells which of them is gone */
     struct known users[];
 };
 
@@ -115,13 +118,17 @@ static int write_page(struct db *db, void *arg, struct err *err)
     for (i = 0; i < p->n; i++)
         rows[i] =
             (struct db_user){p->users[i].id, slice_of(p->users[i].name), p->users[i].created_us};
-    p->strangers = p->resolved = 0;
+    p->strangers = p->resolved = p->aside = 0;
     rc = db_users_strangers(db, rows, p->n, &p->strangers, err);
     /* A rebuilt panel's users must not be written over those that our rows speak of. */
     if (!rc && p->strangers > STRANGERS_MAX)
         rc = db_meta_put(db, "held", SLICE("1"), err);
-    else if (!rc)
+    else if (!rc && p->strangers)
+        rc = db_heirs_set_aside(db, rows, p->n, p->seen_us, &p->aside, err);
+    if (!rc && p->strangers <= STRANGERS_MAX)
         rc = db_users_put(db, rows, p->n, p->seen_us, err);
+    if (!rc && p->single && p->n)
+        rc = db_heirs_namesake(db, rows[0].id, rows[0].name, &p->namesake, err);
     if (!rc)
         rc = db_limits_resolve(db, &p->resolved, err);
     free(rows);
@@ -146,12 +153,19 @@ static void page_done(void *arg, int rc, const struct err *err)
             "`pg-limiter config set enforcement on` (or shadow)",
             p->strangers);
     }
-    if (rc == 0 && p->resolved && !d->stopping && rules_reload(d))
+    if (rc == 0 && p->aside && !d->stopping)
+        log_warning("panel",
+                    "%zu ids belong to other users now: the special limits and exceptions of those "
+                    "of before no longer hold for them (`pg-limiter user recreated`)",
+                    p->aside);
+    if (rc == 0 && (p->resolved || p->aside) && !d->stopping && rules_reload(d))
         log_error("rules", "out of memory");
+    if (rc == 0 && p->namesake && !d->stopping)
+        people_sync(d->people);
     free(p);
 }
 
-static void keep(struct daemon *d, const struct panel_user *users, size_t n)
+static void keep(struct daemon *d, const struct panel_user *users, size_t n, bool single)
 {
     struct page *p = calloc(1, sizeof(*p) + n * sizeof(p->users[0]));
     size_t i;
@@ -160,6 +174,7 @@ static void keep(struct daemon *d, const struct panel_user *users, size_t n)
         return;
     p->d = d;
     p->seen_us = daemon_now(d);
+    p->single = single;
     for (i = 0; i < n; i++) {
         struct known *k = &p->users[p->n];
 
@@ -222,7 +237,7 @@ static void on_page(void *arg, const struct panel_user *users, size_t n, bool fu
         if (full)
             enforce_seen(p->d->enforce, &users[i], p->asked_us);
     }
-    keep(p->d, users, n);
+    keep(p->d, users, n, false);
 }
 
 struct mark {
@@ -251,6 +266,8 @@ static void marked(void *arg, int rc, const struct err *err)
     free(m);
     if (rc && rc != ERR_CANCELLED)
         log_warning("store", "users who are gone are not marked: %s", err->text);
+    else if (!rc && !d->stopping)
+        heirs_look(d);
     tell_waiting(d->people, rc, err);
 }
 
@@ -462,7 +479,7 @@ static void on_user(void *arg, int rc, const struct err *err, const struct panel
 
     if (rc == 0) {
         people_learn(p->d, user);
-        keep(p->d, user, 1);
+        keep(p->d, user, 1, true);
     } else if (rc != ERR_CANCELLED) {
         log_debug("panel", "a user whom lines name: %s", err->text);
     }

@@ -49,6 +49,8 @@ static void port_changed(void *app, unsigned what)
     else if (what & (OP_CHANGED_LIMITS | OP_CHANGED_SETTINGS | OP_CHANGED_SHARED) &&
              rules_reload(d))
         log_error("rules", "the change is kept but not in force: the database is busy");
+    if (what & OP_CHANGED_LIMITS)
+        heirs_look(d);
     if (what & OP_CHANGED_JOURNAL) {
         d->offer[0] = '\0';
         enforce_reread(d->enforce);

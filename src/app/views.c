@@ -126,6 +126,7 @@ static void add_users(struct daemon *d, const struct engine_stats *e, struct buf
     jout_int(out, "disabled", (int64_t)enforce_count(d->enforce));
     jout_int(out, "evicted", (int64_t)e->evicted);
     jout_int(out, "shared_sources", e->shared);
+    jout_int(out, "recreated", d->heirs);
     jout_close(out, '}');
 }
 
@@ -187,6 +188,15 @@ static void add_problems(struct daemon *d, const struct sums *s, struct buf *out
     if (d->offer[0])
         jout_text(out, NULL, d->offer);
     add_setting_problems(d, out);
+    if (d->heirs) {
+        buf_addf(
+            &line,
+            "%u users bear the name of one who is gone and had a special limit or an exception: "
+            "`pg-limiter user recreated` shows them",
+            d->heirs);
+        jout_str(out, NULL, buf_slice(&line));
+        buf_clear(&line);
+    }
     unsure = limits_unsure(engine_limits(d->engine));
     if (unsure) {
         buf_addf(&line,

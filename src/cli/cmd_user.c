@@ -152,6 +152,44 @@ int cmd_user_delete(struct cli *cli)
     return rc ? rc : changed(cli, json);
 }
 
+int cmd_user_recreated(struct cli *cli)
+{
+    static const struct list_column columns[] = {
+        {"User", NULL, LIST_USER, TERM_PLAIN, NULL},
+        {">Id", "id", LIST_TEXT, TERM_DIM, NULL},
+        {">Id before", "gone_id", LIST_TEXT, TERM_DIM, NULL},
+        {"Gone since", "gone_since", LIST_TIME, TERM_DIM, NULL},
+        {">Limit", "limit", LIST_TEXT, TERM_PLAIN, NULL},
+        {"", "excepted", LIST_FLAG, TERM_PLAIN, "excepted"},
+        {"Reason", "reason", LIST_TEXT, TERM_PLAIN, NULL},
+    };
+    static const struct list list = {columns, ARRAY_LEN(columns),
+                                     "Nobody bears the name of one who is gone and had a limit."};
+
+    return list_show(cli, "/users/recreated", &list);
+}
+
+int cmd_user_take(struct cli *cli)
+{
+    json_t *json;
+    struct buf path;
+    int rc;
+
+    cli_user_path(&path, "/users/recreated/", cli->args[0],
+                  cli->opt[OPT_ENABLE] ? "/take?enable=true" : "/take");
+    rc = cli_ask(cli, OP_POST, buf_str(&path), NULL, &json, NULL);
+    buf_release(&path);
+    return rc ? rc : changed(cli, json);
+}
+
+int cmd_user_drop(struct cli *cli)
+{
+    json_t *json;
+    int rc = user_path(cli, "/users/recreated/", OP_DELETE, NULL, &json);
+
+    return rc ? rc : changed(cli, json);
+}
+
 /* ---- except ---- */
 
 int cmd_except_list(struct cli *cli)

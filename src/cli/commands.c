@@ -95,6 +95,15 @@ static const struct command commands[] = {
     {"user delete", "USER", 1, 1, WRITE, cmd_user_delete, "remove a special limit", NULL,
      "DELETE /users/limits/{user}"},
 
+    {"user recreated", "", 0, 0, LIST, cmd_user_recreated,
+     "users under the name of one who is gone and had a limit or an exception", NULL,
+     "GET /users/recreated"},
+    {"user take", "USER", 1, 1, WRITE | BIT(OPT_ENABLE), cmd_user_take,
+     "give such a user what the one of before had", NULL, "POST /users/recreated/{user}/take"},
+    {"user drop", "USER", 1, 1, WRITE, cmd_user_drop,
+     "forget what the one of before had: it is another customer", NULL,
+     "DELETE /users/recreated/{user}"},
+
     {"user disable", "USER", 1, 1, ASKS | BIT(OPT_FOR) | BIT(OPT_REASON), cmd_user_disable,
      "disable a user in the panel, and enable him when the time is over",
      "  pg-limiter user disable alice --for 60 --reason \"asked for it\"\n"

@@ -100,6 +100,7 @@ extern const struct op_row op_rows_events[];
 extern const struct op_row op_rows_geo[];
 extern const struct op_row op_rows_limits[];
 extern const struct op_row op_rows_punish[];
+extern const struct op_row op_rows_recreated[];
 extern const struct op_row op_rows_settings[];
 extern const struct op_row op_rows_shared[];
 extern const struct op_row op_rows_state[];

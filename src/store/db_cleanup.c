@@ -160,7 +160,8 @@ static int give_all(struct undo *u, int64_t *id)
 {
     struct sql q;
     int rc = sql_number(u->db, id, u->err,
-                        "SELECT id FROM cleanups WHERE undone_at IS NULL AND (?1=0 OR id=?1)"
+                        "SELECT id FROM cleanups WHERE undone_at IS NULL"
+                        " AND (id=?1 OR (?1=0 AND who<>'" DB_CLEANUP_STRANGERS "'))"
                         " AND EXISTS (SELECT 1 FROM cleaned WHERE cleanup_id=cleanups.id)"
                         " ORDER BY id DESC LIMIT 1",
                         "i", *id);

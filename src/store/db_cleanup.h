@@ -28,6 +28,8 @@ struct db_gone {
     struct slice reason;
     const char *result; /* of an undo: "restored", "has one again"; NULL otherwise */
 };
+/* Who has "cleaned up" where an id was given to somebody else (db_heirs.h): not undone unless named. */
+#define DB_CLEANUP_STRANGERS "pg-limiter: another user has the id"
 /* One row; the same rules as db_setting_fn. */
 typedef int (*db_gone_fn)(void *arg, const struct db_gone *row);
 

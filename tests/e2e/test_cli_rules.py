@@ -198,3 +198,34 @@ def test_top(two):
         screen.key("q")
         assert screen.end() == 0
         assert "\x1b[?1049l" in screen.text  # the terminal is given back
+
+
+def test_a_user_made_again_under_an_old_name(two):
+    """His old limit is offered, not given: told in log, events, status; taken or forgotten by order."""
+    sim, d, ids = two
+    said(d, "user add ali 5")
+    said(d, "except add bob --reason boss")
+    for name in ("ali", "bob"):
+        sim.call("DELETE", f"/user/{name}")
+        ids[name + "2"] = sim.add_user(name)
+    assert ids["ali2"] != ids["ali"]
+    at = len(d.log)
+    # A line of a new id under a known name has the panel's list asked for, which tells who is gone.
+    with Traffic(sim, Sharer("ali", n=1, every=0.3)):
+        d.wait_log(r"ali \(id \d+\) is new under the name .* `pg-limiter user add ali 5` gives it", 15,
+                   since=at)
+    d.wait_log("`pg-limiter except add bob` gives it", 5, since=at)
+    assert d.status()["users"]["recreated"] == 2
+    assert any("user recreated" in p for p in d.status()["problems"])
+    assert json.loads(said(d, "user show ali --json"))["limit_from"] == "general", "nothing is given unasked"
+    rows = json.loads(said(d, "user recreated --json"))["data"]
+    assert [(r["username"], r["id"], r["gone_id"], r["limit"], r["excepted"], r["reason"]) for r in rows] == [
+        ("ali", ids["ali2"], ids["ali"], 5, False, None), ("bob", ids["bob2"], ids["bob"], None, True, "boss")]
+    said(d, "user take ali", "special limit of 5")
+    assert json.loads(said(d, "user show ali --json"))["limit"] == 5
+    said(d, "user drop bob", "forgotten")
+    said(d, "user take bob", "nothing is offered", code=1)
+    d.wait(lambda: d.status()["users"]["recreated"] == 0, 5)
+    assert "Nobody bears" in said(d, "user recreated")
+    told = [e for e in d.sql("SELECT user_id, what FROM events WHERE kind='recreated'")]
+    assert sorted(e["user_id"] for e in told) == sorted((ids["ali2"], ids["bob2"])), "each is told once"
