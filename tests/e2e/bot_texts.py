@@ -1,0 +1,61 @@
+"""The table of texts (src/service/texts_*.def) as tests see it, and what is untranslated in a message."""
+
+import pathlib
+import re
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+LANGUAGES = ("en", "fa", "ru", "zh")
+_STRING = re.compile(r'"((?:[^"\\]|\\.)*)"')
+_LATIN = re.compile(r"[A-Za-z][A-Za-z'’-]*")
+_ISOLATED = re.compile("[\u2066-\u2068][^\u2069]*\u2069")
+_SCRIPTS = {"fa": re.compile("[\u0600-\u06ff]"), "ru": re.compile("[\u0400-\u04ff]"),
+            "zh": re.compile("[\u4e00-\u9fff]")}
+
+
+def _entries(text):
+    """(id, [columns]) of every TEXT(...) in a .def file; adjacent strings are one."""
+    text = re.sub(r"/\*.*?\*/", "", text, flags=re.S)
+    at = 0
+    while (found := re.compile(r"\bTEXT\(\s*(\w+)\s*,").search(text, at)):
+        columns, at, current = [], found.end(), ""
+        while True:
+            string = re.compile(r"\s*" + _STRING.pattern).match(text, at)
+            if string:
+                current += string.group(1)
+                at = string.end()
+                continue
+            mark = re.compile(r"\s*([,)])").match(text, at)
+            assert mark, f"{found.group(1)}: cannot read {text[at:at + 40]!r}"
+            columns.append(re.sub(r'\\(["\\])', r"\1", current.replace("\\n", "\n")))
+            current, at = "", mark.end()
+            if mark.group(1) == ")":
+                break
+        yield found.group(1), columns
+
+
+def table():
+    """id → {language: text}."""
+    out = {}
+    for path in sorted((ROOT / "src" / "service").glob("texts_*.def")):
+        for name, columns in _entries(path.read_text("utf-8")):
+            assert len(columns) == len(LANGUAGES), (path.name, name, len(columns))
+            out[name] = dict(zip(LANGUAGES, columns, strict=True))
+    return out
+
+
+class Foreign:
+    """Finds what is not in a language: `words(text)` are the Latin words that the table's texts of the
+    language do not use, and that are no names of data (`names`: words allowed everywhere)."""
+
+    def __init__(self, language, names=()):
+        self.language = language
+        texts = table()
+        self.own = {w.lower() for t in texts.values() for w in _LATIN.findall(t[language])}
+        self.names = {w.lower() for name in names for w in _LATIN.findall(str(name))}
+
+    def words(self, text):
+        if self.language == "en":
+            return sorted({c for c in text if any(s.match(c) for s in _SCRIPTS.values())})
+        plain = _ISOLATED.sub(" ", text)
+        found = {w for w in _LATIN.findall(plain) if len(w) > 2}
+        return sorted(w for w in found if w.lower() not in self.own | self.names)

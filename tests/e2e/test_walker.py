@@ -1,0 +1,101 @@
+"""The walker itself: it finds the mistakes of a bot that makes them."""
+
+import contextlib
+import threading
+
+import bot_texts
+import pytest
+from test_simtelegram import Bot
+from walker import Walker
+
+SCREENS = {
+    "smain": ("Main", [("Settings", "sset"), ("Users", "susr")]),
+    "sset": ("Settings", [("Limit", "slim"), ("Home", "smain")]),
+    "slim": ("Limit", [("1", "alim|1"), ("2", "alim|2"), ("3", "alim|3"), ("Home", "smain")]),
+    "susr": ("Users", [("ali", "scrd|id:1"), ("reza", "scrd|id:2"), ("zoe", "scrd|id:3"),
+                       ("Home", "smain")]),
+    "scrd": ("Card", [("Home", "smain"), ("Back", "susr"), ("Explain", "sexp")]),
+    "sexp": ("Explained", [("Home", "smain"), ("Back", "susr")]),
+}
+
+
+class ToyBot(threading.Thread):
+    """Menus over a table, with the mistakes that a test asks for."""
+
+    def __init__(self, sim, **wrong):
+        super().__init__(daemon=True)
+        self.bot = Bot(sim)
+        self.wrong = wrong
+        self.halt = False
+
+    def run(self):
+        while not self.halt:
+            for update in self.bot.updates(timeout=1):
+                if "message" in update:
+                    self.show(update["message"]["chat"]["id"], None, "smain")
+                else:
+                    self.pressed(update["callback_query"])
+
+    def show(self, chat, message, name):
+        text, keys = {**SCREENS, **self.wrong.get("screens", {})}[name]
+        markup = {"inline_keyboard": [[{"text": t, "callback_data": d}] for t, d in keys]}
+        if message is None:
+            self.bot.call("sendMessage", chat_id=chat, text=text, reply_markup=markup)
+        else:
+            self.bot.call("editMessageText", chat_id=chat, message_id=message, text=text,
+                          reply_markup=markup)
+
+    def pressed(self, query):
+        data = query["data"].partition("|")[0]
+        if data != self.wrong.get("silent"):
+            self.bot.call("answerCallbackQuery", callback_query_id=query["id"])
+        message = query["message"]
+        if data == "alim":
+            data = "sset"
+        if data != self.wrong.get("idle"):
+            self.show(message["chat"]["id"], message["message_id"], data)
+
+
+@contextlib.contextmanager
+def toy(telegrams, **wrong):
+    sim = telegrams(limits=None)
+    bot = ToyBot(sim, **wrong)
+    bot.start()
+    walker = Walker(sim, sim.user("Ali"), "smain", bot_texts.Foreign("en"), answer_s=0.7)
+    yield walker
+    bot.halt = True
+    bot.join(5)
+
+
+def test_every_button_is_pressed_and_nothing_is_found(telegrams):
+    with toy(telegrams) as walker:
+        assert walker.walk(20)
+    assert walker.findings == []
+    assert len(walker.kinds) == 6
+    pressed = {key[1] for key in walker.pressed}
+    assert pressed == {"sset", "susr", "slim", "alim|#", "scrd|id:#", "sexp", "smain"}
+    assert max(n for key, n in walker.pressed.items() if key[1] == "alim|#") == 2
+
+
+@pytest.mark.parametrize(("wrong", "found"), [
+    ({"silent": "sexp"}, "press not answered"),
+    ({"idle": "slim"}, "nothing happened"),
+    ({"screens": {"sexp": ("Explained", [])}}, "dead end: no buttons"),
+    ({"screens": {"sexp": ("Explained", [("Again", "sexp2")]), "sexp2": SCREENS["sexp"]}},
+     "no way home"),
+    ({"screens": {"sexp": ("Помощь", SCREENS["sexp"][1])}}, "not in en"),
+])
+def test_mistakes_are_found(telegrams, wrong, found):
+    with toy(telegrams, **wrong) as walker:
+        walker.walk(20)
+    assert any(what.startswith(found) for what, _, _ in walker.findings), walker.findings
+
+
+def test_words_of_another_language_are_seen():
+    foreign = bot_texts.Foreign("ru", names=["ali_1990", "vless ws"])
+    assert foreign.words("Пользователь ali_1990 · VLESS WS") == []
+    assert foreign.words("Пользователь was disabled") == ["disabled", "was"]
+    persian = bot_texts.Foreign("fa")
+    assert persian.words("کاربر \u2068was disabled\u2069 شد") == []
+    assert persian.words("کاربر disabled شد") == ["disabled"]
+    assert len(bot_texts.table()) > 10
