@@ -11,6 +11,7 @@ from .app import Fault
 from .errors import CONFLICT, ApiError
 from .flood import Flood
 from .methods import DOWNLOAD_MAX
+from .proxy import proxy
 from .render import chat_text
 from .world import GROUP, PRIVATE, SUPERGROUP, Press, commands_in
 
@@ -261,6 +262,10 @@ class Telegram:
     def settings(self):
         """For a daemon's .env."""
         return {"BOT_TOKEN": self.token, "TELEGRAM_API_URL": self.url}
+
+    def proxy(self, kind="socks5", **login):
+        """A proxy in front of it (proxy.py), as a context: `.url`, and the hosts `asked` for."""
+        return proxy(kind, self, **login)
 
     # -- people and groups ---------------------------------------------------------------------
 
