@@ -20,6 +20,7 @@
 #include "service/enforce.h"
 #include "service/env.h"
 #include "service/op.h"
+#include "service/roster.h"
 #include "service/settings.h"
 #include "store/owner.h"
 
@@ -64,6 +65,7 @@ struct daemon {
     char sources_error[256]; /* what is wrong with the file of content_networks; "" = nothing */
     char offer[512];         /* an old program's database waits to be imported; "" = none */
     uint32_t heirs;          /* users re-created under a name with a limit (heirs.c) */
+    struct roster roster;    /* who is served by the bot */
     bool recovered;          /* the journal has been compared with the panel */
     bool hold;               /* the panel's ids mean other people: nobody is touched */
     bool again;              /* the database was replaced: everything is built anew */
@@ -292,6 +294,14 @@ void groups_check(void *app, const struct settings *next, bool confirmed, op_che
                   void *arg);
 /* op_port.names; app is the struct daemon. */
 void groups_names(void *app, bool admins, op_names_fn fn, void *arg);
+
+/* ---- served.c: who is served by the bot ---- */
+/* At the start, on the open database. */
+int served_load(struct daemon *d, struct db *db, struct err *err) MUST_CHECK;
+/* The tables have changed: they are read anew by a job. */
+void served_reload(struct daemon *d);
+/* op_port.roster. */
+const struct roster *served_roster(void *app);
 
 /* ---- mine.c: op_port.users_of; app is the struct daemon ---- */
 int mine_users(void *app, int64_t panel_admin_id, struct db_scope *ret);

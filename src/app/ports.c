@@ -51,6 +51,8 @@ static void port_changed(void *app, unsigned what)
         log_error("rules", "the change is kept but not in force: the database is busy");
     if (what & OP_CHANGED_LIMITS)
         heirs_look(d);
+    if (what & OP_CHANGED_ADMINS)
+        served_reload(d);
     if (what & OP_CHANGED_JOURNAL) {
         d->offer[0] = '\0';
         enforce_reread(d->enforce);
@@ -494,6 +496,7 @@ void ports_init(struct daemon *d)
                                .estimate = estimate_change,
                                .names = groups_names,
                                .users_of = mine_users,
+                               .roster = served_roster,
                                .setting_note = views_setting_note,
                                .changed = port_changed,
                                .status_json = port_status,

@@ -119,6 +119,8 @@ static int build_core(struct daemon *d, struct err *err)
     if (rc)
         return rc;
     rc = rules_load(d, db, err);
+    if (!rc)
+        rc = served_load(d, db, err);
     if (rc) {
         db_close(db);
         return rc;
@@ -299,6 +301,7 @@ static void take_apart(struct daemon *d)
     worker_free(d->worker);
     loop_free(d->loop);
     settings_release(&d->settings);
+    roster_release(&d->roster);
     free(d);
 }
 

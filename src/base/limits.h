@@ -72,6 +72,8 @@ enum {
     LIMIT_TELEGRAM_CALLS = 1024,        /* calls waiting for their turn, per lane */
     LIMIT_TELEGRAM_CHATS = 4096,        /* chats whose pace is remembered */
     LIMIT_OUTBOX_PARAMS = 64 << 10,     /* parameters of one message waiting to be sent */
+    LIMIT_BOT_ADMINS = 200,             /* rows of the table admins */
+    LIMIT_ADMIN_NAME = 128,             /* name kept of one: 64 letters of Telegram */
     LIMIT_OUTBOX_SLOT = 128,            /* name of a message */
 };
 

@@ -51,6 +51,9 @@ enum cli_option {
     OPT_NODE,
     OPT_INBOUND,
     OPT_DEVICES,
+    OPT_NAME,
+    OPT_PANEL_ADMIN,
+    OPT_LANGUAGE,
     OPT_COUNT
 };
 

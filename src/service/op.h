@@ -24,6 +24,7 @@
  */
 
 struct doctor_facts;
+struct roster;
 
 enum op_method { OP_GET, OP_POST, OP_PUT, OP_PATCH, OP_DELETE };
 
@@ -34,6 +35,7 @@ enum {
     OP_CHANGED_SHARED = 4,   /* shared sources */
     OP_CHANGED_ALL = 8,      /* the database is another one: the daemon starts anew */
     OP_CHANGED_JOURNAL = 16, /* open rows were added to the journal */
+    OP_CHANGED_ADMINS = 32,  /* who is served by the bot, or in which language */
 };
 
 /* Disabled users to enable. */
@@ -167,6 +169,8 @@ struct op_port {
     int (*estimate)(void *app, const struct op_rule_change *change, struct op_estimate *ret);
     /* Asks the panel for its groups, or its admins; may be NULL. */
     void (*names)(void *app, bool admins, op_names_fn fn, void *arg);
+    /* Who is served by the bot, as the database was read last (roster.h). */
+    const struct roster *(*roster)(void *app);
     /* Fills ret (ids: malloc'd) with the users whom the panel says to be this admin's. ERR_NOMEM. */
     int (*users_of)(void *app, int64_t panel_admin_id, struct db_scope *ret);
     /* Why the value a setting has in s would have no effect at the moment, NULL when it has; may be NULL. */

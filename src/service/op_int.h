@@ -93,6 +93,7 @@ struct op {
 /* The rows of the whole table (op_table.c) by number; NULL past the last. */
 const struct op_row *op_row_at(size_t i);
 /* The rows of each file, ended by one without a pattern. */
+extern const struct op_row op_rows_admins[];
 extern const struct op_row op_rows_backup[];
 extern const struct op_row op_rows_breaker[];
 extern const struct op_row op_rows_disabled[];
@@ -108,6 +109,7 @@ extern const struct op_row op_rows_user[];
 extern const struct op_row op_rows_doctor[];
 extern const struct op_row op_rows_violations[];
 extern const struct op_row op_rows_cleanup[];
+extern const struct op_row op_rows_panel[];
 extern const struct op_row op_rows_patterns[];
 extern const struct op_row op_rows_filters[];
 extern const struct op_row op_rows_import[];

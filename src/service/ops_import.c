@@ -340,6 +340,6 @@ const struct op_row op_rows_import[] = {
      .kind = OWNER_DURABLE,
      .job = import_write,
      .finish = remember,
-     .changes = OP_CHANGED_LIMITS | OP_CHANGED_SETTINGS | OP_CHANGED_JOURNAL},
+     .changes = OP_CHANGED_LIMITS | OP_CHANGED_SETTINGS | OP_CHANGED_JOURNAL | OP_CHANGED_ADMINS},
     {.def = {.pattern = NULL}},
 };

@@ -40,7 +40,7 @@ static const struct setting_def table[SET_COUNT] = {
     ROW(BOT_TOKEN, "bot_token", SECRET, S | L, TELEGRAM,
         "", 0, 0, "", NULL, NULL,
         "Token of the Telegram bot from @BotFather; empty: no bot."),
-    ROW(ADMIN_IDS, "admin_ids", IDS, S | L, TELEGRAM,
+    ROW(ADMIN_IDS, "admin_ids", IDS, S, TELEGRAM,
         "", 0, 64, "", NULL, NULL,
         "Telegram ids of the owners of the bot; empty serves nobody."),
     ROW(TELEGRAM_API_URL, "telegram_api_url", URL, S | L, TELEGRAM,
@@ -49,7 +49,7 @@ static const struct setting_def table[SET_COUNT] = {
     ROW(TELEGRAM_PROXY, "telegram_proxy", URL, S | L, TELEGRAM,
         "", 0, 0, "", "http|https|socks5h", NULL,
         "Proxy towards Telegram."),
-    ROW(BOT_LANGUAGE, "bot_language", ENUM, L, TELEGRAM,
+    ROW(BOT_LANGUAGE, "bot_language", ENUM, 0, TELEGRAM,
         "", 0, 0, "en", "en|fa|ru|zh", NULL,
         "Language of the bot; each admin may choose his own."),
 

@@ -148,6 +148,11 @@ static const char *const migrations[] = {
     "  chat_id INTEGER NOT NULL, slot TEXT NOT NULL, message_id INTEGER NOT NULL,"
     "  sent_at INTEGER NOT NULL, PRIMARY KEY(chat_id, slot)) STRICT, WITHOUT ROWID;"
     "CREATE INDEX messages_sent ON messages(sent_at);",
+    /* 8 -> 9: the language also of those who stand in ADMIN_IDS, and so not in the table admins. */
+    "CREATE TABLE admin_languages("
+    "  admin_id INTEGER PRIMARY KEY, language TEXT NOT NULL) STRICT;"
+    "INSERT INTO admin_languages SELECT id, language FROM admins WHERE language IS NOT NULL;"
+    "ALTER TABLE admins DROP COLUMN language;",
 };
 
 int schema_version(void)

@@ -119,6 +119,7 @@ int bed_setup(void **state)
         .live_json = live_json,
     };
     bed->mood = PANEL_SAYS_NO;
+    bed->who = "cli";
     *state = bed;
     return 0;
 }
@@ -156,7 +157,7 @@ static void take_reply(void *arg, int status, struct slice json)
 /* Makes a request ("PUT /path?query") and returns its status. */
 int bed_ask(struct bed *bed, const char *what, const char *body)
 {
-    struct op_request req = {.who = SLICE("cli"),
+    struct op_request req = {.who = slice_of(bed->who),
                              .body = slice_of(body),
                              .role = bed->role,
                              .panel_admin_id = bed->panel_admin_id};

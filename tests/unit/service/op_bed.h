@@ -28,7 +28,8 @@ struct bed {
     enum panel_mood mood;
     int asked;
     unsigned changed;
-    enum op_role role; /* of who asks */
+    const char *who; /* asks */
+    enum op_role role;
     int64_t panel_admin_id;
     int64_t his; /* the user of that admin, 0 = he has none */
     int64_t enabled_id;
