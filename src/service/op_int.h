@@ -186,6 +186,15 @@ int op_violation_json(struct buf *b, const struct db_violation *row);
 /* Appends one row of the journal as an object. */
 void op_row_json(struct buf *b, const char *key, const struct db_row *row);
 
+/* ops_restored.c: enforcement is to be on */
+/*
+ * Goes on with next, unless the database was restored and nobody has said since that the other instance is
+ * off: then the call ends with ERR_CONFIRM and how many users the panel has disabled without a row here.
+ */
+void op_restored_ask(struct op *op, op_step_fn next);
+/* In the job that sets enforcement: switched on, which was asked before, there is nothing unsure any more. */
+int op_restored_settled(struct db *db, struct op *op, struct err *err);
+
 /* ops_settings.c: a change of settings for an operation of its own */
 /* Copies the settings for op, and reads ?confirm=. ERR_NOMEM. */
 int op_settings_begin(struct op *op) MUST_CHECK;

@@ -247,12 +247,25 @@ static void checked(void *arg, int rc, const struct err *err)
     op_run_job(op);
 }
 
-static void config_check(struct op *op)
+static void check_against_panel(struct op *op)
 {
     if (op->port->check_settings)
         op->port->check_settings(op->port->app, op->settings, op->confirm, checked, op);
     else
         op_run_job(op);
+}
+
+/*
+ * A restored database may have a twin that still runs: both would punish. Asked once, when enforcement is to
+ * be on.
+ */
+static void config_check(struct op *op)
+{
+    if (op->touched[SET_ENFORCEMENT] && !op->confirm &&
+        strcmp(settings_text(op->settings, SET_ENFORCEMENT), "on") == 0)
+        op_restored_ask(op, check_against_panel);
+    else
+        check_against_panel(op);
 }
 
 void op_settings_go(struct op *op)
@@ -308,6 +321,9 @@ int op_settings_write(struct db *db, struct op *op, struct err *err)
     op->count = 0;
     if (!op->touched[SET_ENFORCEMENT])
         return ERR_OK;
+    rc = op_restored_settled(db, op, err);
+    if (rc)
+        return rc;
     return db_journal_each(db, &(struct db_row_filter){.open_only = true}, count_row, &op->count,
                            err);
 }

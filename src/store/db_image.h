@@ -43,6 +43,12 @@ struct db_image_counts {
 /* Counts them. */
 int db_image_count(struct db *image, struct db_image_counts *ret, struct err *err) MUST_CHECK;
 
+/*
+ * The key of meta that a restore leaves: when it was, in microseconds. Until an operator has said that the
+ * instance which the backup is of no longer runs, enforcement is not switched on unasked.
+ */
+#define DB_META_UNSURE "restored_unsure"
+
 enum { DB_IMAGE_PATH = 4200 };
 
 /* What becomes of an image while it is put in place, and what came of it. */

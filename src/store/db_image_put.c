@@ -140,6 +140,8 @@ static int note(struct db *image, struct db_image_put *put, struct err *err)
     snprintf(stamp, sizeof(stamp), "%lld", (long long)put->now_us);
     if (!rc)
         rc = db_meta_put(image, "restored", slice_of(stamp), err);
+    if (!rc)
+        rc = db_meta_put(image, DB_META_UNSURE, slice_of(stamp), err);
     snprintf(text, sizeof(text),
              "a backup was restored; %lld rows of disabled users carried over from the database of "
              "before",

@@ -23,7 +23,7 @@ def dump(path):
                                            "name NOT LIKE 'sqlite%' ORDER BY name")]
         rows = {t: sorted(map(repr, db.execute(f'SELECT * FROM "{t}"'))) for t in tables}
     rows["events"] = [r for r in rows["events"] if "'restore'" not in r and "'backup'" not in r]
-    rows["meta"] = [r for r in rows["meta"] if "'restored'" not in r]
+    rows["meta"] = [r for r in rows["meta"] if "'restored" not in r]
     rows["settings"] = [r for r in rows["settings"] if "'enforcement'" not in r]
     # A secret comes back out of the encrypted part, with the time of the restore.
     rows["settings"] = [r.split(",")[:2] if "'ipinfo_token'" in r else r for r in rows["settings"]]
@@ -86,11 +86,29 @@ def test_without_a_daemon_into_a_new_directory(daemon, lab):  # noqa: F811
     assert other.status()["enforcement"]["mode"] == "shadow" if isinstance(
         other.status().get("enforcement"), dict) else "shadow" in json.dumps(other.status())
     assert other.get("/users/limits/alice")["limit"] == 5
+    # Carol was disabled by somebody since; nobody here knows of her.
+    sim.add_user("carol")
+    sim.call("PATCH", "/user/carol", {"status": "disabled"})
+    asked = other.cli("mode", "on", check=False)
+    assert asked.returncode == 1 and "Is the instance it is of off?" in asked.stderr, asked
+    assert "1 user is disabled in the panel without a row here" in asked.stderr
+    assert "disabled adopt USER" in asked.stderr and "--yes" in asked.stderr
+    status, told = other.call("PATCH", "/config", {"enforcement": "on"})
+    assert status == 409 and told["code"] == "confirm_needed"
+    assert other.call("PATCH", "/config", {"enforcement": None})[0] == 409, ".env says on"
+    assert other.call("PATCH", "/config", {"enforcement": "off"})[0] == 200, "that asks nothing"
     other.cli("mode", "on", "--yes")
+    assert not other.sql("SELECT * FROM meta WHERE key = 'restored_unsure'")
+    assert other.sql("SELECT * FROM events WHERE kind = 'restore' AND what LIKE '%is off%'")
+    other.cli("mode", "shadow")
+    other.cli("mode", "on")
 
     # Without the passphrase the token stays away.
     other.cli("restore", d.folder / "plain.zip", "--yes")
     assert not other.sql("SELECT * FROM settings WHERE key = 'ipinfo_token'")
+    other.stop()
+    asked = other.cli("mode", "on", check=False)
+    assert asked.returncode == 1 and "`disabled stuck` tells while the panel answers" in asked.stderr
 
 
 @pytest.fixture(scope="module")
