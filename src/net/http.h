@@ -50,6 +50,7 @@ struct http_header {
 struct http_request {
     const char
         *method; /* "GET", "POST" (sent once for certain, on a connection of its own), "PUT", … */
+    bool repeatable; /* a POST that does no harm twice: on a kept connection, as all others */
     const char *url;
     const struct http_header *headers; /* copied */
     size_t n_headers;
@@ -111,6 +112,8 @@ int http_start(struct http *http, const struct http_request *req, http_done_fn d
 /* Opens a stream on a connection of its own. As http_start. */
 int http_stream(struct http *http, const struct http_stream_opts *opts, void *arg,
                 struct http_call **ret_call) MUST_CHECK;
+/* Before or within done: whether (part of) the request may have reached the server. */
+bool http_sent(const struct http_call *call);
 /* Drops a call whose last callback has not been made: none is made any more. */
 void http_cancel(struct http_call *call);
 

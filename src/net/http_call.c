@@ -296,7 +296,7 @@ int http_start(struct http *http, const struct http_request *req, http_done_fn d
     buf_init(&call->body, req->body_max);
     curl_easy_setopt(call->easy, CURLOPT_CUSTOMREQUEST, req->method);
     /* On a kept connection that closes without an answer libcurl would send it a second time by itself. */
-    if (strcmp(req->method, "POST") == 0)
+    if (strcmp(req->method, "POST") == 0 && !req->repeatable)
         curl_easy_setopt(call->easy, CURLOPT_FRESH_CONNECT, 1L);
     if (req->body.p) {
         call->request_body = malloc(req->body.n + 1);
@@ -349,6 +349,14 @@ int http_stream(struct http *http, const struct http_stream_opts *opts, void *ar
     return ERR_OK;
 }
 
+bool http_sent(const struct http_call *call)
+{
+    curl_off_t us = 0;
+
+    /* 0 until name, connection, proxy and TLS are through. */
+    return curl_easy_getinfo(call->easy, CURLINFO_PRETRANSFER_TIME_T, &us) == CURLE_OK && us > 0;
+}
+
 static int plain_failure(const struct http_call *call, struct err *err)
 {
     const char *why = call->curl_error[0] ? call->curl_error : curl_easy_strerror(call->result);
@@ -358,6 +366,8 @@ static int plain_failure(const struct http_call *call, struct err *err)
     case CURLE_COULDNT_RESOLVE_PROXY:
     case CURLE_COULDNT_CONNECT:
         return err_set(err, ERR_UNREACHABLE, "%s", why);
+    case CURLE_PROXY:
+        return err_set(err, ERR_UNREACHABLE, "the proxy does not connect: %s", why);
     case CURLE_OPERATION_TIMEDOUT:
         return err_set(err, ERR_TIMEOUT, "%s", why);
     case CURLE_GOT_NOTHING:

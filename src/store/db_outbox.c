@@ -169,13 +169,13 @@ int db_outbox_done(struct db *db, int64_t id, int64_t message_id, int64_t now_us
     return rc ? rc : sql_run(db, err, "DELETE FROM outbox WHERE id=?1", "i", id);
 }
 
-int db_outbox_again(struct db *db, int64_t id, bool doubt, int64_t not_before_us,
+int db_outbox_again(struct db *db, int64_t id, bool doubt, int attempts, int64_t not_before_us,
                     struct slice error, struct err *err)
 {
     return sql_run(db, err,
-                   "UPDATE outbox SET state='waiting', doubt=max(doubt, ?2), attempts=attempts+1,"
-                   " not_before=?3, last_error=?4 WHERE id=?1",
-                   "iits", id, (int64_t)doubt, not_before_us, or_null(error));
+                   "UPDATE outbox SET state='waiting', doubt=max(doubt, ?2), attempts=?3,"
+                   " not_before=?4, last_error=?5 WHERE id=?1",
+                   "iiits", id, (int64_t)doubt, (int64_t)attempts, not_before_us, or_null(error));
 }
 
 int db_outbox_migrate(struct db *db, int64_t from_chat, int64_t to_chat, struct err *err)

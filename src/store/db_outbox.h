@@ -62,10 +62,10 @@ int db_outbox_take(struct db *db, int64_t chat_id, struct db_outbox_row *ret_row
 int db_outbox_done(struct db *db, int64_t id, int64_t message_id, int64_t now_us,
                    struct err *err) MUST_CHECK;
 /*
- * A row could not be sent: it waits again, not before not_before_us (STAMP_NONE: no such time), in doubt
- * when it may have been delivered (or was so before).
+ * A row could not be sent: it waits again, not before not_before_us (STAMP_NONE: no such time), with that
+ * number of attempts, in doubt when it may have been delivered (or was so before).
  */
-int db_outbox_again(struct db *db, int64_t id, bool doubt, int64_t not_before_us,
+int db_outbox_again(struct db *db, int64_t id, bool doubt, int attempts, int64_t not_before_us,
                     struct slice error, struct err *err) MUST_CHECK;
 /* A group has another id: its rows and topics follow, what stood under slots there is forgotten. */
 int db_outbox_migrate(struct db *db, int64_t from_chat, int64_t to_chat,

@@ -77,8 +77,11 @@ struct outbox_opts {
 
 /* Makes it and looks for rows left by an earlier life. ERR_NOMEM. */
 int outbox_new(const struct outbox_opts *opts, struct outbox **ret_ob) MUST_CHECK;
-/* Frees; rows stay. Call after telegram_free, before owner_free has ended. NULL is allowed. */
+/* Frees; rows stay. Call after owner_free, whose last jobs are still told. NULL is allowed. */
 void outbox_free(struct outbox *ob);
+/* Takes up no further row. outbox_idle: none is on its way any more, so nothing will be in doubt. */
+void outbox_stop(struct outbox *ob);
+bool outbox_idle(const struct outbox *ob);
 /* Gives it the transport, or takes it away (NULL) before telegram_free. */
 void outbox_set_telegram(struct outbox *ob, struct telegram *tg);
 /* To be called from on_state and on_migrate of the transport. */

@@ -25,11 +25,11 @@ struct telegram;
 
 /* How it stands with Telegram, told by on_state whenever it changes. */
 enum telegram_state {
-    TELEGRAM_STARTING,     /* nothing is known yet */
-    TELEGRAM_OK,           /* updates are received */
-    TELEGRAM_UNREACHABLE,  /* no connection, no answer, 5xx: tried again with growing waits */
-    TELEGRAM_TOKEN,        /* 401 (or 404): the token is wrong, or was revoked */
-    TELEGRAM_WRONG_URL,    /* what answers is no Bot API: TELEGRAM_API_URL, or a page of a censor */
+    TELEGRAM_STARTING,    /* nothing is known yet */
+    TELEGRAM_OK,          /* updates are received */
+    TELEGRAM_UNREACHABLE, /* no connection, no answer, 5xx: tried again with growing waits */
+    TELEGRAM_TOKEN,       /* 401: the token is wrong, or was revoked */
+    TELEGRAM_WRONG_URL, /* 404, or what answers is no Bot API: TELEGRAM_API_URL, a proxy, a censor */
     TELEGRAM_OTHER_POLLER, /* 409: another program receives this bot's updates */
 };
 
@@ -59,8 +59,7 @@ struct telegram_answer {
  *  rc 0: Telegram answered, whether ok or not.
  *  Otherwise answer is NULL. ERR_UNREACHABLE, ERR_TIMEOUT, ERR_TLS, ERR_PROTOCOL, ERR_NOMEM, ERR_TOO_BIG:
  *  the request was never sent whole, nothing was carried out. ERR_UNSURE: it had been sent when the
- *  connection broke, no answer came in time, or what came is none of the Bot API's: carried out or not,
- *  nobody knows. ERR_CANCELLED: telegram_free.
+ *  connection broke, no answer came in time, or a gateway's came: carried out or not, nobody knows. ERR_CANCELLED: telegram_free.
  */
 typedef void (*telegram_done_fn)(void *arg, int rc, const struct telegram_answer *answer);
 
@@ -95,12 +94,13 @@ struct telegram_opts {
  */
 int telegram_new(const struct telegram_opts *opts, struct telegram **ret_tg,
                  struct err *err) MUST_CHECK;
-/* Ends every call (done with ERR_CANCELLED, at once) and frees. NULL is allowed. */
+/* Ends every call (done with ERR_CANCELLED or ERR_UNSURE, at once) and frees. NULL is allowed. */
 void telegram_free(struct telegram *tg);
 
 /*
  * Calls method with params (stolen, also on failure; NULL: none). fn may be NULL. What cannot even be
- * queued (no memory, LIMIT_TELEGRAM_CALLS waiting) is told through fn as well: ERR_NOMEM, ERR_TOO_BIG.
+ * queued (no memory, LIMIT_TELEGRAM_CALLS waiting) is told through fn as well: ERR_NOMEM, ERR_TOO_BIG;
+ * in the one case that there is no memory for the call itself, at once.
  */
 void telegram_call(struct telegram *tg, const char *method, json_t *params, enum telegram_lane lane,
                    telegram_done_fn fn, void *arg);
@@ -143,7 +143,7 @@ struct telegram_stats {
     uint64_t throttled; /* answered 429 */
     uint64_t failed;    /* without an answer */
     uint32_t waiting;   /* queued or on their way */
-    int64_t last_us;    /* microseconds since 1970 of the last answer to getUpdates; 0: never */
+    int64_t last_us;    /* when getUpdates answered last, since 1970; 0: never */
 };
 /* Figures for status and metrics. */
 struct telegram_stats telegram_stats(const struct telegram *tg);

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include "telegram/tgpace.h"
+
+#include <stdlib.h>
+
+#include "base/err.h"
+#include "base/limits.h"
+#include "base/map.h"
+#include "base/stamp.h"
+#include "base/banned.h"
+
+enum {
+    GROUP_MESSAGES = 20, /* a minute */
+    GROUP_ROOM = 4,      /* of them for urgent ones */
+    PRIVATE_BURST = 3,   /* urgent ones within as many seconds */
+    ALL_MESSAGES = 30,   /* a second */
+    ALL_ROOM = 5,
+    RING = 32, /* a power of two, over all of these */
+};
+static const int64_t minute_us = 60 * STAMP_SECOND;
+
+/* The times of the last messages, newest at n - 1. */
+struct ring {
+    int64_t at[RING];
+    uint32_t n;
+};
+
+struct chat {
+    int64_t id;
+    int64_t blocked_until;
+    struct ring sent;
+};
+
+struct tgpace {
+    struct imap map; /* chat id → place in chats */
+    struct chat *chats;
+    uint32_t n, cap;
+    struct ring sent;
+    int64_t blocked_until;
+    int64_t throttled_chat, throttled_until; /* the last one alone */
+};
+
+static void ring_add(struct ring *r, int64_t now)
+{
+    r->at[r->n++ & (RING - 1)] = now;
+    /* Never over, whatever the uptime: only the last RING matter. */
+    if (r->n == UINT32_MAX - RING)
+        r->n = RING + (r->n & (RING - 1));
+}
+
+/* How long until fewer than count messages lie within the last span. */
+static int64_t ring_wait(const struct ring *r, uint32_t count, int64_t span, int64_t now)
+{
+    int64_t until;
+
+    if (r->n < count)
+        return 0;
+    until = r->at[(r->n - count) & (RING - 1)] + span;
+    return until > now ? until - now : 0;
+}
+
+struct tgpace *tgpace_new(struct hash_key key)
+{
+    struct tgpace *p = calloc(1, sizeof(*p));
+
+    if (p)
+        imap_init(&p->map, key);
+    return p;
+}
+
+void tgpace_free(struct tgpace *p)
+{
+    if (!p)
+        return;
+    imap_release(&p->map);
+    free(p->chats);
+    free(p);
+}
+
+static int64_t longer(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
+static int64_t chat_wait(const struct chat *c, bool counts, bool urgent, int64_t now)
+{
+    int64_t wait = longer(c->blocked_until - now, 0);
+
+    if (!counts)
+        return wait;
+    if (c->id < 0)
+        wait =
+            longer(wait, ring_wait(&c->sent, urgent ? GROUP_MESSAGES : GROUP_MESSAGES - GROUP_ROOM,
+                                   minute_us, now));
+    if (urgent)
+        return longer(wait, ring_wait(&c->sent, PRIVATE_BURST, PRIVATE_BURST * STAMP_SECOND, now));
+    return longer(wait, ring_wait(&c->sent, 1, STAMP_SECOND, now));
+}
+
+int64_t tgpace_wait(const struct tgpace *p, int64_t chat, bool counts, bool urgent, int64_t now)
+{
+    int64_t wait = longer(p->blocked_until - now, 0);
+    uint32_t at = chat ? imap_get(&p->map, chat) : MAP_FREE;
+
+    wait = longer(wait, ring_wait(&p->sent, urgent ? ALL_MESSAGES : ALL_MESSAGES - ALL_ROOM,
+                                  STAMP_SECOND, now));
+    return at == MAP_FREE ? wait : longer(wait, chat_wait(&p->chats[at], counts, urgent, now));
+}
+
+/* Drops chats about which nothing matters any more. */
+static void forget_idle(struct tgpace *p, int64_t now)
+{
+    uint32_t i = 0;
+
+    while (i < p->n) {
+        struct chat *c = &p->chats[i];
+        int64_t last = c->sent.n ? c->sent.at[(c->sent.n - 1) & (RING - 1)] : 0;
+
+        if (c->blocked_until > now || last + minute_us > now) {
+            i++;
+            continue;
+        }
+        imap_del(&p->map, c->id);
+        *c = p->chats[--p->n];
+        /* Replacing a value that is there takes no memory. */
+        if (i < p->n && imap_put(&p->map, c->id, i))
+            abort();
+    }
+}
+
+static struct chat *chat_of(struct tgpace *p, int64_t id, int64_t now)
+{
+    uint32_t at = imap_get(&p->map, id), cap;
+    struct chat *grown;
+
+    if (at != MAP_FREE)
+        return &p->chats[at];
+    if (p->n == p->cap || p->n >= LIMIT_TELEGRAM_CHATS)
+        forget_idle(p, now);
+    if (p->n >= LIMIT_TELEGRAM_CHATS)
+        return NULL;
+    if (p->n == p->cap) {
+        cap = p->cap ? p->cap * 2 : 8;
+        grown = realloc(p->chats, cap * sizeof(*grown));
+        if (!grown)
+            return NULL;
+        p->chats = grown;
+        p->cap = cap;
+    }
+    if (imap_put(&p->map, id, p->n))
+        return NULL;
+    p->chats[p->n] = (struct chat){.id = id};
+    return &p->chats[p->n++];
+}
+
+int tgpace_sent(struct tgpace *p, int64_t chat, bool counts, int64_t now)
+{
+    struct chat *c;
+
+    ring_add(&p->sent, now);
+    if (!chat || !counts)
+        return ERR_OK;
+    c = chat_of(p, chat, now);
+    if (!c)
+        return ERR_NOMEM;
+    ring_add(&c->sent, now);
+    return ERR_OK;
+}
+
+void tgpace_throttled(struct tgpace *p, int64_t chat, int64_t wait_us, int64_t now)
+{
+    int64_t until = now + wait_us;
+    struct chat *c = chat ? chat_of(p, chat, now) : NULL;
+
+    if (c)
+        c->blocked_until = longer(c->blocked_until, until);
+    if (!c || (p->throttled_until > now && p->throttled_chat != chat))
+        p->blocked_until = longer(p->blocked_until, until);
+    p->throttled_chat = chat;
+    p->throttled_until = longer(p->throttled_until, until);
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#ifndef TELEGRAM_TGPACE_H
+#define TELEGRAM_TGPACE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/attr.h"
+#include "base/hash.h"
+
+/*
+ * How fast messages may go (https://core.telegram.org/bots/faq, "My bot is hitting limits"): 1 a second
+ * to a private chat, 20 a minute to a group, 30 a second over all; and who must wait after a 429. Pure:
+ * times are microseconds of a clock that only goes forward, handed in.
+ *
+ * Bulk keeps these limits with some room left; what answers a person (urgent) may use the room: 3
+ * messages at once in a private chat, the last 4 of a group's 20, the last 5 of the 30.
+ */
+struct tgpace;
+
+/* Makes an empty one. NULL without memory. */
+struct tgpace *tgpace_new(struct hash_key key);
+/* Frees. NULL is allowed. */
+void tgpace_free(struct tgpace *p);
+/*
+ * How long a call must wait. chat 0: it goes to no chat; counts: it is a message (or an edit of one), and
+ * not only a question about the chat, which waits for a 429 alone. O(1).
+ */
+int64_t tgpace_wait(const struct tgpace *p, int64_t chat, bool counts, bool urgent, int64_t now);
+/* A call goes out. ERR_NOMEM: it is not remembered. */
+int tgpace_sent(struct tgpace *p, int64_t chat, bool counts, int64_t now) MUST_CHECK;
+/*
+ * A 429 came for a call to chat (0: to none): nothing goes there for wait_us. When another chat is
+ * waiting for the same reason already, it is not the chat's: then nothing goes anywhere.
+ */
+void tgpace_throttled(struct tgpace *p, int64_t chat, int64_t wait_us, int64_t now);
+
+#endif
