@@ -50,6 +50,7 @@ static void tell_static(const struct settings *was, const struct settings *is)
 
     for (id = 0; id < SET_COUNT; id++)
         if (setting_def(id)->flags & SETTING_STATIC && setting_def(id)->section != SECTION_API &&
+            setting_def(id)->section != SECTION_TELEGRAM &&
             strcmp(settings_text(was, id), settings_text(is, id)) != 0)
             log_warning("config", "%s has changed: it needs `pg-limiter restart`",
                         setting_def(id)->env);
@@ -60,6 +61,7 @@ void config_reload(struct daemon *d)
     struct settings next;
     struct err err = {0};
     char file[PATH_MAX];
+    bool other_bot;
 
     if (settings_copy(&next, &d->settings)) {
         log_error("config", "out of memory");
@@ -74,11 +76,14 @@ void config_reload(struct daemon *d)
         return;
     }
     tell_static(&d->settings, &next);
+    other_bot = messenger_differs(&d->settings, &next);
     settings_release(&d->settings);
     d->settings = next;
     memcpy(d->env_file, file, sizeof(d->env_file));
     rules_apply(d);
     rest_apply(d->rest, &d->settings);
+    if (other_bot)
+        messenger_apply(d);
     atlas_check(d->atlas, true);
     /* A reading of the database that is under way began with the old ones, and would bring them back. */
     if (rules_reload(d))

@@ -24,12 +24,14 @@
 #include "service/settings.h"
 #include "store/owner.h"
 
-struct carry;   /* carry.c: decisions into deeds */
-struct people;  /* people.c: who the panel's users are */
-struct watch;   /* watch.c: how well the nodes are seen */
-struct janitor; /* janitor.c: what has to be done now and then */
-struct gone;    /* gone.c: which groups of the panel are no more */
-struct notices; /* bot/notice.h: what the admins are told */
+struct carry;    /* carry.c: decisions into deeds */
+struct people;   /* people.c: who the panel's users are */
+struct watch;    /* watch.c: how well the nodes are seen */
+struct janitor;  /* janitor.c: what has to be done now and then */
+struct gone;     /* gone.c: which groups of the panel are no more */
+struct notices;  /* bot/notice.h: what the admins are told */
+struct telegram; /* telegram/telegram.h */
+struct outbox;   /* telegram/outbox.h */
 
 struct daemon {
     const struct run_opts *opts;
@@ -58,7 +60,10 @@ struct daemon {
     struct server *server;        /* the control socket */
     struct rest *rest;            /* TCP */
     struct op_port port;
-    struct notices *notices; /* NULL: there is no bot */
+    struct notices *notices;   /* NULL: there is no bot */
+    struct outbox *outbox;     /* what is to be told, also while there is no bot */
+    struct telegram *telegram; /* NULL: no token, or it cannot be used */
+    char telegram_error[512];  /* why not; "" = nothing is wrong */
 
     int64_t started_us;
     int64_t switched_us;     /* when `enforcement` was last set by an operator */
@@ -147,6 +152,20 @@ void tell_resumed(struct daemon *d, struct slice who);
 void tell_cleanup(struct daemon *d, int status, struct slice json);
 /* Whether the panel is away, or another version than known. Every second. */
 void tell_panel(struct daemon *d);
+
+/* ---- messenger.c: Telegram ---- */
+/* Makes the outbox and, when there is a token, the bot's transport. ERR_NOMEM. */
+int messenger_new(struct daemon *d, struct err *err) MUST_CHECK;
+/* Makes the transport anew from the settings; without a token there is none. */
+void messenger_apply(struct daemon *d);
+/* Whether the transport would be another one. */
+bool messenger_differs(const struct settings *a, const struct settings *b);
+/* Lets what is on its way come in (3.5 s at most), and ends the transport. The outbox stays. */
+void messenger_stop(struct daemon *d);
+/* Appends the member `telegram` of the status. */
+void messenger_json(struct daemon *d, struct buf *out);
+/* What an operator should look at, in words; NULL: nothing. */
+const char *messenger_problem(const struct daemon *d);
 
 /* ---- rules.c ---- */
 /* Reads settings, limits, exceptions from the database and puts them in force; done by a job. */

@@ -17,6 +17,7 @@
 #include "base/stamp.h"
 #include "bot/notice.h"
 #include "service/settings_policy.h"
+#include "telegram/outbox.h"
 #include "base/banned.h"
 
 /* Builds the daemon from its parts, runs the loop, takes it apart again. */
@@ -271,6 +272,7 @@ static void take_apart(struct daemon *d)
 {
     bool served = d->server != NULL;
 
+    messenger_stop(d);
     d->stopping = true;
     loop_timer_free(d->again_due);
     rest_free(d->rest);
@@ -291,6 +293,7 @@ static void take_apart(struct daemon *d)
         d->janitor); /* its jobs have ended with the owner, its timers end before the last turn */
     if (d->owner)
         loop_turn(d->loop, 0); /* takes in what the owner's thread had posted last */
+    outbox_free(d->outbox);
     people_free(d->people);
     gone_free(d->gone);
     feed_free(d->feed);
@@ -346,6 +349,8 @@ static int build(struct daemon *d, struct err *err)
         rc = build_enforce(d, err);
     if (!rc)
         rc = build_control(d, err);
+    if (!rc)
+        rc = messenger_new(d, err);
     return rc ? rc : build_feed(d, err);
 }
 

@@ -175,6 +175,8 @@ static void add_problems(struct daemon *d, const struct sums *s, struct buf *out
     buf_init(&line, 4096);
     if (p.error[0]) /* down, or it refuses the login */
         jout_text(out, NULL, p.error);
+    if (messenger_problem(d))
+        jout_text(out, NULL, messenger_problem(d));
     if (rest_problem(d->rest))
         jout_text(out, NULL, rest_problem(d->rest));
     if (engine_paused(d->engine))
@@ -258,6 +260,7 @@ void views_status(void *app, struct buf *out)
     add_lines(d, &s, &e, out);
     jout_int(out, "store_waiting", (int64_t)owner_waiting(d->owner));
     jout_text(out, "api", rest_url(d->rest)[0] ? rest_url(d->rest) : NULL);
+    messenger_json(d, out);
     add_problems(d, &s, out);
     jout_close(out, '}');
 }

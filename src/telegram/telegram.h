@@ -59,7 +59,8 @@ struct telegram_answer {
  *  rc 0: Telegram answered, whether ok or not.
  *  Otherwise answer is NULL. ERR_UNREACHABLE, ERR_TIMEOUT, ERR_TLS, ERR_PROTOCOL, ERR_NOMEM, ERR_TOO_BIG:
  *  the request was never sent whole, nothing was carried out. ERR_UNSURE: it had been sent when the
- *  connection broke, no answer came in time, or a gateway's came: carried out or not, nobody knows. ERR_CANCELLED: telegram_free.
+ *  connection broke, no answer came in time, or a gateway's came: carried out or not, nobody knows.
+ *  ERR_CANCELLED: telegram_free.
  */
 typedef void (*telegram_done_fn)(void *arg, int rc, const struct telegram_answer *answer);
 
