@@ -154,9 +154,9 @@ void messenger_json(struct daemon *d, struct buf *out)
                                                                : NULL);
     jout_time(out, "received", st.last_us ? st.last_us : STAMP_NONE);
     jout_int(out, "updates", (int64_t)st.updates);
-    jout_int(out, "waiting", outbox_length(d->outbox));
-    jout_int(out, "delivered", (int64_t)outbox_delivered(d->outbox));
-    jout_int(out, "given_up", (int64_t)outbox_given_up(d->outbox));
+    jout_int(out, "waiting", d->outbox ? outbox_length(d->outbox) : 0);
+    jout_int(out, "delivered", d->outbox ? (int64_t)outbox_delivered(d->outbox) : 0);
+    jout_int(out, "given_up", d->outbox ? (int64_t)outbox_given_up(d->outbox) : 0);
     jout_close(out, '}');
 }
 

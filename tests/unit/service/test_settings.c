@@ -478,8 +478,8 @@ static void secrets_are_never_shown(void **state)
 static void later_features_are_known(void **state)
 {
     (void)state;
-    assert_false(setting_is_later(SET_BOT_TOKEN, ""));
-    assert_true(setting_is_later(SET_BOT_TOKEN, "1:a"));
+    assert_false(setting_is_later(SET_REDIS_URL, ""));
+    assert_true(setting_is_later(SET_REDIS_URL, "redis://h"));
     assert_true(setting_is_later(SET_SOURCES, "log"));
     assert_false(setting_is_later(SET_SOURCES, "both"));
     assert_false(setting_is_later(SET_GENERAL_LIMIT, "7"));
