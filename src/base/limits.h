@@ -77,6 +77,21 @@ enum {
     LIMIT_OUTBOX_SLOT = 128,            /* name of a message */
 };
 
+/* The bot. */
+enum {
+    LIMIT_BOT_TEXT = 4096,     /* UTF-16 units of one message: the Bot API's own bound */
+    LIMIT_BOT_VIEW = 64 << 10, /* text of one answer, sent as several messages */
+    LIMIT_BOT_PARTS = 16,      /* messages of one answer */
+    LIMIT_BOT_BUTTONS = 100,   /* buttons of one message: the Bot API's own bound */
+    LIMIT_BOT_LABEL = 48,      /* characters of a button */
+    LIMIT_BOT_ARG = 4096,      /* argument of a button that is remembered in the process */
+    LIMIT_BOT_MEMO = 2048,     /* such arguments */
+    LIMIT_BOT_INPUT = 4096,    /* text that somebody writes */
+    LIMIT_BOT_PENDING = 128,   /* admins and chats whose text is awaited */
+    LIMIT_BOT_STRANGERS = 256, /* strangers remembered, each answered once */
+    LIMIT_BOT_TURNS = 256,     /* presses and texts being answered at once */
+};
+
 /* The REST API. */
 enum {
     LIMIT_LOGIN_ADDRESSES = 1024, /* addresses whose wrong logins are remembered */

@@ -11,6 +11,7 @@
 #include "net/loop.h"
 #include "service/op.h"
 #include "service/texts.h"
+#include "telegram/telegram.h"
 
 /*
  * The Telegram bot: menus, commands and free input over the operations of src/service. It reads updates
@@ -18,7 +19,6 @@
  * Everything on the loop's thread.
  */
 struct bot;
-struct telegram;
 
 /* Who is served. */
 struct bot_admin {
@@ -28,10 +28,17 @@ struct bot_admin {
     enum text_lang lang;
 };
 
+/* As telegram_call: given as a function so that a test can stand in for it. */
+typedef void (*bot_call_fn)(struct telegram *tg, const char *method, json_t *params,
+                            enum telegram_lane lane, telegram_done_fn fn, void *arg);
+
 struct bot_opts {
     struct loop *loop;
     const struct op_port *port;
-    struct telegram *tg;
+    struct telegram *tg; /* first argument of the functions below */
+    bot_call_fn call;
+    /* The bot's user name without @, "" when not known yet (telegram_bot_name). */
+    const char *(*name)(const struct telegram *tg);
 };
 
 /* Makes the bot; sends nothing before bot_started. ERR_NOMEM. */

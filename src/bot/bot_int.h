@@ -15,10 +15,14 @@
  *     kind id [/page] [|argument]…          "sdis/2", "susr|id:12", "aset|check_interval|60"
  *
  * kind: s shows a screen in place of the message, n shows it as a new message, a runs an action, i begins
- * an input. ids are at most 8 letters or digits and never change their meaning: buttons outlive the
- * process. Arguments are ids, keys and numbers, never names (a user is `id:12`); one that is too long or
+ * an input, x takes the message away, - does nothing.
+ * ids are at most 8 letters or digits and never change their meaning: buttons outlive the process.
+ * Arguments are ids, keys and numbers, never names (a user is `id:12`); one that is too long or
  * holds `|` is remembered in the process and written as a short token; after a restart such a button is
  * kindly refused.
+ *
+ * What Main leads to: conf (Settings), lim (Limits), users, mon (Monitoring), rep (Reports), adm (Admin). A
+ * user's card is "card|id:12".
  *
  * In tables a target is a template, as are paths and bodies: {0} … {5} stand for the arguments of what
  * is shown or run. In a path they are percent-encoded. In a body (JSON) a string or key "{0}" becomes the
@@ -120,10 +124,14 @@ struct action {
     enum op_method method;
     const char *path; /* with the query, "/users/limits/{0}?enable=true"; NULL: run */
     const char *body; /* JSON, or NULL */
-    /* Asked before it is done (the arguments as {0} …); what the operation itself asks (409
-     * confirm_needed) is always asked. */
+    /*
+     * Asked before it is done, with the arguments as {0} … and the members of look's answer by their keys;
+     * what the operation itself asks (409 confirm_needed) is always asked.
+     */
     enum text_id ask;
-    enum text_id done; /* told after success ({0} …); NONE with told NULL: "Done." */
+    const char *look; /* a GET for the question, "/users/{0}", or NULL */
+    /* Told after success, with {0} … and the members of the answer; NONE with told NULL: "Done." */
+    enum text_id done;
     /* Tells it instead, from the answer: view_say writes the note above the next screen. */
     void (*told)(struct view *v, json_t *answer);
     const char *then; /* target of the screen shown afterwards, unless BOT_LEAVE */
@@ -231,6 +239,8 @@ struct view {
  * Values are escaped; one whose name begins with `!` is HTML already ("!list" stands for {list}).
  */
 void view_say(struct view *v, enum text_id id, ...) __attribute__((sentinel));
+/* The same with texts and numbers of an answer's object (and its first row) as values, by their keys. */
+void view_say_of(struct view *v, enum text_id id, json_t *answer);
 /* Appends HTML as it is, without a line break; what came from outside must go through text_escape. */
 void view_html(struct view *v, const char *fmt, ...) PRINTF_LIKE(2, 3);
 /* Appends text escaped. */
@@ -242,6 +252,11 @@ void view_gap(struct view *v);
 const char *view_word(struct view *v, enum text_id id, ...) __attribute__((sentinel));
 /* printf into a text that lives as long as the view. Never NULL. */
 const char *view_fmt(struct view *v, const char *fmt, ...) PRINTF_LIKE(2, 3);
+/* What a setting has, for a person: "60 s", "on", "3 entries"; secrets only whether they are set. */
+const char *view_setting(struct view *v, enum setting id);
+/* Its name, and what it does. */
+enum text_id setting_title(enum setting id);
+enum text_id setting_help(enum setting id);
 /* A number; a user's reference `id:12`; a length of time (text_add_span). */
 const char *view_int(struct view *v, int64_t n);
 const char *view_user(struct view *v, int64_t id);

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include <stdlib.h>
+
+#include "base/stamp.h"
+#include "bot/frame.h"
+#include "base/banned.h"
+
+static const int64_t tick_us = 5 * STAMP_SECOND;
+/* A press is answered at the latest after this time: Telegram forgets it soon after. */
+static const int64_t toast_us = 6 * STAMP_SECOND;
+
+static void on_tick(void *arg)
+{
+    struct bot *bot = arg;
+    struct turn *t, *next;
+    int64_t now = loop_real_us(bot->opts.loop);
+
+    pending_expire(bot);
+    for (t = bot->turns; t; t = next) {
+        next = t->next;
+        if (t->query && now - t->began_us > toast_us)
+            turn_toast(t, text_raw(t->admin.lang, TEXT_WORKING), false);
+    }
+}
+
+int bot_new(const struct bot_opts *opts, struct bot **ret_bot)
+{
+    struct bot *bot = calloc(1, sizeof(*bot));
+
+    if (!bot)
+        return ERR_NOMEM;
+    bot->opts = *opts;
+    bot->memo.nonce = (uint32_t)loop_random(opts->loop);
+    if (loop_timer_new(opts->loop, on_tick, bot, &bot->tick)) {
+        free(bot);
+        return ERR_NOMEM;
+    }
+    loop_timer_every(bot->tick, tick_us);
+    *ret_bot = bot;
+    return ERR_OK;
+}
+
+void bot_free(struct bot *bot)
+{
+    struct turn *t, *next;
+    size_t i;
+
+    if (!bot)
+        return;
+    for (t = bot->turns; t; t = next) {
+        next = t->next;
+        t->at = NULL;
+        t->bot = NULL;
+        free(t->query);
+        t->query = NULL;
+        turn_end(t);
+    }
+    for (i = 0; i < LIMIT_BOT_PENDING; i++)
+        if (bot->pending[i].admin_id)
+            pending_end(bot, &bot->pending[i], false);
+    loop_timer_free(bot->tick);
+    memo_release(&bot->memo);
+    free(bot);
+}
+
+const struct settings *bot_settings(const struct bot *bot)
+{
+    return bot->opts.port->settings(bot->opts.port->app);
+}
+
+void bot_call(struct bot *bot, const char *method, json_t *params, telegram_done_fn fn, void *arg)
+{
+    bot->opts.call(bot->opts.tg, method, params, TELEGRAM_NOW, fn, arg);
+}
