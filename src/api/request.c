@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 #include "api/server_int.h"
 
+#include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "api/openapi.h"
 #include "base/limits.h"
+#include "base/log.h"
 #include "base/num.h"
 #include "base/banned.h"
 
@@ -148,6 +150,8 @@ static enum MHD_Result check_login(struct request *r, bool *ret_refused)
     user = MHD_basic_auth_get_username_password(r->mhd, &password);
     how = auth_check(s->opts.auth, peer_of(r), head_forwarded(r), user, password,
                      loop_real_us(s->loop), &r->retry_s);
+    if (how == AUTH_GOOD && user)
+        snprintf(r->who, sizeof(r->who), "%s", user);
     MHD_free(user);
     MHD_free(password);
     *ret_refused = how != AUTH_GOOD;
@@ -314,6 +318,7 @@ void *request_uri(void *arg, const char *uri, struct MHD_Connection *mhd)
     }
     r->server = s;
     r->mhd = mhd;
+    r->begun_us = loop_clock_us();
     r->query = slice_of(r->uri);
     r->path = slice_cut(&r->query, '?');
     buf_init(&r->body, request_body_max(r));
@@ -342,6 +347,7 @@ enum MHD_Result request_step(void *arg, struct MHD_Connection *mhd, const char *
         return MHD_NO;
     if (!r->begun) {
         r->begun = true;
+        snprintf(r->verb, sizeof(r->verb), "%s", method);
         return begin(r, method, &done);
     }
     if (*n) {
@@ -358,6 +364,28 @@ enum MHD_Result request_step(void *arg, struct MHD_Connection *mhd, const char *
     if (take_page(r))
         return answer_queue(r);
     return r->called ? MHD_YES : call(r);
+}
+
+/* The query stays out: whoever puts a password there is not to find it in a file. */
+static void write_log(const struct request *r)
+{
+    char peer[INET6_ADDRSTRLEN] = "", path[512];
+    const struct sockaddr *from = peer_of(r);
+
+    if (from && from->sa_family == AF_INET)
+        inet_ntop(AF_INET, &((const struct sockaddr_in *)(const void *)from)->sin_addr, peer,
+                  sizeof(peer));
+    else if (from && from->sa_family == AF_INET6)
+        inet_ntop(AF_INET6, &((const struct sockaddr_in6 *)(const void *)from)->sin6_addr, peer,
+                  sizeof(peer));
+    snprintf(path, sizeof(path), "%.*s", (int)r->path.n, r->path.p);
+    log_request(&(struct log_request){.peer = peer,
+                                      .who = r->who,
+                                      .method = r->verb,
+                                      .path = path,
+                                      .status = r->status,
+                                      .took_us = loop_clock_us() - r->begun_us,
+                                      .bytes = r->answer.n});
 }
 
 void request_completed(void *arg, struct MHD_Connection *mhd, void **slot,
@@ -377,6 +405,8 @@ void request_completed(void *arg, struct MHD_Connection *mhd, void **slot,
     }
     if (r->pending)
         r->pending->request = NULL;
+    if (r->server->opts.log)
+        write_log(r);
     if (r->prev)
         r->prev->next = r->next;
     else

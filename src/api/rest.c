@@ -256,6 +256,7 @@ static int serve(struct rest *r, struct err *err)
                                .deadline_us = deadline_us,
                                .stuck_us = stuck_us,
                                .auth = r->auth,
+                               .log = true,
                                .origins = w->origins};
     struct server *server;
     int rc;

@@ -31,6 +31,7 @@ struct server_opts {
     struct auth *auth;    /* who may come in; NULL: everyone (the socket's mode decides) */
     const char *tls_cert; /* PEM texts, NULL: no TLS; must live as long as the server */
     const char *tls_key;
+    bool log;            /* every request stands in api.log */
     const char *origins; /* web origins that may call from a browser, by commas; NULL or "": none */
 };
 

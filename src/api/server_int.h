@@ -37,6 +37,10 @@ struct request {
     bool answered; /* the answer below is made */
     bool queued;   /* and on its way to the client */
     /* the answer */
+    /* for api.log */
+    int64_t begun_us;  /* by loop_clock_us */
+    char verb[16];     /* the method as it came, cut */
+    char who[64];      /* login name that was right, "" = none; cut */
     int64_t called_us; /* when it was complete, by loop_clock_us; 0: not yet */
     int status;
     struct buf answer;

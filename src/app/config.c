@@ -70,6 +70,7 @@ void config_reload(struct daemon *d)
     settings_unset_all(&next, ORIGIN_FILE);
     settings_unset_all(&next, ORIGIN_SECRETS);
     settings_unset_all(&next, ORIGIN_ENV);
+    log_reopen();
     if (config_read(d->opts, &next, file, &err)) {
         log_error("config", "not read again: the old values stay in force");
         settings_release(&next);
@@ -80,6 +81,7 @@ void config_reload(struct daemon *d)
     settings_release(&d->settings);
     d->settings = next;
     memcpy(d->env_file, file, sizeof(d->env_file));
+    logs_secrets(&d->settings);
     rules_apply(d);
     rest_apply(d->rest, &d->settings);
     if (other_bot)
@@ -96,9 +98,11 @@ void config_tell(const struct daemon *d)
     const struct settings *s = &d->settings;
     const struct policy *p = &d->policy;
     int64_t period_s = p->monitoring_period_us / STAMP_SECOND;
+    char logs[PATH_MAX];
 
     log_info("config", "settings from %s, the environment and %s/data/pg-limiter.db",
              d->env_file[0] ? d->env_file : "no .env", settings_text(s, SET_DATA_DIR));
+    log_info("config", "log files in %s", logs_dir(s, logs, sizeof(logs)));
     log_info("config",
              "limit %d%s, watched for %lld s, disabled for %lld s by %s, checks every %lld s",
              p->general_limit, p->general_limit ? "" : " (unlimited)", (long long)period_s,

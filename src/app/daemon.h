@@ -98,8 +98,8 @@ void carry_decisions(struct carry *c);
  */
 void carry_excuse(struct carry *c, int64_t id);
 /*
- * The same for everyone (only: of these users, NULL = of all) who waits for his turn since a verdict at or
- * after since_us.
+ * The same for everyone (only: of these users, NULL = of all) who waits for his turn since a
+ * verdict at or after since_us.
  */
 void carry_excuse_all(struct carry *c, int64_t since_us, const struct db_scope *only);
 /* Drops every punishment that has no row yet. */
@@ -181,8 +181,8 @@ void evidence_json(struct daemon *d, const struct decision *dec, struct buf *out
 /* Appends the devices and pairs of an evidence as members of an open object. */
 void evidence_members(struct daemon *d, const struct evidence *ev, struct buf *out);
 /*
- * Appends country, asn and isp of a device as members of an open object, each if it is known: the number as
- * the engine judged by it, the others as the data says now, with enhanced_details only.
+ * Appends country, asn and isp of a device as members of an open object, each if it is known: the
+ * number as the engine judged by it, the others as the data says now, with enhanced_details only.
  */
 void evidence_network(struct daemon *d, const struct device_view *v, struct buf *out);
 
@@ -233,8 +233,8 @@ void janitor_free(struct janitor *j);
 /* Sets the engine's timer anew after it was fed. */
 void janitor_engine_due(struct janitor *j);
 /*
- * Called every hour, first an hour after the start: removes what stands for users who are gone, unless it
- * was done less than a day ago. The operation itself does not where too many are gone.
+ * Called every hour, first an hour after the start: removes what stands for users who are gone,
+ * unless it was done less than a day ago. The operation itself does not where too many are gone.
  */
 void janitor_clean_up(struct janitor *j);
 
@@ -276,8 +276,8 @@ int restored_work(void *app, op_work_fn job, op_worked_fn done, void *arg);
 
 /* ---- config.c ---- */
 /*
- * Reads .env, secrets.env and the environment into s (initialised, otherwise fresh), telling warnings and
- * all mistakes. file: PATH_MAX bytes for the name of the .env read.
+ * Reads .env, secrets.env and the environment into s (initialised, otherwise fresh), telling
+ * warnings and all mistakes. file: PATH_MAX bytes for the name of the .env read.
  */
 int config_read(const struct run_opts *opts, struct settings *s, char *file,
                 struct err *err) MUST_CHECK;
@@ -285,6 +285,14 @@ int config_read(const struct run_opts *opts, struct settings *s, char *file,
 void config_reload(struct daemon *d);
 /* Tells in a few lines the settings that matter. */
 void config_tell(const struct daemon *d);
+
+/* ---- logs.c ---- */
+/* Level, form, files and secrets of the log by the settings; before any thread but the log's own. */
+void logs_start(const struct settings *s);
+/* Tells the log anew what must not stand in it. */
+void logs_secrets(const struct settings *s);
+/* The folder of the log files: into out. */
+const char *logs_dir(const struct settings *s, char *out, size_t max);
 
 /* ---- views.c ---- */
 /* The op_port's JSON builders; app is the struct daemon. */

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "app/daemon.h"
+#include "base/log.h"
 #include "base/num.h"
 #include "base/stamp.h"
 #include "base/banned.h"
@@ -258,6 +259,8 @@ static void add_process(struct daemon *d, struct buf *out)
     one(out, "history_left_out_total", "counter",
         "Sightings that found no room in the address history.",
         (double)history_left_out(d->history));
+    one(out, "log_lines_lost_total", "counter",
+        "Lines of the log that could not be written where they belong.", (double)log_lost());
     if (pages)
         buf_addf(out,
                  "# HELP process_resident_memory_bytes Resident memory size in bytes.\n"

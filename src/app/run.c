@@ -354,15 +354,6 @@ static int build(struct daemon *d, struct err *err)
     return rc ? rc : build_feed(d, err);
 }
 
-static void setup_log(const struct settings *s)
-{
-    enum log_level level = LOG_INFO;
-
-    if (log_parse_level(slice_of(settings_text(s, SET_LOG_LEVEL)), &level))
-        level = LOG_INFO;
-    log_setup(level, strcmp(settings_text(s, SET_LOG_FORMAT), "json") == 0, isatty(STDERR_FILENO));
-}
-
 static int run(struct daemon *d)
 {
     struct loop_signal *term = NULL, *interrupt = NULL, *hup = NULL;
@@ -405,9 +396,9 @@ static int live(const struct run_opts *opts, bool *ret_again)
         free(d);
         return EXIT_USAGE;
     }
-    setup_log(&d->settings);
     setenv("TZ", settings_text(&d->settings, SET_TZ), 1);
     tzset();
+    logs_start(&d->settings);
     rc = build(d, &err);
     if (rc) {
         log_error("run", "%s", err.text[0] ? err.text : err_name(rc));
@@ -419,6 +410,7 @@ static int live(const struct run_opts *opts, bool *ret_again)
     take_apart(d);
     if (rc == 0 && !*ret_again)
         log_info("run", "stopped");
+    log_stop();
     return rc;
 }
 

@@ -50,6 +50,9 @@ enum {
     LIMIT_OLD_FILES = 1000,         /* files looked at in a folder or zip */
     LIMIT_IMPORT_ROWS = 100000,     /* entries of one kind taken over at once */
     LIMIT_LOG_TEXT = 4096,          /* longest line our own log writes */
+    LIMIT_LOG_QUEUE = 4 << 20,      /* lines of our own log waiting to be written */
+    LIMIT_LOG_SECRETS = 32,         /* secrets kept out of it */
+    LIMIT_LOG_FILE = 10 << 20,      /* one of its files before it is rotated */
     LIMIT_GEO_CACHE = 32768,        /* address blocks kept of what providers answered */
     LIMIT_GEO_QUEUE = 4096,         /* address blocks waiting to be asked about */
     LIMIT_GEO_ANSWER = 256 << 10,   /* largest answer of a provider */

@@ -5,21 +5,25 @@
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <strings.h>
 #include <sys/time.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "base/buf.h"
-#include "base/err.h"
 #include "base/limits.h"
+#include "base/logform.h"
+#include "base/logqueue.h"
 #include "base/banned.h"
+
+enum { SECRET_MIN = 6, SHOWN_PATH = 512 };
 
 static struct {
     pthread_mutex_t lock;
     atomic_int level;
     bool json;
-    bool colour;
+    enum logform form;
+    char *secret[LIMIT_LOG_SECRETS];
+    int secrets;
     int sinks;
     struct {
         log_sink_fn fn;
@@ -29,21 +33,81 @@ static struct {
     void *alarm_arg;
 } state = {.lock = PTHREAD_MUTEX_INITIALIZER, .level = LOG_INFO};
 
-static const struct {
-    const char *name;
-    const char *colour;
-} levels[] = {
-    [LOG_DEBUG] = {"DEBUG", "\033[2m"},
-    [LOG_INFO] = {"INFO", "\033[32m"},
-    [LOG_WARNING] = {"WARNING", "\033[33m"},
-    [LOG_ERROR] = {"ERROR", "\033[31m"},
-};
+/* Whose lines stand in telegram.log too. */
+static const char *const bot_areas[] = {"telegram", "bot", "outbox", "notice", "topics"};
 
 void log_setup(enum log_level level, bool json, bool colour)
 {
     state.level = level;
     state.json = json;
-    state.colour = colour;
+    state.form = logform_is_journal() ? LOGFORM_JOURNAL : colour ? LOGFORM_COLOUR : LOGFORM_TEXT;
+}
+
+/* ---- files ---- */
+
+static void say(bool bad, const char *text)
+{
+    if (bad)
+        log_error("log", "%s", text);
+    else
+        log_warning("log", "%s", text);
+}
+
+int log_files(const char *dir, long long max_bytes, struct err *err)
+{
+    return logqueue_start(dir, (off_t)max_bytes, say, err);
+}
+
+void log_reopen(void)
+{
+    logqueue_reopen();
+}
+
+void log_stop(void)
+{
+    logqueue_stop();
+}
+
+unsigned long long log_lost(void)
+{
+    return logqueue_lost();
+}
+
+/* ---- secrets ---- */
+
+void log_secret(const char *text)
+{
+    pthread_mutex_lock(&state.lock);
+    if (state.secrets < LIMIT_LOG_SECRETS && strlen(text) >= SECRET_MIN) {
+        state.secret[state.secrets] = strdup(text);
+        state.secrets += state.secret[state.secrets] != NULL;
+    }
+    pthread_mutex_unlock(&state.lock);
+}
+
+void log_forget_secrets(void)
+{
+    pthread_mutex_lock(&state.lock);
+    while (state.secrets)
+        free(state.secret[--state.secrets]);
+    pthread_mutex_unlock(&state.lock);
+}
+
+/* Called with the lock held. */
+static void hide_secrets(char *text)
+{
+    int i;
+
+    for (i = 0; i < state.secrets; i++) {
+        size_t n = strlen(state.secret[i]);
+        char *at = text;
+
+        while ((at = strstr(at, state.secret[i])) != NULL) {
+            memset(at, '*', SECRET_MIN);
+            memmove(at + SECRET_MIN, at + n, strlen(at + n) + 1);
+            at += SECRET_MIN;
+        }
+    }
 }
 
 void log_set_level(enum log_level level)
@@ -93,57 +157,85 @@ int log_parse_level(struct slice s, enum log_level *ret_level)
     return ERR_INVALID;
 }
 
-static void format_line(struct buf *line, enum log_level level, const char *area, const char *text,
-                        const char *when)
+/* ---- writing ---- */
+
+static int64_t now_us(void)
 {
-    if (state.json) {
-        buf_addf(line, "{\"time\":\"%s\",\"level\":\"%s\",\"area\":\"%s\",\"text\":", when,
-                 levels[level].name, area);
-        buf_add_json(line, slice_of(text));
-        buf_add_str(line, "}\n");
-    } else if (state.colour) {
-        buf_addf(line, "\033[2m%s\033[0m %s%-7s\033[0m %-8s %s\n", when, levels[level].colour,
-                 levels[level].name, area, text);
-    } else {
-        buf_addf(line, "%s %-7s %-8s %s\n", when, levels[level].name, area, text);
-    }
+    struct timeval now;
+
+    gettimeofday(&now, NULL);
+    return (int64_t)now.tv_sec * 1000000 + now.tv_usec;
+}
+
+static void put(const struct logform_line *line, unsigned where)
+{
+    struct buf console, file;
+
+    buf_init(&console, 32 * LIMIT_LOG_TEXT);
+    buf_init(&file, 32 * LIMIT_LOG_TEXT);
+    if (where & LOGQUEUE_CONSOLE)
+        logform_add(&console, line, state.form, state.json);
+    logform_add(&file, line, LOGFORM_TEXT, state.json);
+    logqueue_put(where, buf_slice(&console), buf_slice(&file));
+    buf_release(&console);
+    buf_release(&file);
+}
+
+static unsigned where_of(const char *area)
+{
+    size_t i;
+
+    for (i = 0; i < ARRAY_LEN(bot_areas); i++)
+        if (strcmp(area, bot_areas[i]) == 0)
+            return LOGQUEUE_CONSOLE | LOGQUEUE_MAIN | LOGQUEUE_TELEGRAM;
+    return LOGQUEUE_CONSOLE | LOGQUEUE_MAIN;
 }
 
 void log_write(enum log_level level, const char *area, const char *fmt, ...)
 {
-    char raw[LIMIT_LOG_TEXT], when[40], micros[16];
-    struct buf text, line;
-    struct timeval now;
-    struct tm tm;
+    struct logform_line line = {.area = area};
+    char raw[LIMIT_LOG_TEXT];
+    struct buf text;
     bool told = level == LOG_ERROR_TOLD;
     va_list ap;
     int i;
 
-    if (told)
-        level = LOG_ERROR;
-    if (!log_enabled(level))
+    line.level = told ? LOG_ERROR : level;
+    if (!log_enabled(line.level))
         return;
     va_start(ap, fmt);
     vsnprintf(raw, sizeof(raw), fmt, ap);
     va_end(ap);
     buf_init(&text, 4 * LIMIT_LOG_TEXT);
-    buf_init(&line, 32 * LIMIT_LOG_TEXT);
-    buf_add_escaped(&text, slice_of(raw));
-    gettimeofday(&now, NULL);
-    localtime_r(&now.tv_sec, &tm);
-    strftime(when, sizeof(when) - 8, "%Y-%m-%d %H:%M:%S", &tm);
-    snprintf(micros, sizeof(micros), ".%03d", (int)(now.tv_usec / 1000));
-    memcpy(when + strlen(when), micros, 5);
     pthread_mutex_lock(&state.lock);
-    format_line(&line, level, area, buf_str(&text), when);
-    /* A log that cannot be written must not stop the limiter. */
-    if (write(STDERR_FILENO, line.p, line.n) < 0)
-        line.n = 0;
+    hide_secrets(raw);
+    buf_add_escaped(&text, slice_of(raw));
+    line.text = buf_slice(&text);
+    line.at_us = now_us();
+    put(&line, where_of(area));
     for (i = 0; i < state.sinks; i++)
-        state.sink[i].fn(state.sink[i].arg, level, area, buf_str(&text));
-    if (level == LOG_ERROR && !told && state.alarm)
-        state.alarm(state.alarm_arg, level, area, buf_str(&text));
+        state.sink[i].fn(state.sink[i].arg, line.level, area, buf_str(&text));
+    if (line.level == LOG_ERROR && !told && state.alarm)
+        state.alarm(state.alarm_arg, line.level, area, buf_str(&text));
     pthread_mutex_unlock(&state.lock);
     buf_release(&text);
-    buf_release(&line);
+}
+
+void log_request(const struct log_request *r)
+{
+    struct log_request shown = *r;
+    struct logform_line line = {.level = r->status >= 400 ? LOG_WARNING : LOG_INFO,
+                                .area = "api",
+                                .request = &shown};
+    char path[SHOWN_PATH];
+
+    if (!log_enabled(line.level))
+        return;
+    snprintf(path, sizeof(path), "%s", r->path);
+    shown.path = path;
+    pthread_mutex_lock(&state.lock);
+    hide_secrets(path);
+    line.at_us = now_us();
+    put(&line, LOGQUEUE_API);
+    pthread_mutex_unlock(&state.lock);
 }

@@ -3,14 +3,19 @@
 #define BASE_LOG_H
 
 #include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
 #include "base/attr.h"
+#include "base/err.h"
 #include "base/slice.h"
 
 /*
  * The process's own log. May be called from any thread; one call is one line. Core never logs.
- * Text that came from outside goes through "%s" of log_safe() or LOG_SLICE so that it cannot forge a line:
- * the whole line is escaped again before it is written, so a forgotten one is ugly, not dangerous.
+ * Until log_files is called, and in programs that never do, lines go to standard error at once.
+ * Text that came from outside goes through "%s" of log_safe() or LOG_SLICE so that it cannot forge
+ * a line: the whole line is escaped again before it is written, so a forgotten one is ugly, not
+ * dangerous.
  */
 enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARNING, LOG_ERROR, LOG_ERROR_TOLD };
 
@@ -18,10 +23,44 @@ enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARNING, LOG_ERROR, LOG_ERROR_TOLD };
 typedef void (*log_sink_fn)(void *arg, enum log_level level, const char *area, const char *text);
 
 /*
- * Sets level, form and colour (text form only). Call once before threads start; level may change
- * later through log_set_level.
+ * Sets level, form and colour (text form only; under systemd, lines for the journal instead). Call
+ * once before threads start; level may change later through log_set_level.
  */
 void log_setup(enum log_level level, bool json, bool colour);
+/*
+ * Keeps the log in files of dir as well: limiter.log (what the console shows), telegram.log (of
+ * that, what concerns the bot), api.log (log_request). From here on a thread writes everything, and
+ * no call waits for a disk. Folder and files are made, rotated at max_bytes (5 old ones kept),
+ * opened anew when somebody else moves them, and tried again and again while they cannot be
+ * written. ERR_IO, ERR_TOO_BIG.
+ */
+int log_files(const char *dir, long long max_bytes, struct err *err) MUST_CHECK;
+/* The files are opened anew: SIGHUP of an external logrotate. */
+void log_reopen(void);
+/* Writes what waits, within two seconds, and closes the files. The console goes on. */
+void log_stop(void);
+/* Lines that did not reach where they were to go. */
+unsigned long long log_lost(void);
+/*
+ * What must not stand in any line: each occurrence is shown as ********. Copied; texts shorter than
+ * 6 bytes would tear words apart and are not taken. log_forget_secrets empties the list.
+ */
+void log_secret(const char *text);
+void log_forget_secrets(void);
+
+/* A request to the REST API, as api.log shows it. */
+struct log_request {
+    const char *peer;   /* address */
+    const char *who;    /* login name that was right; NULL: none */
+    const char *method; /* as it came */
+    const char *path;   /* without the query, in which anything may stand */
+    int status;         /* 0: gone before it was answered */
+    int64_t took_us;
+    size_t bytes; /* of the answer */
+};
+/* Writes it to api.log: INFO, from status 400 on WARNING. The console is spared. */
+void log_request(const struct log_request *r);
+
 /* Changes the level from any thread. */
 void log_set_level(enum log_level level);
 /* Whether a line of this level would be written. */
