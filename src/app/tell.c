@@ -80,6 +80,7 @@ void tell_enforced(struct daemon *d, const struct enforce_event *ev)
         break;
     case ENFORCE_REFUSED:
         n.event = NOTICE_SPARED;
+        n.failed = ev->rc != 0 || ev->ordered;
         break;
     case ENFORCE_RESTORED:
         n.event = NOTICE_RELEASED;

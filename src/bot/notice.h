@@ -5,7 +5,16 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/attr.h"
+#include "base/buf.h"
+#include "base/hash.h"
 #include "base/slice.h"
+#include "bot/bot.h"
+#include "net/loop.h"
+#include "service/notice_kinds.h"
+#include "service/op.h"
+#include "telegram/outbox.h"
+#include "telegram/telegram.h"
 
 /*
  * What the admins are told by themselves. Whoever knows of something puts it here; in which words, to
@@ -13,23 +22,6 @@
  * thread only; nothing waits.
  */
 struct notices;
-
-/* What a person switches on and off (settings notify_…), and sends to a topic. */
-enum notice_kind {
-    NOTICE_WARNING,
-    NOTICE_DISABLED,
-    NOTICE_ENABLED,
-    NOTICE_SHADOW,
-    NOTICE_BREAKER,
-    NOTICE_NODE, /* nodes, and the panel itself */
-    NOTICE_USERS,
-    NOTICE_ADMIN,
-    NOTICE_BACKUP,
-    NOTICE_ERROR,
-    NOTICE_SUMMARY,
-    NOTICE_RUN,
-    NOTICE_KINDS
-};
 
 /* What happened. In brackets, what of struct notice is read besides at_us. */
 enum notice_event {
@@ -86,6 +78,7 @@ struct notice {
     bool leaked;         /* convicted by the number of networks alone */
     bool paused;         /* a shadow verdict because the breaker paused, not the mode */
     bool hand;           /* somebody's doing, though nobody knows whose */
+    bool failed;         /* not disabled because something went wrong */
     struct slice who;    /* as in the audit: "telegram:12", "cli" */
     struct slice text;   /* detail in English, as in the log */
     struct slice places; /* lines: an address, then what is known of it */
@@ -95,9 +88,5 @@ struct notice {
 void notice_put(struct notices *n, const struct notice *what);
 /* The kind that an event belongs to. */
 enum notice_kind notice_kind_of(enum notice_event event);
-/* "warning", "disabled", …: the word in settings (notify_warning) and topics. */
-const char *notice_kind_word(enum notice_kind kind);
-/* The kind of a word; NOTICE_KINDS when there is none. */
-enum notice_kind notice_kind_find(struct slice word);
 
 #endif

@@ -3,13 +3,6 @@
 
 #include "base/banned.h"
 
-static const char *const words[NOTICE_KINDS] = {
-    [NOTICE_WARNING] = "warning", [NOTICE_DISABLED] = "disabled", [NOTICE_ENABLED] = "enabled",
-    [NOTICE_SHADOW] = "shadow",   [NOTICE_BREAKER] = "breaker",   [NOTICE_NODE] = "node",
-    [NOTICE_USERS] = "users",     [NOTICE_ADMIN] = "admin",       [NOTICE_BACKUP] = "backup",
-    [NOTICE_ERROR] = "error",     [NOTICE_SUMMARY] = "summary",   [NOTICE_RUN] = "run",
-};
-
 static const enum notice_kind kinds[NOTICE_EVENTS] = {
     [NOTICE_WARNED] = NOTICE_WARNING,       [NOTICE_STEP_WARNED] = NOTICE_WARNING,
     [NOTICE_CONVICTED] = NOTICE_DISABLED,   [NOTICE_ORDERED] = NOTICE_DISABLED,
@@ -34,18 +27,4 @@ static const enum notice_kind kinds[NOTICE_EVENTS] = {
 enum notice_kind notice_kind_of(enum notice_event event)
 {
     return kinds[event];
-}
-
-const char *notice_kind_word(enum notice_kind kind)
-{
-    return words[kind];
-}
-
-enum notice_kind notice_kind_find(struct slice word)
-{
-    int i;
-
-    for (i = 0; i < NOTICE_KINDS && !slice_eq(word, slice_of(words[i])); i++)
-        ;
-    return (enum notice_kind)i;
 }

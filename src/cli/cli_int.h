@@ -153,6 +153,13 @@ int cmd_report_nodes(struct cli *cli);
 int cmd_report_inbounds(struct cli *cli);
 int cmd_report_users(struct cli *cli);
 int cmd_report_addresses(struct cli *cli);
+int cmd_topics_show(struct cli *cli);
+int cmd_topics_set(struct cli *cli);
+int cmd_topics_route(struct cli *cli);
+int cmd_topics_clear(struct cli *cli);
+int cmd_topics_check(struct cli *cli);
+int cmd_topics_create(struct cli *cli);
+int cmd_summary(struct cli *cli);
 int cmd_version(struct cli *cli);
 int cmd_help(struct cli *cli);
 

@@ -36,6 +36,7 @@ enum {
     OP_CHANGED_ALL = 8,      /* the database is another one: the daemon starts anew */
     OP_CHANGED_JOURNAL = 16, /* open rows were added to the journal */
     OP_CHANGED_ADMINS = 32,  /* who is served by the bot, or in which language */
+    OP_CHANGED_TOPICS = 64,  /* the table chats */
 };
 
 /* Disabled users to enable. */
@@ -126,6 +127,13 @@ struct op_name {
 typedef void (*op_names_fn)(void *arg, int rc, const struct err *err, const struct op_name *names,
                             size_t n);
 
+/*
+ * The end of a question to Telegram about the group: 0 and its title (or a number); ERR_REFUSED, and in
+ * word why ("unknown", "no_group", "no_topics", "no_admin", "no_right", "none"), text saying it;
+ * ERR_UNREACHABLE, ERR_BUSY, ERR_NOMEM, ERR_CANCELLED.
+ */
+typedef void (*op_topics_fn)(void *arg, int rc, const char *word, const char *text);
+
 /* Heavy work that touches nothing but arg, and its end: 0, or ERR_CANCELLED when it was not begun. */
 typedef void (*op_work_fn)(void *arg);
 typedef void (*op_worked_fn)(void *arg, int rc);
@@ -214,6 +222,15 @@ struct op_port {
      * complete, and who is missing is marked). ERR_BUSY: enforcement is held since ids changed hands.
      */
     void (*list_users)(void *app, op_check_fn fn, void *arg);
+    /* The bot's group: members of an open object; NULL, like the two below, without a bot. */
+    void (*topics_live)(void *app, struct buf *out);
+    /* Whether a group (0: the one that is set) can have topics. */
+    void (*topics_check)(void *app, int64_t group, op_topics_fn fn, void *arg);
+    /* Makes topics in it: of these kinds (enum notice_kind) one each, n 0: those that are missing. */
+    void (*topics_make)(void *app, const int *kinds, size_t n, struct slice who, op_topics_fn fn,
+                        void *arg);
+    /* For the summary: lines that came too late since the start, messages undelivered, users stuck. */
+    void (*backlog)(void *app, int64_t *ret_lines, int64_t *ret_messages, int64_t *ret_stuck);
     /* Runs job on another thread, then done here, once. ERR_BUSY, ERR_NOMEM. NULL: it is run at once. */
     int (*work)(void *app, op_work_fn job, op_worked_fn done, void *arg);
     /*

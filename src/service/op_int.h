@@ -113,6 +113,8 @@ extern const struct op_row op_rows_panel[];
 extern const struct op_row op_rows_patterns[];
 extern const struct op_row op_rows_filters[];
 extern const struct op_row op_rows_import[];
+extern const struct op_row op_rows_topics[];
+extern const struct op_row op_rows_summary[];
 extern const struct op_row op_rows_find[];
 extern const struct op_row op_rows_reports[];
 /* Hands the row's job to the store and finishes after it. */

@@ -32,6 +32,8 @@ static const struct op_row *const groups[] = {
     op_rows_import,
     op_rows_find,
     op_rows_reports,
+    op_rows_topics,
+    op_rows_summary,
 };
 /* clang-format on */
 

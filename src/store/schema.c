@@ -153,6 +153,10 @@ static const char *const migrations[] = {
     "  admin_id INTEGER PRIMARY KEY, language TEXT NOT NULL) STRICT;"
     "INSERT INTO admin_languages SELECT id, language FROM admins WHERE language IS NOT NULL;"
     "ALTER TABLE admins DROP COLUMN language;",
+    /* 9 -> 10: what messages of the bot stand for, by the name of the message. */
+    "CREATE TABLE notices("
+    "  key TEXT PRIMARY KEY NOT NULL, at INTEGER NOT NULL, body TEXT NOT NULL) STRICT, WITHOUT ROWID;"
+    "CREATE INDEX notices_at ON notices(at);",
 };
 
 int schema_version(void)
