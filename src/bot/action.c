@@ -15,7 +15,7 @@ static bool stays(const struct turn *t)
     return t->action && t->action->flags & BOT_LEAVE && t->kind == 'a' && t->pressed_id;
 }
 
-static void input_is_over(struct turn *t)
+void turn_input_over(struct turn *t)
 {
     struct pending *p = t->from_input ? pending_find(t->bot, t->chat_id, t->admin.id) : NULL;
 
@@ -40,7 +40,7 @@ static void ask_first(struct turn *t, struct view *v, const char *kind)
                                      : "smain");
     if (stays(t))
         t->message_id = 0;
-    input_is_over(t);
+    turn_input_over(t);
     show_send(t, v);
 }
 
@@ -151,7 +151,7 @@ void turn_done(struct turn *t, json_t *answer)
 
     if (t->from_input)
         t->message_id = 0;
-    input_is_over(t);
+    turn_input_over(t);
     if (t->action && t->action->told)
         t->action->told(note, answer);
     else if (!note->text.n)

@@ -171,6 +171,8 @@ void turn_view(struct turn *t, struct view *v);
 void turn_end(struct turn *t);
 /* A reference is dropped. */
 void turn_unref(struct turn *t);
+/* The text that was awaited has been read: nothing is awaited any more, and answers are new messages. */
+void turn_input_over(struct turn *t);
 /* Answers the press, once; text plain or NULL. */
 void turn_toast(struct turn *t, const char *text, bool alert);
 /* Says one sentence: as an alert on a press, else as a message; ends the turn. */

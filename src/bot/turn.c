@@ -330,6 +330,11 @@ void turn_go(struct turn *t, const char *tmpl)
     size_t i;
     int rc;
 
+    /* An input that was read as a whole message goes on from here. */
+    if (t->from_input && t->input && t->input->got) {
+        turn_input_over(t);
+        t->message_id = 0;
+    }
     for (i = 0; i < BOT_ARGS; i++)
         args[i] = turn_arg(t, i);
     buf_init(&store, BOT_ARGS * (LIMIT_BOT_ARG + 1));

@@ -65,6 +65,11 @@ static void live_json(void *app, int64_t id, struct buf *out)
     buf_addf(out, "{\"state\":\"clear\",\"of\":%lld}", (long long)id);
 }
 
+static const struct roster *get_roster(void *app)
+{
+    return &((struct bed *)app)->roster;
+}
+
 static int users_of(void *app, int64_t panel_admin_id, struct db_scope *ret)
 {
     struct bed *bed = app;
@@ -84,6 +89,8 @@ static void changed(void *app, unsigned what)
     struct err err;
 
     bed->changed |= what;
+    if (what & OP_CHANGED_ADMINS)
+        assert_int_equal(roster_load(bed->db, &bed->roster, &err), ERR_OK);
     if (what & OP_CHANGED_SETTINGS)
         assert_int_equal(settings_load(&bed->settings, bed->db, NULL, &err), ERR_OK);
 }
@@ -113,6 +120,7 @@ int bed_setup(void **state)
         .find_user = find_user,
         .enable = enable,
         .users_of = users_of,
+        .roster = get_roster,
         .changed = changed,
         .status_json = state_json,
         .nodes_json = state_json,
@@ -137,6 +145,7 @@ int bed_teardown(void **state)
         unlink(path);
     }
     settings_release(&bed->settings);
+    roster_release(&bed->roster);
     json_decref(bed->json);
     free(bed);
     return 0;

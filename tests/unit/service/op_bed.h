@@ -13,6 +13,7 @@
 
 #include "base/stamp.h"
 #include "service/op.h"
+#include "service/roster.h"
 
 /* The clock of the tests. */
 #define BED_NOW (INT64_C(1795448496) * STAMP_SECOND)
@@ -31,7 +32,8 @@ struct bed {
     const char *who; /* asks */
     enum op_role role;
     int64_t panel_admin_id;
-    int64_t his; /* the user of that admin, 0 = he has none */
+    struct roster roster; /* read anew when admins change */
+    int64_t his;          /* the user of that admin, 0 = he has none */
     int64_t enabled_id;
     bool enabled_all, forgiven;
     int64_t enabled_since;
