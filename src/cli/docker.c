@@ -48,7 +48,21 @@ static void last_line(int fd, char *out, size_t max)
         memmove(out, at + 1, strlen(at));
 }
 
-/* 0: copied; ERR_NOT_FOUND: docker says no, and what. */
+/* Whether docker (or podman) says that only the file is not there. */
+static bool is_missing_file(const char *said)
+{
+    static const char *const words[] = {"Could not find the file", "No such container:path",
+                                        "no such file or directory",
+                                        "could not be found on container"};
+    size_t i;
+
+    for (i = 0; i < ARRAY_LEN(words); i++)
+        if (strcasestr(said, words[i]))
+            return true;
+    return false;
+}
+
+/* 0: copied; ERR_NOT_FOUND: the container has no such file; ERR_IO: docker says no, and what. */
 static int copy_one(const char *container, const char *from, const char *to, char *said, size_t max,
                     struct err *err)
 {
@@ -80,7 +94,14 @@ static int copy_one(const char *container, const char *from, const char *to, cha
     close(pipes[0]);
     while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
         ;
-    return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? ERR_OK : ERR_NOT_FOUND;
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+        return ERR_OK;
+    if (is_missing_file(said))
+        return ERR_NOT_FOUND;
+    /* One file that is there and does not come may be the list of everybody who is disabled. */
+    return err_set(err, ERR_IO,
+                   "%s could not be copied out of container %s, so nothing is imported: %.300s",
+                   from, container, said[0] ? said : "docker gave no reason");
 }
 
 static bool is_name(const char *s)
@@ -117,8 +138,9 @@ int docker_copy(const char *container, char *ret_folder, struct err *err)
     }
     if (copied == 0) {
         docker_drop(folder);
-        return err_set(err, ERR_NOT_FOUND, "nothing could be copied out of container %s: %.300s",
-                       container, said);
+        return err_set(err, ERR_NOT_FOUND,
+                       "container %s has none of the old program's files: is it the right one?",
+                       container);
     }
     snprintf(ret_folder, PATH_MAX, "%s", folder);
     return ERR_OK;

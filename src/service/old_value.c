@@ -19,10 +19,13 @@ json_t *old_value(struct slice text)
 {
     json_t *v = NULL, *inner;
     struct slice s = slice_trim(text);
+    json_error_t je = {0};
     int i;
 
     if (s.n)
-        v = json_loadb(s.p, s.n, JSON_DECODE_ANY, NULL);
+        v = json_loadb(s.p, s.n, JSON_DECODE_ANY, &je);
+    if (!v && je.text[0] && json_error_code(&je) == json_error_out_of_memory)
+        return NULL;
     if (!v)
         return json_stringn(text.p ? text.p : "", text.n);
     for (i = 0; i < NESTED_MAX && json_is_string(v); i++) {

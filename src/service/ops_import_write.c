@@ -460,6 +460,8 @@ static void add_json(struct buf *out, const char *key, json_t *value)
 {
     char *text = value ? json_dumps(value, JSON_COMPACT) : NULL;
 
+    if (value && !text)
+        out->failed = true;
     jout_raw(out, key, text ? slice_of(text) : SLICE("[]"));
     free(text);
 }
@@ -511,6 +513,9 @@ int import_write(struct db *db, struct op *op, struct err *err)
         return rc;
     rc = write_all(&im, err);
     answer(&im, dry, text, sizeof(text));
+    /* Nothing is done of which nobody can be told what it was. */
+    if (!rc && im.out->failed)
+        rc = err_set(err, ERR_NOMEM, "out of memory");
     if (!rc && !dry && im.n[IMPORT_TAKEN] + im.n[IMPORT_CHANGED] + im.settings_taken)
         rc = op_event(db, op, "import", false, text, err);
     if (rc || !dry)

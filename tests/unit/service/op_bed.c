@@ -103,7 +103,8 @@ int bed_setup(void **state)
     struct err err;
 
     assert_non_null(bed);
-    snprintf(bed->path, sizeof(bed->path), "/tmp/pg-op-XXXXXX");
+    snprintf(bed->path, sizeof(bed->path), "%s/pg-op-XXXXXX",
+             access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
     fd = mkstemp(bed->path);
     assert_true(fd >= 0);
     close(fd);
