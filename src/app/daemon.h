@@ -32,6 +32,7 @@ struct gone;     /* gone.c: which groups of the panel are no more */
 struct notices;  /* bot/notice.h: what the admins are told */
 struct telegram; /* telegram/telegram.h */
 struct outbox;   /* telegram/outbox.h */
+struct bot;      /* bot/bot.h */
 
 struct daemon {
     const struct run_opts *opts;
@@ -63,6 +64,7 @@ struct daemon {
     struct notices *notices;   /* NULL: there is no bot */
     struct outbox *outbox;     /* what is to be told, also while there is no bot */
     struct telegram *telegram; /* NULL: no token, or it cannot be used */
+    struct bot *bot;           /* as long as that */
     char telegram_error[512];  /* why not; "" = nothing is wrong */
 
     int64_t started_us;

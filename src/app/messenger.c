@@ -5,6 +5,7 @@
 #include "app/daemon.h"
 #include "base/log.h"
 #include "base/stamp.h"
+#include "bot/bot.h"
 #include "service/jout.h"
 #include "telegram/outbox.h"
 #include "telegram/telegram.h"
@@ -21,9 +22,10 @@ static const int64_t turn_us = STAMP_SECOND / 50;
 
 static void on_update(void *arg, json_t *update)
 {
-    (void)arg;
-    (void)update;
-    log_debug("telegram", "an update");
+    struct daemon *d = arg;
+
+    if (d->bot)
+        bot_update(d->bot, update);
 }
 
 static void on_state(void *arg, enum telegram_state state, const char *text)
@@ -36,6 +38,8 @@ static void on_state(void *arg, enum telegram_state state, const char *text)
     else
         log_warning("telegram", "%s", text);
     outbox_state(d->outbox, state);
+    if (state == TELEGRAM_OK && d->bot)
+        bot_started(d->bot);
 }
 
 static void on_migrate(void *arg, int64_t from_chat, int64_t to_chat)
@@ -71,6 +75,8 @@ int messenger_new(struct daemon *d, struct err *err)
 static void drop_telegram(struct daemon *d)
 {
     outbox_set_telegram(d->outbox, NULL);
+    bot_free(d->bot);
+    d->bot = NULL;
     telegram_free(d->telegram);
     d->telegram = NULL;
 }
@@ -99,6 +105,13 @@ void messenger_apply(struct daemon *d)
         return;
     }
     outbox_set_telegram(d->outbox, d->telegram);
+    if (bot_new(&(struct bot_opts){.loop = d->loop,
+                                   .port = &d->port,
+                                   .tg = d->telegram,
+                                   .call = telegram_call,
+                                   .name = telegram_bot_name},
+                &d->bot))
+        log_error("telegram", "out of memory: nobody is answered");
 }
 
 bool messenger_differs(const struct settings *a, const struct settings *b)

@@ -6,6 +6,7 @@
 #include "app/daemon.h"
 #include "base/log.h"
 #include "base/stamp.h"
+#include "bot/bot.h"
 #include "service/settings_policy.h"
 #include "service/settings_store.h"
 #include "store/db_journal.h"
@@ -266,10 +267,13 @@ static void snapshot_done(void *arg, int rc, const struct err *err)
 {
     struct snapshot *s = arg;
 
-    if (rc == 0 && !s->d->stopping)
+    if (rc == 0 && !s->d->stopping) {
         take(s->d, s, false);
-    else if (rc && rc != ERR_CANCELLED)
+        if (s->d->bot)
+            bot_changed(s->d->bot);
+    } else if (rc && rc != ERR_CANCELLED) {
         log_error("store", "changes cannot be read, the old values stay in force: %s", err->text);
+    }
     snapshot_free(s);
 }
 

@@ -3,6 +3,7 @@
 
 #include "app/daemon.h"
 #include "base/log.h"
+#include "bot/bot.h"
 #include "base/banned.h"
 
 /* The copy of the tables of admins that the bot goes by. */
@@ -30,6 +31,8 @@ static void told(void *arg, int rc, const struct err *err)
         roster_release(&d->roster);
         d->roster = r->roster;
         r->roster = (struct roster){0};
+        if (d->bot)
+            bot_changed(d->bot);
     }
     roster_release(&r->roster);
     free(r);

@@ -164,7 +164,7 @@ struct input {
 };
 
 /* What is written with a slash. */
-struct command {
+struct slash {
     const char *name;  /* without the slash */
     enum text_id help; /* a line in /help and in Telegram's list; NONE: understood but not listed */
     const char *target; /* {0} … the words after it */
@@ -178,7 +178,7 @@ struct bot_part {
     const struct screen *screens;
     const struct action *actions;
     const struct input *inputs;
-    const struct command *commands;
+    const struct slash *commands;
 };
 extern const struct bot_part part_main;
 extern const struct bot_part part_settings;
@@ -202,12 +202,12 @@ extern const struct bot_part part_backup;     /* admins */
 const struct screen *screen_find(struct slice id);
 const struct action *action_find(struct slice id);
 const struct input *input_find(struct slice id);
-const struct command *command_find(struct slice name);
+const struct slash *slash_find(struct slice name);
 /* The rows of all parts by number, NULL past the last: for /help and tests. */
 const struct screen *screen_at(size_t i);
 const struct action *action_at(size_t i);
 const struct input *input_at(size_t i);
-const struct command *command_at(size_t i);
+const struct slash *slash_at(size_t i);
 
 /* ---- a view: what a builder fills ---- */
 

@@ -9,12 +9,12 @@
 static json_t *list_of(enum text_lang lang, enum op_role role)
 {
     json_t *list = json_array();
-    const struct command *c;
+    const struct slash *c;
     struct buf text;
     size_t i;
 
     buf_init(&text, LIMIT_BOT_VIEW);
-    for (i = 0; (c = command_at(i)); i++) {
+    for (i = 0; (c = slash_at(i)); i++) {
         if (!c->help || role < c->role)
             continue;
         buf_clear(&text);

@@ -37,7 +37,7 @@ static const struct bot_part *const parts[] = {
 ROWS(screen, screens, id)
 ROWS(action, actions, id)
 ROWS(input, inputs, id)
-ROWS(command, commands, name)
+ROWS(slash, commands, name)
 
 /* ---- who may ---- */
 

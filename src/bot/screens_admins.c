@@ -392,7 +392,7 @@ static const struct input inputs[] = {
     {0},
 };
 
-static const struct command commands[] = {
+static const struct slash commands[] = {
     {"admins", TEXT_CMD_ADMINS, "nadml", NULL, OP_ROLE_OWNER},
     {"admins_list", TEXT_NONE, "nadml", NULL, OP_ROLE_OWNER},
     {"add_admin", TEXT_NONE, "iadmnew", NULL, OP_ROLE_OWNER},

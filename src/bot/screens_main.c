@@ -16,10 +16,10 @@ static void build_main(struct view *v)
 
 static void build_help(struct view *v)
 {
-    const struct command *c;
+    const struct slash *c;
     size_t i;
 
-    for (i = 0; (c = command_at(i)); i++) {
+    for (i = 0; (c = slash_at(i)); i++) {
         if (!c->help || v->admin.role < c->role)
             continue;
         view_html(v, "/%s — ", c->name);
@@ -56,7 +56,7 @@ static const struct action actions[] = {
     {0},
 };
 
-static const struct command commands[] = {
+static const struct slash commands[] = {
     {"start", TEXT_CMD_START, "astart"},
     {"help", TEXT_CMD_HELP, "nhelp"},
     {"cancel", TEXT_CMD_CANCEL, "acancel"},

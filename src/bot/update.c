@@ -240,7 +240,7 @@ static bool command_of(const struct bot *bot, const char *text, struct slice *re
 }
 
 /* A command's target with its words: as many as the target names, the last one with all that is left. */
-static void run_command(struct turn *t, const struct command *c, struct slice rest)
+static void run_command(struct turn *t, const struct slash *c, struct slice rest)
 {
     char *words[BOT_ARGS] = {NULL};
     const char *args[BOT_ARGS], *tmpl = c->target;
@@ -282,7 +282,7 @@ static void wrote(struct bot *bot, json_t *message)
     json_t *from = json_object_get(message, "from"), *chat = json_object_get(message, "chat");
     const char *text = json_string_value(json_object_get(message, "text"));
     struct slice name = SLICE("*"), rest = slice_of(text);
-    const struct command *c;
+    const struct slash *c;
     struct bot_admin admin;
     struct pending *p;
     struct turn *t;
@@ -314,7 +314,7 @@ static void wrote(struct bot *bot, json_t *message)
         turn_end(t); /* another bot's */
         return;
     }
-    c = slash || text ? command_find(name) : NULL;
+    c = slash || text ? slash_find(name) : NULL;
     if (c && admin.role >= c->role)
         run_command(t, c, rest);
     else
