@@ -291,6 +291,7 @@ static void put_after(struct ob_job *j, int rc, const struct err *err)
     struct outbox *ob = j->ob;
     struct ob_chat *c = rc ? NULL : ob_chat_of(ob, p->row.chat_id);
 
+    ob->putting--;
     if (rc && rc != ERR_CANCELLED)
         log_error("telegram", "a message cannot be kept, so it is not sent: %s", err->text);
     if (c && p->is_new)
@@ -352,6 +353,8 @@ int outbox_put(struct outbox *ob, const struct outbox_item *item)
     rc = ob_submit(&p->j, OWNER_WRITE);
     if (rc)
         put_free(p);
+    else
+        ob->putting++;
     return rc;
 }
 
@@ -549,7 +552,7 @@ void outbox_state(struct outbox *ob, enum telegram_state state)
 
 int64_t outbox_length(const struct outbox *ob)
 {
-    int64_t n = 0;
+    int64_t n = (int64_t)ob->putting;
     size_t i;
 
     for (i = 0; i < ob->n_chats; i++)

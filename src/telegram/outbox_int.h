@@ -47,6 +47,7 @@ struct outbox {
     size_t n_chats, turn;
     size_t sending; /* rows being taken or sent */
     size_t jobs;    /* of the owner, on their way */
+    size_t putting; /* of them, new messages */
     bool stopped, told_stuck;
     struct loop_timer *pump_timer, *stuck_timer;
     struct ob_job *stuck; /* to be submitted again */

@@ -178,10 +178,11 @@ static void state(void)
 {
     struct telegram_stats st = tg ? telegram_stats(tg) : (struct telegram_stats){0};
 
-    say(json_pack("{s:s, s:s, s:I, s:I, s:I, s:I}", "event", "now", "state",
+    say(json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I}", "event", "now", "state",
                   tg ? telegram_state_name(telegram_state(tg)) : "none", "waiting",
                   (json_int_t)outbox_length(ob), "delivered", (json_int_t)outbox_delivered(ob),
-                  "throttled", (json_int_t)st.throttled, "updates", (json_int_t)st.updates));
+                  "throttled", (json_int_t)st.throttled, "updates", (json_int_t)st.updates, "calls",
+                  (json_int_t)st.waiting));
 }
 
 static void slots(json_t *c, bool find)
