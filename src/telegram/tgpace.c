@@ -12,12 +12,14 @@
 enum {
     GROUP_MESSAGES = 20, /* a minute */
     GROUP_ROOM = 4,      /* of them for urgent ones */
-    PRIVATE_BURST = 3,   /* urgent ones within as many seconds */
     ALL_MESSAGES = 30,   /* a second */
     ALL_ROOM = 5,
     RING = 32, /* a power of two, over all of these */
 };
-static const int64_t minute_us = 60 * STAMP_SECOND;
+/* A little more, because what is sent evenly does not arrive so. */
+static const int64_t minute_us = 60 * STAMP_SECOND + STAMP_SECOND / 4;
+static const int64_t burst_us =
+    3 * STAMP_SECOND; /* urgent ones may be that far ahead of one a second */
 
 /* The times of the last messages, newest at n - 1. */
 struct ring {
@@ -28,6 +30,7 @@ struct ring {
 struct chat {
     int64_t id;
     int64_t blocked_until;
+    int64_t paid_until; /* grows by a second with each message, from now at least */
     struct ring sent;
 };
 
@@ -92,9 +95,7 @@ static int64_t chat_wait(const struct chat *c, bool counts, bool urgent, int64_t
         wait =
             longer(wait, ring_wait(&c->sent, urgent ? GROUP_MESSAGES : GROUP_MESSAGES - GROUP_ROOM,
                                    minute_us, now));
-    if (urgent)
-        return longer(wait, ring_wait(&c->sent, PRIVATE_BURST, PRIVATE_BURST * STAMP_SECOND, now));
-    return longer(wait, ring_wait(&c->sent, 1, STAMP_SECOND, now));
+    return longer(wait, c->paid_until - now - (urgent ? burst_us : 0));
 }
 
 int64_t tgpace_wait(const struct tgpace *p, int64_t chat, bool counts, bool urgent, int64_t now)
@@ -164,6 +165,7 @@ int tgpace_sent(struct tgpace *p, int64_t chat, bool counts, int64_t now)
     if (!c)
         return ERR_NOMEM;
     ring_add(&c->sent, now);
+    c->paid_until = longer(c->paid_until, now) + STAMP_SECOND;
     return ERR_OK;
 }
 

@@ -14,7 +14,7 @@
  * times are microseconds of a clock that only goes forward, handed in.
  *
  * Bulk keeps these limits with some room left; what answers a person (urgent) may use the room: 3
- * messages at once in a private chat, the last 4 of a group's 20, the last 5 of the 30.
+ * messages more at once in a chat, made up for afterwards, the last 4 of a group's 20, the last 5 of the 30.
  */
 struct tgpace;
 

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "base/err.h"
+#include "base/stamp.h"
+#include "telegram/tgpace.h"
+
+static const struct hash_key key = {1, 2};
+
+static int send_at(struct tgpace *p, int64_t chat, bool urgent, int64_t *now)
+{
+    *now += tgpace_wait(p, chat, true, urgent, *now);
+    return tgpace_sent(p, chat, true, *now);
+}
+
+/* A slow version of the limits: the times of all messages, and how many lie within a span. */
+static void check_window(const int64_t *at, size_t n, int64_t span, size_t most)
+{
+    size_t i, k;
+
+    for (i = 0; i < n; i++) {
+        for (k = i; k < n && at[k] < at[i] + span; k++)
+            ;
+        assert_true(k - i <= most);
+    }
+}
+
+static void one_chat(int64_t chat, bool urgent, int64_t span, size_t most, int64_t *ret_us)
+{
+    struct tgpace *p = tgpace_new(key);
+    int64_t at[200], now = 1000;
+    size_t i;
+
+    assert_non_null(p);
+    for (i = 0; i < 200; i++) {
+        assert_int_equal(send_at(p, chat, urgent, &now), ERR_OK);
+        at[i] = now;
+    }
+    check_window(at, 200, span, most);
+    *ret_us = now;
+    tgpace_free(p);
+}
+
+static void a_chat_keeps_its_limits(void **state)
+{
+    int64_t us;
+
+    (void)state;
+    one_chat(5, false, STAMP_SECOND, 1, &us);
+    assert_int_equal(us, 1000 + 199 * STAMP_SECOND);
+    one_chat(5, true, STAMP_SECOND, 4, &us);
+    assert_int_equal(us, 1000 + 196 * STAMP_SECOND);
+    one_chat(-5, false, 60 * STAMP_SECOND, 16, &us);
+    one_chat(-5, true, 60 * STAMP_SECOND, 20, &us);
+    assert_true(us >= 9 * 60 * STAMP_SECOND && us < 10 * 61 * STAMP_SECOND);
+}
+
+static void all_together_keep_theirs(void **state)
+{
+    struct tgpace *p = tgpace_new(key);
+    int64_t at[400], now = 0;
+    size_t i;
+
+    (void)state;
+    for (i = 0; i < 400; i++) {
+        assert_int_equal(send_at(p, (int64_t)i + 1, i & 1, &now), ERR_OK);
+        at[i] = now;
+    }
+    check_window(at, 400, STAMP_SECOND, 30);
+    tgpace_free(p);
+}
+
+static void an_urgent_one_finds_room(void **state)
+{
+    struct tgpace *p = tgpace_new(key);
+    int64_t now = 0;
+    int i;
+
+    (void)state;
+    for (i = 0; i < 16; i++)
+        assert_int_equal(send_at(p, -7, false, &now), ERR_OK);
+    assert_true(tgpace_wait(p, -7, true, false, now) > 40 * STAMP_SECOND);
+    assert_int_equal(tgpace_wait(p, -7, true, true, now), 0);
+    /* A question about the chat is no message. */
+    assert_int_equal(tgpace_wait(p, -7, false, true, now), 0);
+    for (i = 0; i < 4; i++) {
+        assert_int_equal(tgpace_wait(p, 7, true, i > 0, now), 0);
+        assert_int_equal(tgpace_sent(p, 7, true, now), ERR_OK);
+    }
+    assert_int_equal(tgpace_wait(p, 7, true, true, now), STAMP_SECOND);
+    assert_int_equal(tgpace_wait(p, 7, true, false, now), 4 * STAMP_SECOND);
+    for (i = 0; i < 40; i++)
+        assert_int_equal(tgpace_sent(p, i + 100, true, now), ERR_OK);
+    assert_true(tgpace_wait(p, 0, false, true, now) > 0);
+    tgpace_free(p);
+}
+
+static void a_429_stops_the_chat_and_a_second_one_all(void **state)
+{
+    struct tgpace *p = tgpace_new(key);
+
+    (void)state;
+    tgpace_throttled(p, 5, 10 * STAMP_SECOND, 0);
+    assert_int_equal(tgpace_wait(p, 5, true, true, 0), 10 * STAMP_SECOND);
+    assert_int_equal(tgpace_wait(p, 5, false, true, STAMP_SECOND), 9 * STAMP_SECOND);
+    assert_int_equal(tgpace_wait(p, 6, true, false, 0), 0);
+    tgpace_throttled(p, 5, 2 * STAMP_SECOND, STAMP_SECOND); /* never shorter */
+    assert_int_equal(tgpace_wait(p, 5, true, true, STAMP_SECOND), 9 * STAMP_SECOND);
+    assert_int_equal(tgpace_wait(p, 7, true, false, 0), 0);
+    tgpace_throttled(p, 6, 3 * STAMP_SECOND, STAMP_SECOND);
+    assert_int_equal(tgpace_wait(p, 7, true, false, STAMP_SECOND), 3 * STAMP_SECOND);
+    assert_int_equal(tgpace_wait(p, 0, false, true, STAMP_SECOND), 3 * STAMP_SECOND);
+    assert_int_equal(tgpace_wait(p, 7, true, false, 4 * STAMP_SECOND), 0);
+    assert_int_equal(tgpace_wait(p, 5, true, true, 10 * STAMP_SECOND), 0);
+    tgpace_free(p);
+}
+
+static void many_chats_are_forgotten_when_idle(void **state)
+{
+    struct tgpace *p = tgpace_new(key);
+    int64_t now = 0;
+    int i;
+
+    (void)state;
+    for (i = 1; i <= 20000; i++) {
+        now += STAMP_SECOND / 25;
+        assert_int_equal(tgpace_sent(p, i, true, now), ERR_OK);
+    }
+    assert_true(tgpace_wait(p, 20000, true, false, now) > 0);
+    /* All at once is more than is remembered: refused, and still right about those that are. */
+    for (i = 1; i <= 5000 && tgpace_sent(p, -i, true, now) == ERR_OK; i++)
+        ;
+    assert_true(i < 5000);
+    assert_int_equal(tgpace_sent(p, -99999, true, now + 120 * STAMP_SECOND), ERR_OK);
+    tgpace_free(p);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_chat_keeps_its_limits),
+        cmocka_unit_test(all_together_keep_theirs),
+        cmocka_unit_test(an_urgent_one_finds_room),
+        cmocka_unit_test(a_429_stops_the_chat_and_a_second_one_all),
+        cmocka_unit_test(many_chats_are_forgotten_when_idle),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
