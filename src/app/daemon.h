@@ -28,6 +28,7 @@ struct carry;    /* carry.c: decisions into deeds */
 struct people;   /* people.c: who the panel's users are */
 struct watch;    /* watch.c: how well the nodes are seen */
 struct janitor;  /* janitor.c: what has to be done now and then */
+struct pulse;    /* pulse.c: what the service manager is told */
 struct gone;     /* gone.c: which groups of the panel are no more */
 struct notices;  /* bot/notice.h: what the admins are told */
 struct telegram; /* telegram/telegram.h */
@@ -59,7 +60,9 @@ struct daemon {
     struct gone *gone;
     struct loop_timer *again_due; /* restored.c */
     struct server *server;        /* the control socket */
-    struct rest *rest;            /* TCP */
+    struct pulse *pulse;
+    int lock_fd;       /* holds the data directory; -1: not yet */
+    struct rest *rest; /* TCP */
     struct op_port port;
     struct notices *notices;   /* NULL: there is no bot */
     struct outbox *outbox;     /* what is to be told, also while there is no bot */
@@ -178,7 +181,10 @@ int rules_load(struct daemon *d, struct db *db, struct err *err) MUST_CHECK;
 void rules_apply(struct daemon *d);
 
 /* ---- evidence.c ---- */
-/* Appends the evidence of a decision as a JSON object, with the settings in force and the nodes' coverage. */
+/*
+ * Appends the evidence of a decision as a JSON object, with the settings in force and the nodes'
+ * coverage.
+ */
 void evidence_json(struct daemon *d, const struct decision *dec, struct buf *out);
 /* Appends the devices and pairs of an evidence as members of an open object. */
 void evidence_members(struct daemon *d, const struct evidence *ev, struct buf *out);
@@ -242,8 +248,8 @@ void janitor_clean_up(struct janitor *j);
 
 /* ---- heirs.c ---- */
 /*
- * Looks for users who bear the name of one who is gone and had a limit or exception (db_heirs.h): each new
- * one is an event and a line of the log, and status tells how many there are.
+ * Looks for users who bear the name of one who is gone and had a limit or exception (db_heirs.h):
+ * each new one is an event and a line of the log, and status tells how many there are.
  */
 void heirs_look(struct daemon *d);
 
@@ -295,6 +301,17 @@ void logs_start(const struct settings *s);
 void logs_secrets(const struct settings *s);
 /* The folder of the log files: into out. */
 const char *logs_dir(const struct settings *s, char *out, size_t max);
+
+/* ---- pulse.c: what the service manager is told ---- */
+/* Ready as soon as the loop turns; then a word now and then. ERR_NOMEM through NULL. */
+struct pulse *pulse_new(struct daemon *d);
+/* NULL is allowed. */
+void pulse_free(struct pulse *p);
+/* Around the reading of the settings at SIGHUP. */
+void pulse_reloading(void);
+void pulse_reloaded(void);
+/* SIGTERM has come. */
+void pulse_stopping(void);
 
 /* ---- views.c ---- */
 /* The op_port's JSON builders; app is the struct daemon. */

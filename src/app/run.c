@@ -303,6 +303,8 @@ static void take_apart(struct daemon *d)
     engine_free(d->engine);
     worker_free(d->worker);
     loop_free(d->loop);
+    if (d->lock_fd >= 0)
+        close(d->lock_fd);
     settings_release(&d->settings);
     roster_release(&d->roster);
     free(d);
@@ -314,6 +316,7 @@ static void on_stop(void *arg)
 {
     struct daemon *d = arg;
 
+    pulse_stopping();
     if (enforce_count(d->enforce))
         log_info("run",
                  "stopping; %zu users stay disabled until their time, which the next start keeps",
@@ -327,7 +330,9 @@ static void on_stop(void *arg)
 
 static void on_hup(void *arg)
 {
+    pulse_reloading();
     config_reload(arg);
+    pulse_reloaded();
 }
 
 static int build(struct daemon *d, struct err *err)
@@ -340,7 +345,9 @@ static int build(struct daemon *d, struct err *err)
         return err_set(err, rc, "the event loop cannot be set up: %s", err_name(rc));
     d->started_us = daemon_now(d);
     snprintf(d->data_dir, sizeof(d->data_dir), "%s", settings_text(&d->settings, SET_DATA_DIR));
-    rc = build_core(d, err);
+    rc = control_lock(d->data_dir, &d->lock_fd, err);
+    if (!rc)
+        rc = build_core(d, err);
     if (!rc)
         rc = build_geo(d, err);
     if (!rc)
@@ -363,6 +370,9 @@ static int run(struct daemon *d)
         rc = loop_signal_new(d->loop, SIGINT, on_stop, d, &interrupt);
     if (!rc)
         rc = loop_signal_new(d->loop, SIGHUP, on_hup, d, &hup);
+    d->pulse = rc ? NULL : pulse_new(d);
+    if (!rc && !d->pulse)
+        rc = ERR_NOMEM;
     if (!rc) {
         config_tell(d);
         rest_apply(d->rest, &d->settings);
@@ -370,6 +380,7 @@ static int run(struct daemon *d)
         panel_start(d->panel);
         loop_run(d->loop);
     }
+    pulse_free(d->pulse);
     loop_signal_free(term);
     loop_signal_free(interrupt);
     loop_signal_free(hup);
@@ -391,6 +402,7 @@ static int live(const struct run_opts *opts, bool *ret_again)
         return EXIT_FAILED;
     }
     d->opts = opts;
+    d->lock_fd = -1;
     if (config_read(opts, &d->settings, d->env_file, &err)) {
         settings_release(&d->settings);
         free(d);

@@ -129,7 +129,7 @@ static int know_subjects(struct redact *r, json_t *findings)
 
         if (!subject || !check || strcmp(check, ours[0]) == 0 || strcmp(check, ours[1]) == 0)
             continue;
-        rc = redact_anywhere(r, strcmp(check, "env") == 0 ? "path" : "node", slice_of(subject));
+        rc = redact_anywhere(r, strcmp(check, "file") == 0 ? "path" : "node", slice_of(subject));
         if (rc)
             return rc;
     }

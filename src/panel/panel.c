@@ -373,6 +373,11 @@ int panel_stream(const struct panel *p, int64_t node_id, struct panel_stream_sta
     return streams_state(p->streams, node_id, ret_s);
 }
 
+unsigned panel_streams_forgotten(const struct panel *p)
+{
+    return streams_forgotten(p->streams);
+}
+
 int panel_streams_reopen(struct panel *p, int64_t node_id)
 {
     return streams_reopen(p->streams, node_id);

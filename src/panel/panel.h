@@ -97,6 +97,8 @@ int panel_stream(const struct panel *p, int64_t node_id,
 /* The functions the operations are given; valid until panel_free. */
 const struct panel_port *panel_port(struct panel *p);
 
+/* Nodes whose stream has no next thing to happen; see streams_forgotten. */
+unsigned panel_streams_forgotten(const struct panel *p);
 /* Opens a new stream for a node whose old one seems dead. ERR_NOT_FOUND: not followed. */
 int panel_streams_reopen(struct panel *p, int64_t node_id) MUST_CHECK;
 /* Reads the list of nodes now instead of at the next poll. */

@@ -17,6 +17,7 @@ enum {
     DENIED_S = 300,
     LOGIN_S = 60,
     STEADY_S = 60,
+    OPENING_S = 3600, /* far beyond every deadline of a call */
     REFRESH_JITTER = 10
 };
 
@@ -422,6 +423,20 @@ int streams_state(const struct streams *ss, int64_t node_id, struct panel_stream
         return ERR_NOT_FOUND;
     *ret_state = ns->state;
     return ERR_OK;
+}
+
+unsigned streams_forgotten(const struct streams *ss)
+{
+    const struct node_stream *ns;
+    unsigned n = 0;
+
+    for (ns = ss->nodes; ns; ns = ns->next_node) {
+        bool opening = ns->fresh && loop_mono_us(ss->loop) - ns->started_us < OPENING_S * SECOND;
+        bool has_turn = ns->queued && (ss->opening > 0 || ss->queue == ns);
+
+        n += !opening && !has_turn && !loop_timer_armed(ns->timer);
+    }
+    return n;
 }
 
 unsigned streams_open_count(const struct streams *ss)

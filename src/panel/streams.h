@@ -67,6 +67,12 @@ void streams_set_refresh(struct streams *ss, int64_t refresh_us);
 /* The state of a node's stream. ERR_NOT_FOUND. */
 int streams_state(const struct streams *ss, int64_t node_id,
                   struct panel_stream_state *ret_state) MUST_CHECK;
+/*
+ * Nodes for which nothing is going to happen: no stream is open or being opened that will be
+ * renewed, none waits for its turn, no timer is set. Never more than 0 but by a fault of this
+ * program.
+ */
+unsigned streams_forgotten(const struct streams *ss);
 /* Streams open now. */
 unsigned streams_open_count(const struct streams *ss);
 

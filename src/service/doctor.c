@@ -27,7 +27,7 @@ void doctor_facts_init(struct doctor_facts *f, int64_t now_us)
     memset(f, 0, sizeof(*f));
     f->now_us = now_us;
     f->cert_ends_us = f->key_ends_us = STAMP_NONE;
-    f->disk_free = f->env_mode = -1;
+    f->disk_free = -1;
     for (i = 0; i < ASK_COUNT; i++)
         f->asks[i].rc = DOCTOR_NOT_ASKED;
 }
@@ -228,11 +228,30 @@ static void judge_machine(struct doctor *d)
                                                         : LEVEL_OK,
                    "make room: with a full disk nobody can be disabled",
                    "%lld MiB free where DATA_DIR is", (long long)(f->disk_free / MIB));
-    if (f->env_file[0] && f->env_mode >= 0)
-        doctor_say(d, "env", f->env_file, f->env_mode & 077 ? LEVEL_WARNING : LEVEL_OK, "chmod 600",
-                   "%s",
-                   f->env_mode & 077 ? "others on this machine may read the secrets in it"
-                                     : "only its owner can read it");
+}
+
+static void judge_files(struct doctor *d)
+{
+    char cure[sizeof(d->f->files[0].path) + 96];
+    size_t i;
+
+    for (i = 0; i < d->f->n_files; i++) {
+        const struct doctor_file *f = &d->f->files[i];
+
+        if (f->uid != f->owner_uid) {
+            snprintf(cure, sizeof(cure), "chown %s %s", f->owner, f->path);
+            doctor_say(d, "file", f->path, LEVEL_FAILED, cure,
+                       "belongs to user %u, and the daemon runs as %s: it cannot rely on it",
+                       f->uid, f->owner);
+        } else if (f->mode & ~f->want) {
+            snprintf(cure, sizeof(cure), "chmod %o %s", f->want, f->path);
+            doctor_say(d, "file", f->path, LEVEL_WARNING, cure,
+                       "others on this machine may get at the secrets in it (mode %o)", f->mode);
+        } else {
+            doctor_say(d, "file", f->path, LEVEL_OK, NULL, "belongs to %s, mode %o", f->owner,
+                       f->mode);
+        }
+    }
 }
 
 static void judge_settings(struct doctor *d)
@@ -307,6 +326,7 @@ void doctor_judge(const struct doctor_facts *f, const struct settings *s, struct
     judge_permissions(&d);
     doctor_judge_nodes(&d);
     judge_machine(&d);
+    judge_files(&d);
     judge_geo(&d);
     judge_settings(&d);
     jout_close(out, ']');

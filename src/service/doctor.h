@@ -13,8 +13,9 @@
 #include "service/settings.h"
 
 /*
- * The doctor: what is wrong, and the cure. Facts are gathered elsewhere (panel/checkup.h for the panel and
- * its nodes, ops_doctor.c for database and disk); here they are judged. Pure: facts in, findings out.
+ * The doctor: what is wrong, and the cure. Facts are gathered elsewhere (panel/checkup.h for the
+ * panel and its nodes, ops_doctor.c for database and disk); here they are judged. Pure: facts in,
+ * findings out.
  */
 
 /* What the panel is asked, each standing for a permission. */
@@ -62,6 +63,17 @@ struct doctor_crowd {
 
 enum { DOCTOR_CROWDS = 64 };
 
+enum { DOCTOR_FILES = 4 };
+
+/* A file or folder that strangers must not get at, as it is. */
+struct doctor_file {
+    char path[256];
+    unsigned mode, want; /* permissions as they are; the most they may be */
+    unsigned uid;        /* its owner */
+    unsigned owner_uid;  /* who it must belong to: the owner of DATA_DIR, as whom the daemon runs */
+    char owner[64];      /* his name, or number */
+};
+
 enum doctor_data { DATA_COUNTRY, DATA_ASN, DATA_COUNT };
 
 /* Country or network data. */
@@ -97,8 +109,8 @@ struct doctor_facts {
     /* Why a setting's value has no effect now, or NULL; may be NULL itself. */
     const char *(*note)(void *arg, const struct settings *s, enum setting id);
     void *note_arg;
-    char env_file[256];
-    int env_mode; /* permissions of .env, -1 = unknown */
+    struct doctor_file files[DOCTOR_FILES]; /* with secrets, and the folders around them */
+    size_t n_files;
 };
 
 /* Empty facts: nothing asked, nothing known. */

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include <limits.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -99,18 +101,62 @@ static void database_done(void *arg, int rc, const struct err *err)
     op_call(op->port, &geo, geo_told, op);
 }
 
+static void user_name(uid_t uid, char *out, size_t max)
+{
+    struct passwd pw, *found = NULL;
+    char space[4096];
+
+    if (getpwuid_r(uid, &pw, space, sizeof(space), &found) == 0 && found)
+        snprintf(out, max, "%s", found->pw_name);
+    else
+        snprintf(out, max, "%u", (unsigned)uid);
+}
+
+static void add_file(struct doctor_facts *f, const char *path, unsigned want,
+                     const struct stat *owner)
+{
+    struct doctor_file *file = &f->files[f->n_files];
+    struct stat st;
+
+    if (f->n_files == DOCTOR_FILES || !path[0] || stat(path, &st))
+        return;
+    f->n_files++;
+    snprintf(file->path, sizeof(file->path), "%s", path);
+    file->mode = st.st_mode & 0777;
+    file->want = want;
+    file->uid = st.st_uid;
+    file->owner_uid = owner->st_uid;
+    user_name(owner->st_uid, file->owner, sizeof(file->owner));
+}
+
+/* What holds secrets must be the daemon's own, who runs as the owner of DATA_DIR, and nobody else's. */
+static void look_at_files(struct op *op)
+{
+    const char *dir = settings_text(op->port->settings(op->port->app), SET_DATA_DIR);
+    const char *env = op->port->env_file(op->port->app);
+    struct doctor_facts *f = op->facts;
+    char path[PATH_MAX];
+    struct stat owner;
+
+    if (stat(dir, &owner) && (!env[0] || stat(env, &owner)))
+        return;
+    add_file(f, env, 0600, &owner);
+    snprintf(path, sizeof(path), "%s/secrets.env", dir);
+    add_file(f, path, 0600, &owner);
+    add_file(f, dir, 0750, &owner);
+    snprintf(path, sizeof(path), "%s/data/pg-limiter.db", dir);
+    add_file(f, path, 0600, &owner);
+}
+
 static void look_at_machine(struct op *op)
 {
     const struct settings *s = op->port->settings(op->port->app);
     struct doctor_facts *f = op->facts;
     struct statvfs vfs;
-    struct stat st;
 
     if (statvfs(settings_text(s, SET_DATA_DIR), &vfs) == 0)
         f->disk_free = (int64_t)vfs.f_bavail * (int64_t)vfs.f_frsize;
-    snprintf(f->env_file, sizeof(f->env_file), "%s", op->port->env_file(op->port->app));
-    if (f->env_file[0] && stat(f->env_file, &st) == 0)
-        f->env_mode = st.st_mode & 0777;
+    look_at_files(op);
 }
 
 static void begin(struct op *op)

@@ -189,7 +189,7 @@ def without_a_daemon_the_panel_is_asked_from_here(s):
     assert bad["level"] == "failed" and "general_limit" in bad["text"]
     d.write_env(GENERAL_LIMIT="2")
     os.chmod(d.env_file, 0o644)
-    assert only(doctor(d), "env")["level"] == "warning"
+    assert only(doctor(d), "file", str(d.env_file))["level"] == "warning"
     os.chmod(d.env_file, 0o600)
     (d.data_dir / "data").mkdir(parents=True, exist_ok=True)
     d.db_file.write_bytes(b"SQLite format 3\0" + b"\xff" * 8192)

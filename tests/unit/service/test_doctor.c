@@ -195,7 +195,7 @@ static const struct {
     {CORRUPT, "database", "failed"},
     {DISK_LOW, "disk", "warning"},
     {DISK_FULL, "disk", "failed"},
-    {ENV_OPEN, "env", "warning"},
+    {ENV_OPEN, "file", "warning"},
     {SHADOW, "setting", "warning"},
     {GEO_OLD, "geo", "warning"},
     {GEO_NONE, "geo", "warning"},
@@ -293,8 +293,8 @@ static void spoil_node(struct bed *b, enum wrong w)
     if (w == DISK_LOW || w == DISK_FULL)
         b->f.disk_free = w == DISK_LOW ? 500 << 20 : 5 << 20;
     if (w == ENV_OPEN) {
-        snprintf(b->f.env_file, sizeof(b->f.env_file), "/etc/x");
-        b->f.env_mode = 0644;
+        b->f.files[b->f.n_files++] =
+            (struct doctor_file){.path = "/etc/x", .owner = "root", .mode = 0644, .want = 0600};
     }
 }
 
