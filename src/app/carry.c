@@ -92,7 +92,7 @@ struct event_job {
     int64_t at_us, user_id;
     const char *kind;
     char name[LIMIT_USER_NAME + 1];
-    char what[256];
+    char what[256], data[384];
 };
 
 static int write_event(struct db *db, void *arg, struct err *err)
@@ -102,7 +102,8 @@ static int write_event(struct db *db, void *arg, struct err *err)
                           .kind = slice_of(j->kind),
                           .user_id = j->user_id,
                           .who = SLICE("pg-limiter"),
-                          .what = slice_of(j->what)};
+                          .what = slice_of(j->what),
+                          .data = j->data[0] ? slice_of(j->data) : (struct slice){NULL, 0}};
 
     if (j->user_id)
         ev.name = slice_of(j->name);
@@ -119,6 +120,12 @@ static void free_done(void *arg, int rc, const struct err *err)
 void carry_event(struct daemon *d, const char *kind, int64_t user_id, struct slice name,
                  const char *what)
 {
+    carry_event_data(d, kind, user_id, name, what, "");
+}
+
+void carry_event_data(struct daemon *d, const char *kind, int64_t user_id, struct slice name,
+                      const char *what, const char *data)
+{
     struct event_job *j = calloc(1, sizeof(*j));
 
     if (!j)
@@ -128,6 +135,7 @@ void carry_event(struct daemon *d, const char *kind, int64_t user_id, struct sli
     j->user_id = user_id;
     snprintf(j->name, sizeof(j->name), "%.*s", (int)name.n, name.p ? name.p : "");
     snprintf(j->what, sizeof(j->what), "%s", what);
+    snprintf(j->data, sizeof(j->data), "%s", data);
     if (owner_submit(d->owner, OWNER_WRITE, write_event, free_done, j))
         free(j);
 }

@@ -119,6 +119,10 @@ void carry_not_punished(struct daemon *d, int64_t id, int64_t verdict_us);
 void carry_event(struct daemon *d, const char *kind, int64_t user_id, struct slice name,
                  const char *what);
 
+/* The same with data, JSON of less than 384 bytes; "" for none. */
+void carry_event_data(struct daemon *d, const char *kind, int64_t user_id, struct slice name,
+                      const char *what, const char *data);
+
 /* ---- trip.c ---- */
 /* The breaker has paused enforcement: alarms, remembers, drops what has not begun. */
 void trip_tell(struct daemon *d, const struct decision *dec);
@@ -148,6 +152,8 @@ void tell_ordered(struct daemon *d, const struct op_order *what, const char *nam
 /* Something of a node. */
 void tell_node(struct daemon *d, int64_t id, const char *name, int event, int64_t since_us,
                const char *text);
+/* The daemon has begun; anew: with the database of a backup. */
+void tell_start(struct daemon *d, bool anew);
 /* Something that needs a number and a detail only. */
 void tell_count(struct daemon *d, int event, int count, const char *text);
 /* The breaker has paused; names is whom it counted, in a few words. It goes on. */
@@ -171,6 +177,15 @@ void messenger_stop(struct daemon *d);
 void messenger_json(struct daemon *d, struct buf *out);
 /* What an operator should look at, in words; NULL: nothing. */
 const char *messenger_problem(const struct daemon *d);
+
+/* ---- notify.c: the notices, and op_port's functions about them ---- */
+int notify_new(struct daemon *d) MUST_CHECK;
+void notify_free(struct daemon *d);
+void notify_topics_live(void *app, struct buf *out);
+void notify_topics_check(void *app, int64_t group, op_topics_fn fn, void *arg);
+void notify_topics_make(void *app, const int *kinds, size_t n, struct slice who, op_topics_fn fn,
+                        void *arg);
+void notify_backlog(void *app, int64_t *ret_lines, int64_t *ret_messages, int64_t *ret_stuck);
 
 /* ---- rules.c ---- */
 /* Reads settings, limits, exceptions from the database and puts them in force; done by a job. */

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/stamp.h"
 #include "bot/bot.h"
+#include "bot/notice.h"
 #include "service/jout.h"
 #include "telegram/outbox.h"
 #include "telegram/telegram.h"
@@ -49,11 +50,15 @@ static void on_migrate(void *arg, int64_t from_chat, int64_t to_chat)
     log_info("telegram", "group %lld is a supergroup now, %lld: its topics and messages follow",
              (long long)from_chat, (long long)to_chat);
     outbox_migrate(d->outbox, from_chat, to_chat);
+    notices_migrate(d->notices, from_chat, to_chat);
 }
 
 static void on_failed(void *arg, const struct outbox_failure *f)
 {
-    (void)arg;
+    struct daemon *d = arg;
+
+    if (d->notices && notices_failed(d->notices, f))
+        return;
     log_warning("telegram", "a message to chat %lld is given up: %s", (long long)f->chat_id,
                 f->description);
 }
@@ -66,7 +71,7 @@ int messenger_new(struct daemon *d, struct err *err)
                              .on_failed = on_failed,
                              .arg = d};
 
-    if (outbox_new(&oo, &d->outbox))
+    if (outbox_new(&oo, &d->outbox) || notify_new(d))
         return err_set(err, ERR_NOMEM, "out of memory");
     messenger_apply(d);
     return ERR_OK;
@@ -79,6 +84,8 @@ static void drop_telegram(struct daemon *d)
     d->bot = NULL;
     telegram_free(d->telegram);
     d->telegram = NULL;
+    if (d->notices)
+        notices_set_telegram(d->notices, NULL);
 }
 
 void messenger_apply(struct daemon *d)
@@ -112,6 +119,9 @@ void messenger_apply(struct daemon *d)
                                    .name = telegram_bot_name},
                 &d->bot))
         log_error("telegram", "out of memory: nobody is answered");
+    else
+        bot_set_notices(d->bot, d->notices);
+    notices_set_telegram(d->notices, d->telegram);
 }
 
 bool messenger_differs(const struct settings *a, const struct settings *b)

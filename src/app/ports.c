@@ -5,6 +5,7 @@
 #include "app/daemon.h"
 #include "app/estimate.h"
 #include "base/log.h"
+#include "bot/notice.h"
 #include "base/stamp.h"
 #include "geo/geoview.h"
 #include "panel/checkup.h"
@@ -51,6 +52,8 @@ static void port_changed(void *app, unsigned what)
         log_error("rules", "the change is kept but not in force: the database is busy");
     if (what & OP_CHANGED_LIMITS)
         heirs_look(d);
+    if (what & OP_CHANGED_TOPICS)
+        notices_changed(d->notices);
     if (what & OP_CHANGED_ADMINS)
         served_reload(d);
     if (what & OP_CHANGED_JOURNAL) {
@@ -515,6 +518,10 @@ void ports_init(struct daemon *d)
                                .breaker_resume = trip_resume,
                                .breaker_users = trip_users,
                                .breaker_undone = trip_undone,
+                               .topics_live = notify_topics_live,
+                               .topics_check = notify_topics_check,
+                               .topics_make = notify_topics_make,
+                               .backlog = notify_backlog,
                                .doctor = port_doctor,
                                .geo_json = port_geo,
                                .geo_address_json = port_geo_address,

@@ -284,6 +284,7 @@ static void take_apart(struct daemon *d)
         history_flush(d->history);
     enforce_free(d->enforce);
     carry_free(d->carry);
+    notify_free(d);
     if (d->engine)
         engine_set_geo(d->engine, NULL, NULL, daemon_now(d));
     atlas_free(d->atlas);
@@ -361,7 +362,8 @@ static int build(struct daemon *d, struct err *err)
     return rc ? rc : build_feed(d, err);
 }
 
-static int run(struct daemon *d)
+/* anew: a backup was put in place of the database. */
+static int run(struct daemon *d, bool anew)
 {
     struct loop_signal *term = NULL, *interrupt = NULL, *hup = NULL;
     int rc = loop_signal_new(d->loop, SIGTERM, on_stop, d, &term);
@@ -378,6 +380,7 @@ static int run(struct daemon *d)
         rest_apply(d->rest, &d->settings);
         enforce_recover(d->enforce);
         panel_start(d->panel);
+        tell_start(d, anew);
         loop_run(d->loop);
     }
     pulse_free(d->pulse);
@@ -387,13 +390,18 @@ static int run(struct daemon *d)
     return rc ? EXIT_FAILED : 0;
 }
 
-/* One life of the daemon; *ret_again: the database was replaced, and another one is to begin. */
+/*
+ * One life of the daemon; *ret_again: the database was replaced, and another one is to begin. Before, it
+ * says whether this is such another one.
+ */
 static int live(const struct run_opts *opts, bool *ret_again)
 {
     struct daemon *d = calloc(1, sizeof(*d));
     struct err err = {0};
+    bool anew = *ret_again;
     int rc;
 
+    *ret_again = false;
     signal(SIGPIPE, SIG_IGN);
     log_setup(LOG_INFO, false, isatty(STDERR_FILENO));
     if (!d || settings_init(&d->settings)) {
@@ -416,7 +424,7 @@ static int live(const struct run_opts *opts, bool *ret_again)
         log_error("run", "%s", err.text[0] ? err.text : err_name(rc));
         rc = EXIT_FAILED;
     } else {
-        rc = run(d);
+        rc = run(d, anew);
     }
     *ret_again = rc == 0 && d->again;
     take_apart(d);
@@ -432,7 +440,6 @@ int app_run(const struct run_opts *opts)
     int rc;
 
     do {
-        again = false;
         rc = live(opts, &again);
     } while (again);
     return rc;

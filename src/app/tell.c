@@ -149,6 +149,14 @@ void tell_resumed(struct daemon *d, struct slice who)
     notice_put(d->notices, &n);
 }
 
+void tell_start(struct daemon *d, bool anew)
+{
+    struct notice n = {.event = anew ? NOTICE_RESTORED : NOTICE_STARTED,
+                       .name = slice_of(anew ? "" : op_version())};
+
+    notice_put(d->notices, &n);
+}
+
 void tell_count(struct daemon *d, int event, int count, const char *text)
 {
     struct notice n = {.event = (enum notice_event)event, .count = count, .text = slice_of(text)};

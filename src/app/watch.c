@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/stamp.h"
 #include "bot/notice.h"
+#include "service/jout.h"
 #include "service/settings_policy.h"
 #include "store/db_nodes.h"
 #include "base/banned.h"
@@ -271,6 +272,25 @@ static void set_quiet(struct watch *w, struct seen_node *n, bool quiet, int64_t 
     tell_node(w->d, n->id, n->name, quiet ? NOTICE_NODE_QUIET : NOTICE_NODE_HEARD, now_us, "");
 }
 
+/* In the events, with what the daily summary counts. */
+static void keep_down(struct watch *w, const struct seen_node *n, const char *kind, int64_t seconds)
+{
+    struct buf data;
+    char what[256];
+
+    buf_init(&data, 380);
+    jout_open(&data, NULL, '{');
+    jout_int(&data, "node", n->id);
+    jout_text(&data, "name", n->name);
+    jout_int(&data, "seconds", seconds);
+    jout_close(&data, '}');
+    snprintf(what, sizeof(what), seconds ? "%s is heard of again after %lld s" : "%s is down",
+             n->name, (long long)seconds);
+    carry_event_data(w->d, kind, 0, (struct slice){NULL, 0}, what,
+                     data.failed ? "" : buf_str(&data));
+    buf_release(&data);
+}
+
 /* A node that nothing can be heard of for a minute is told, once, and when it can be again. */
 static void look_if_down(struct watch *w, struct seen_node *n, int64_t now_us)
 {
@@ -287,9 +307,11 @@ static void look_if_down(struct watch *w, struct seen_node *n, int64_t now_us)
         n->down_told = true;
         tell_node(w->d, n->id, n->name, NOTICE_NODE_DOWN, n->down_us,
                   n->connected ? "" : n->status);
+        keep_down(w, n, "node_down", 0);
     } else if (up && n->down_told) {
         n->down_told = false;
         tell_node(w->d, n->id, n->name, NOTICE_NODE_UP, n->down_us, "");
+        keep_down(w, n, "node_up", (now_us - n->down_us) / STAMP_SECOND);
     }
     if (up)
         n->down_us = 0;

@@ -63,6 +63,16 @@ void bot_free(struct bot *bot)
     free(bot);
 }
 
+void bot_set_notices(struct bot *bot, struct notices *notices)
+{
+    bot->notices = notices;
+}
+
+struct notices *bot_notices(const struct bot *bot)
+{
+    return bot->notices;
+}
+
 const struct settings *bot_settings(const struct bot *bot)
 {
     return bot->opts.port->settings(bot->opts.port->app);

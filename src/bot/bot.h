@@ -52,6 +52,10 @@ void bot_update(struct bot *bot, json_t *update);
 /* Admins or their languages, or the settings, may have changed: the lists of commands are told anew. */
 void bot_changed(struct bot *bot);
 
+struct notices;
+/* What its notifications' buttons act on; NULL: they do nothing. */
+void bot_set_notices(struct bot *bot, struct notices *notices);
+
 /* Whether an account is served, and how; false for a stranger. */
 bool bot_admin_of(const struct bot *bot, int64_t user_id, struct bot_admin *ret);
 /* Everybody who is served, by number; false past the last. */

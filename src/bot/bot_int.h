@@ -298,6 +298,8 @@ json_t *in_data(json_t *answer);
 const char *turn_arg(const struct turn *t, size_t i);
 const struct bot_admin *turn_admin(const struct turn *t);
 struct bot *turn_bot(const struct turn *t);
+/* The notices, NULL where there are none. */
+struct notices *bot_notices(const struct bot *bot);
 int64_t turn_chat(const struct turn *t);
 /* A view to write a note with (view_say), for turn_done and turn_fail; the turn's own, made when asked. */
 struct view *turn_note(struct turn *t);

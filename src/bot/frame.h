@@ -93,6 +93,7 @@ struct stranger {
 
 struct bot {
     struct bot_opts opts;
+    struct notices *notices;
     struct memo memo;
     struct turn *turns;
     uint64_t last_turn;

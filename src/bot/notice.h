@@ -84,6 +84,37 @@ struct notice {
     struct slice places; /* lines: an address, then what is known of it */
 };
 
+struct notices_opts {
+    struct loop *loop;
+    struct outbox *outbox;
+    const struct op_port *port;
+    struct hash_key key;
+    /* Everybody who is served, by number; false past the last. */
+    bool (*admin_at)(void *arg, size_t i, struct bot_admin *ret);
+    /* Appends an admin's name; false when it is not known. May be NULL. */
+    bool (*admin_name)(void *arg, int64_t id, struct buf *out);
+    /* The panel admin that a user belongs to; 0: not known. */
+    int64_t (*owner_of)(void *arg, int64_t user_id);
+    void *arg;
+};
+
+/* Makes it; takes what earlier lives told from the database. ERR_NOMEM. */
+int notices_new(const struct notices_opts *opts, struct notices **ret_n) MUST_CHECK;
+/* Frees; before the outbox. NULL is allowed. */
+void notices_free(struct notices *n);
+/* Gives it the transport, or takes it away (NULL): for the buttons' menus and what the outbox cannot hold. */
+void notices_set_telegram(struct notices *n, struct telegram *tg);
+
+/* The table chats has changed. */
+void notices_changed(struct notices *n);
+/* outbox_opts.on_failed: true when it was for the group, and goes to private chats instead. */
+bool notices_failed(struct notices *n, const struct outbox_failure *f);
+/* telegram_events.on_migrate. */
+void notices_migrate(struct notices *n, int64_t from_chat, int64_t to_chat);
+struct topics;
+/* Where they go: for the operations (topics.h). */
+struct topics *notices_topics(struct notices *n);
+
 /* Tells of it whoever should know. n NULL: there is no bot, nothing happens. */
 void notice_put(struct notices *n, const struct notice *what);
 /* The kind that an event belongs to. */

@@ -377,6 +377,8 @@ unsigned op_allowed(struct slice path);
 /* Appends what values a parameter may have, for people: "0 to 10000", "true or false". */
 void op_param_add_allowed(struct buf *b, const struct op_param *p);
 
+/* The version of this program. */
+const char *op_version(void);
 /* "GET" and so on to a method; ERR_INVALID. */
 int op_method_parse(struct slice s, enum op_method *ret) MUST_CHECK;
 /* The name of a method. */

@@ -37,6 +37,11 @@ static const struct op_row *const groups[] = {
 };
 /* clang-format on */
 
+const char *op_version(void)
+{
+    return PG_VERSION;
+}
+
 const struct op_row *op_row_at(size_t i)
 {
     const struct op_row *row;

@@ -411,7 +411,7 @@ static const struct setting_def table[SET_COUNT] = {
     ROW(BACKUP_EVERY, "backup_every", INT, L, KEEP,
         "h", 0, 168, "0", NULL, NULL,
         "Time between two backups sent to Telegram; 0 = off."),
-    ROW(DAILY_SUMMARY_HOUR, "daily_summary_hour", HOUR, L, KEEP,
+    ROW(DAILY_SUMMARY_HOUR, "daily_summary_hour", HOUR, 0, KEEP,
         "", 0, 23, "off", NULL, NULL,
         "Hour of the daily summary, or off."),
 };
