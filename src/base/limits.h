@@ -38,6 +38,7 @@ enum {
     LIMIT_EVIDENCE = 1 << 18,     /* evidence of one verdict (JSON) */
     LIMIT_ANSWER = 1 << 16,       /* the panel's answer to a disable, kept in the journal */
     LIMIT_EVENT_TEXT = 4096,      /* text of one event; a longer one is cut */
+    LIMIT_EXPLAIN = 16 << 10,     /* text that explains a user */
     LIMIT_PAGE = 1000,            /* rows of one page of a list */
     LIMIT_PANEL_CALLS = 4,        /* calls of the enforcement to the panel at the same time */
     LIMIT_OP_ANSWER = 64 << 20,   /* JSON answer of one operation */

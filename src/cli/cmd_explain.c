@@ -8,8 +8,6 @@
 #include "cli/explain.h"
 #include "cli/json_in.h"
 #include "cli/term.h"
-#include "service/customer.h"
-#include "service/settings.h"
 #include "base/banned.h"
 
 /* explain USER: how a user stands, what was seen, and what was done to him. */
@@ -173,24 +171,26 @@ static void print_user(json_t *json)
     explain_addresses(json_object_get(json, "addresses"));
 }
 
-/* The language of customers is the bot's. */
-static int print_customer(struct cli *cli, json_t *json)
+/* A text that is made for being read as it is: in bot_language, unless another is asked for. */
+static int print_text(struct cli *cli)
 {
-    enum text_lang lang = text_lang_of(settings_text(link_settings(cli->link), SET_BOT_LANGUAGE));
-    struct buf text;
-    json_t *out;
+    const char *lang = cli->opt[OPT_LANGUAGE];
+    struct buf path;
+    json_t *json;
+    int rc;
 
-    buf_init(&text, LIMIT_EVENT_TEXT);
-    customer_text(json, lang, &text);
-    if (cli->json) {
-        out = json_pack("{s:s}", "text", buf_str(&text));
-        json_dumpf(out, stdout, JSON_COMPACT);
-        putchar('\n');
-        json_decref(out);
-    } else {
-        fputs(buf_str(&text), stdout);
+    cli_user_path(&path, "/users/", cli->args[0], "/explain?customer=");
+    buf_add_str(&path, cli->opt[OPT_CUSTOMER] ? "true" : "false");
+    if (lang && strcmp(lang, "default") != 0) {
+        buf_add_str(&path, "&language=");
+        cli_add_user(&path, lang);
     }
-    buf_release(&text);
+    rc = cli_read(cli, buf_str(&path), &json);
+    buf_release(&path);
+    if (rc || !json)
+        return rc;
+    fputs(in_text(json, "text") ? in_text(json, "text") : "", stdout);
+    json_decref(json);
     return CLI_OK;
 }
 
@@ -200,17 +200,16 @@ int cmd_explain(struct cli *cli)
     json_t *json;
     int rc;
 
+    if (cli->opt[OPT_CUSTOMER] || cli->opt[OPT_LANGUAGE])
+        return print_text(cli);
     cli_user_path(&path, "/users/", cli->args[0], "");
     rc = cli_ask(cli, OP_GET, buf_str(&path), NULL, &json, NULL);
     buf_release(&path);
     if (rc)
         return rc;
-    if (cli->opt[OPT_CUSTOMER])
-        rc = print_customer(cli, json);
-    else if (cli_json(cli, json))
+    if (cli_json(cli, json))
         return CLI_OK;
-    else
-        print_user(json);
+    print_user(json);
     json_decref(json);
-    return rc;
+    return CLI_OK;
 }

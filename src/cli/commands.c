@@ -61,7 +61,8 @@ static const struct option_def options[OPT_COUNT] = {
     [OPT_NAME] = {"--name", NULL, "TEXT", "who that is, for the list"},
     [OPT_PANEL_ADMIN] = {"--panel-admin", NULL, "ID",
                          "only the users of this admin of the panel; 0: everyone's"},
-    [OPT_LANGUAGE] = {"--language", NULL, "en|fa|ru|zh|default", "of the bot, for this admin"},
+    [OPT_LANGUAGE] = {"--language", NULL, "en|fa|ru|zh|default",
+                      "of the text, or of the bot for an admin"},
     [OPT_PATTERN] = {"--pattern", NULL, "prefix:TEXT=N", "a limit pattern of this run"},
 };
 
@@ -74,10 +75,11 @@ static const struct command commands[] = {
      "Keys: q quit, s sort, r reverse, / filter, arrows and PgUp, PgDn. Where there is no terminal, "
      "it prints once.\n",
      "GET /users/active, GET /status"},
-    {"explain", "USER", 1, 1, READ | BIT(OPT_CUSTOMER), cmd_explain, "how a user stands, and why",
+    {"explain", "USER", 1, 1, READ | BIT(OPT_CUSTOMER) | BIT(OPT_LANGUAGE), cmd_explain,
+     "how a user stands, and why",
      "  pg-limiter explain alice\n"
      "  pg-limiter explain alice --customer    a text to forward, in bot_language, without addresses\n",
-     "GET /users/{user}"},
+     "GET /users/{user}, GET /users/{user}/explain"},
 
     {"history", "USER", 1, 1, LIST, cmd_history, "what happened to a user, and who did it", NULL,
      "GET /users/{user}/history"},

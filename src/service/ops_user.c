@@ -2,6 +2,8 @@
 #include "service/op_int.h"
 
 #include "base/stamp.h"
+#include "service/customer.h"
+#include "service/explain_text.h"
 #include "service/jout.h"
 #include "service/op_event.h"
 #include "store/db_events.h"
@@ -115,7 +117,7 @@ static int user_show(struct db *db, struct op *op, struct err *err)
 }
 
 /* The part of the answer that only the engine knows, and the closing brace. */
-static void user_live(struct op *op)
+static void add_live(struct op *op)
 {
     if (op->port->live_json && op->id) {
         jout_key(&op->out, "live");
@@ -125,6 +127,51 @@ static void user_live(struct op *op)
     }
     jout_bool(&op->out, "daemon", op->port->live_json != NULL);
     jout_close(&op->out, '}');
+}
+
+static void user_live(struct op *op)
+{
+    add_live(op);
+    op_reply(op, ERR_OK);
+}
+
+/* ---- in words ---- */
+
+static enum text_lang language_of(const struct op *op)
+{
+    const char *word = op_arg_text(op, "language");
+
+    if (!word)
+        word = settings_text(op->port->settings(op->port->app), SET_BOT_LANGUAGE);
+    return text_lang_of(word);
+}
+
+static void user_explain(struct op *op)
+{
+    enum text_lang lang = language_of(op);
+    struct buf text;
+    json_t *user;
+
+    add_live(op);
+    user = op->out.failed ? NULL : json_loadb(op->out.p, op->out.n, 0, NULL);
+    if (!user) {
+        op_reply(op, err_set(&op->err, ERR_NOMEM, "%s", err_name(ERR_NOMEM)));
+        return;
+    }
+    buf_init(&text, LIMIT_EXPLAIN);
+    if (op_arg_bool(op, "customer"))
+        customer_text(user, lang, &text);
+    else
+        explain_text(user, lang, op->now_us, &text);
+    json_decref(user);
+    buf_clear(&op->out);
+    jout_open(&op->out, NULL, '{');
+    op_user_json(op, &op->out);
+    jout_text(&op->out, "language", text_lang_word(lang));
+    jout_str(&op->out, "text", buf_slice(&text));
+    jout_close(&op->out, '}');
+    op->out.failed = op->out.failed || text.failed;
+    buf_release(&text);
     op_reply(op, ERR_OK);
 }
 
@@ -200,6 +247,13 @@ static const struct op_param active_params[] = {
     OP_PAGE,
     {0}};
 
+static const struct op_param explain_params[] = {
+    {"language", OP_IN_QUERY, OP_TEXT, .choices = "en|fa|ru|zh", .example = "\"fa\"",
+     .help = "of the text; bot_language when left out"},
+    {"customer", OP_IN_QUERY, OP_BOOL, .example = "true",
+     .help = "a text to forward to the customer instead, without addresses in full"},
+    {0}};
+
 static void show_active(struct op *op)
 {
     struct op_page page = op_arg_page(op);
@@ -230,6 +284,13 @@ const struct op_row op_rows_user[] = {
      .flags = ROW_USER | ROW_ASK,
      .kind = OWNER_READ,
      .job = user_history},
+    {.def = {OP_GET, "/users/{user}/explain", "How a user stands and why, in words.",
+             explain_params, "{id:int~,username:text~,language:text,text:text}"},
+     .flags = ROW_USER | ROW_ASK,
+     .args = user_args,
+     .kind = OWNER_READ,
+     .job = user_show,
+     .finish = user_explain},
     {.def = {OP_GET, "/users/{user}", "A user: limit, state, devices, evidence, what happened.",
              .answer = "{id:int~,username:text~,known:bool,limit:int,limit_from:text,excepted:bool,"
                        "reason:text~,disabled:any,violations?:[#violation],events?:[#event],"
