@@ -330,10 +330,10 @@ void turn_go(struct turn *t, const char *tmpl)
     size_t i;
     int rc;
 
-    /* An input that was read as a whole message goes on from here. */
-    if (t->from_input && t->input && t->input->got) {
-        turn_input_over(t);
+    /* What was written leads somewhere else: below it, and no more is awaited. */
+    if (t->from_input) {
         t->message_id = 0;
+        turn_input_over(t);
     }
     for (i = 0; i < BOT_ARGS; i++)
         args[i] = turn_arg(t, i);

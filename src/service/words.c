@@ -50,6 +50,22 @@ static const struct {
     {WORD_TRUST, "leaked", TEXT_TRUST_LEAKED},
     {WORD_TRUST, "excused", TEXT_TRUST_EXCUSED},
     {WORD_TRUST, "common", TEXT_TRUST_COMMON},
+    {WORD_EVENT, "disabled", TEXT_EVENT_DISABLED},
+    {WORD_EVENT, "enabled", TEXT_EVENT_ENABLED},
+    {WORD_EVENT, "superseded", TEXT_EVENT_SUPERSEDED},
+    {WORD_EVENT, "not_disabled", TEXT_EVENT_CANCELLED},
+    {WORD_EVENT, "adopted", TEXT_EVENT_ADOPTED},
+    {WORD_EVENT, "revoked", TEXT_EVENT_REVOKED},
+    {WORD_EVENT, "forgiven", TEXT_EVENT_FORGIVEN},
+    {WORD_EVENT, "warning", TEXT_EVENT_WARNING},
+    {WORD_EVENT, "shadow_verdict", TEXT_EVENT_SHADOW},
+    {WORD_EVENT, "still_seen", TEXT_EVENT_SEEN},
+    {WORD_EVENT, "limit", TEXT_EVENT_LIMIT},
+    {WORD_EVENT, "except", TEXT_EVENT_EXCEPT},
+    {WORD_EVENT, "pardoned", TEXT_EVENT_PARDONED},
+    {WORD_EVENT, "cleared", TEXT_EVENT_CLEARED},
+    {WORD_EVENT, "recreated", TEXT_EVENT_RECREATED},
+    {WORD_EVENT, "import", TEXT_EVENT_IMPORT},
 };
 
 enum text_id word_text(enum word_kind kind, const char *word)

@@ -17,6 +17,7 @@ enum word_kind {
     WORD_OUTCOME, /* outcome of a verdict */
     WORD_RESULT,  /* result of enabling or of an order */
     WORD_TRUST,   /* part of the trust score */
+    WORD_EVENT,   /* kind of an event about a user */
 };
 
 /* The text of a word; TEXT_NONE for NULL and for one that is not known. */
