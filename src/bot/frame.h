@@ -170,8 +170,6 @@ int turn_add_arg(struct turn *t, const char *text) MUST_CHECK;
 void turn_view(struct turn *t, struct view *v);
 /* Ends: frees the turn once nothing comes back any more. Answers the press without a text if need be. */
 void turn_end(struct turn *t);
-/* The text awaited has come and is used up, where the turn is of one: nothing is awaited any more. */
-void turn_input_over(struct turn *t);
 /* A reference is dropped. */
 void turn_unref(struct turn *t);
 /* The text that was awaited has been read: nothing is awaited any more, and answers are new messages. */
