@@ -76,11 +76,16 @@ void card_quote(struct view *v, const char *text)
     view_html(v, "\xe2\x81\xa9</i>\n");
 }
 
-void card_button(struct view *v, json_t *row)
+void card_button(struct view *v, json_t *row, const char *list)
 {
-    if (in_int(row, "id"))
-        view_button(v, view_fmt(v, "👤 %s", card_name(v, row)), "scard",
-                    view_user(v, in_int(row, "id")), NULL);
+    const char *from = NULL;
+
+    if (!in_int(row, "id"))
+        return;
+    if (list)
+        from = v->page ? view_fmt(v, "s%s/%lld", list, (long long)v->page) : view_fmt(v, "s%s", list);
+    view_button(v, view_fmt(v, "👤 %s", card_name(v, row)), "scard",
+                view_user(v, in_int(row, "id")), from, NULL);
 }
 
 void card_refresh(struct view *v, const char *screen)
@@ -120,7 +125,7 @@ static void add_address(struct view *v, json_t *row)
     view_html(v, "\n");
 }
 
-void card_active_row(struct view *v, json_t *row)
+void card_active_row(struct view *v, json_t *row, const char *list)
 {
     json_t *address;
     size_t i;
@@ -130,7 +135,7 @@ void card_active_row(struct view *v, json_t *row)
              "nodes", joined(v, json_object_get(row, "nodes")), "trust",
              view_int(v, in_int(row, "trust")), NULL);
     json_array_foreach(json_object_get(row, "addresses"), i, address) add_address(v, address);
-    card_button(v, row);
+    card_button(v, row, list);
 }
 
 static void tell_one(struct view *v, json_t *row)

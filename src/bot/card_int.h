@@ -26,12 +26,15 @@ const char *card_limit(struct view *v, int64_t limit);
 /* Appends, as a line of its own, what stands in the answers in English only: isolated, so that it keeps its
  * direction among Persian words. */
 void card_quote(struct view *v, const char *text);
-/* A button with the user's name to his card; none for one the panel has never shown. */
-void card_button(struct view *v, json_t *row);
+/*
+ * A button with the user's name to his card; none for one the panel has never shown. list: the screen (id)
+ * to which the card offers a way back, at this page; NULL: none.
+ */
+void card_button(struct view *v, json_t *row, const char *list);
 /* A button that shows the same screen again. */
 void card_refresh(struct view *v, const char *screen);
 /* The lines about an active user (shape #active_user) and the button to his card. */
-void card_active_row(struct view *v, json_t *row);
+void card_active_row(struct view *v, json_t *row, const char *list);
 /* What became of an enable or an order, one line each user: an action's told. */
 void card_told(struct view *v, json_t *answer);
 

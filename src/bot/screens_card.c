@@ -151,7 +151,12 @@ static void card_buttons(struct view *v, json_t *user, json_t *live, const char 
     view_button(v, NULL, "suvio", ref, NULL);
     view_row(v);
     view_button(v, NULL, "arev", ref, NULL);
-    view_button(v, view_word(v, TEXT_REFRESH, NULL), "scard", ref, NULL);
+    view_target(v, view_word(v, TEXT_REFRESH, NULL), "scard|{0}|{1}");
+    /* The list he was come from, at its page. */
+    if (v->arg[1][0] == 's') {
+        view_row(v);
+        view_target(v, NULL, v->arg[1]);
+    }
 }
 
 static void build_card(struct view *v)

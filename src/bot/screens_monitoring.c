@@ -45,7 +45,7 @@ static void build_status(struct view *v)
 
 static void watched_row(struct view *v, json_t *row)
 {
-    card_active_row(v, row);
+    card_active_row(v, row, "und");
     view_say(v, TEXT_U_WATCHED_SINCE, "time", view_time(v, in_text(row, "since")), "ago",
              view_ago(v, in_text(row, "since")), NULL);
     view_button(v, view_word(v, TEXT_U_CLEAR, NULL), "aclrm", view_user(v, in_int(row, "id")),

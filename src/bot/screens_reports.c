@@ -71,7 +71,18 @@ static void inbound_row(struct view *v, json_t *row)
 static const struct list node_list = {10, TEXT_U_NODES_NONE, node_row};
 static const struct list by_node_list = {10, TEXT_U_NODES_NONE, by_node_row};
 static const struct list inbound_list = {8, TEXT_U_NOBODY_CONNECTED, inbound_row};
-static const struct list active_list = {6, TEXT_U_NOBODY_CONNECTED, card_active_row};
+static void active_row(struct view *v, json_t *row)
+{
+    card_active_row(v, row, NULL);
+}
+
+static void multi_row(struct view *v, json_t *row)
+{
+    card_active_row(v, row, "rmul");
+}
+
+static const struct list active_list = {6, TEXT_U_NOBODY_CONNECTED, active_row};
+static const struct list multi_list = {6, TEXT_U_NOBODY_CONNECTED, multi_row};
 
 static void build_of_node(struct view *v)
 {
@@ -113,7 +124,7 @@ static void address_row(struct view *v, json_t *row)
         view_say(v, TEXT_U_IPS_EXCEPTED, NULL);
     else if (special)
         view_say(v, TEXT_U_IPS_SPECIAL, "limit", card_limit(v, in_int(row, "limit")), NULL);
-    card_button(v, row);
+    card_button(v, row, NULL);
 }
 
 static const struct list address_list = {8, TEXT_U_IPS_NONE, address_row};
@@ -139,7 +150,7 @@ static void violation_row(struct view *v, json_t *row)
              became ? card_word(v, WORD_OUTCOME, became)
                     : view_word(v, TEXT_OUTCOME_FORGIVEN, NULL),
              NULL);
-    card_button(v, row);
+    card_button(v, row, "vio");
     if (counts)
         view_button(v,
                     view_word(v, TEXT_U_FORGIVE_NO, "no", view_int(v, in_int(row, "violation")),
@@ -205,7 +216,7 @@ static const struct screen screens[] = {
      .parent = "srep",
      .ask = {"/users/active?devices=2"},
      .build = build_total,
-     .list = &active_list,
+     .list = &multi_list,
      .entries = ENTRIES(GO_AS("srmul", REFRESH))},
     {.id = "rip",
      .title = TEXT_U_IPS,

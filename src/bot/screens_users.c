@@ -143,7 +143,7 @@ static void except_row(struct view *v, json_t *row)
     card_quote(v, in_text(row, "reason"));
     if (in_bool(row, "pending"))
         view_say(v, TEXT_U_ROW_PENDING, NULL);
-    card_button(v, row);
+    card_button(v, row, "exl");
     view_button(v, view_fmt(v, "🗑 %s", card_name(v, row)), "aunexc", card_ref(v, row), NULL);
 }
 
@@ -165,7 +165,7 @@ static void disabled_row(struct view *v, json_t *row)
     if (in_text(row, "last_error"))
         view_say(v, TEXT_EXPLAIN_RETRY, "n", view_int(v, in_int(row, "failed_attempts")), "error",
                  in_text(row, "last_error"), NULL);
-    card_button(v, row);
+    card_button(v, row, "dis");
     view_button(v, view_word(v, TEXT_U_ENABLE, NULL), "aenal", view_user(v, in_int(row, "id")),
                 NULL);
 }
@@ -299,7 +299,7 @@ static void stuck_row(struct view *v, json_t *row)
 
     view_say(v, group ? TEXT_U_STUCK_GROUP : TEXT_U_STUCK_STATUS, "user", card_name(v, row), "time",
              view_time(v, in_text(row, "edited_at")), NULL);
-    card_button(v, row);
+    card_button(v, row, "stuck");
     view_button(v, NULL, "sadopt", view_user(v, in_int(row, "id")), NULL);
 }
 
