@@ -83,9 +83,10 @@ void card_button(struct view *v, json_t *row, const char *list)
     if (!in_int(row, "id"))
         return;
     if (list)
-        from = v->page ? view_fmt(v, "s%s/%lld", list, (long long)v->page) : view_fmt(v, "s%s", list);
-    view_button(v, view_fmt(v, "👤 %s", card_name(v, row)), "scard",
-                view_user(v, in_int(row, "id")), from, NULL);
+        from =
+            v->page ? view_fmt(v, "s%s/%lld", list, (long long)v->page) : view_fmt(v, "s%s", list);
+    view_button(v, view_fmt(v, "👤 %s", card_name(v, row)), "scard", view_user(v, in_int(row, "id")),
+                from, NULL);
 }
 
 void card_refresh(struct view *v, const char *screen)

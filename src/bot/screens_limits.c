@@ -222,7 +222,7 @@ static const struct input inputs[] = {
     {0},
 };
 
-static const struct command commands[] = {
+static const struct slash commands[] = {
     {"limits", TEXT_U_CMD_LIMITS, "nlim"},
     {"set_special_limit", TEXT_NONE, "asetn|{0}|{1}", "afind|ulim|{0}"},
     {"show_special_limit", TEXT_NONE, "nspl"},

@@ -88,7 +88,7 @@ static const struct action actions[] = {
     {0},
 };
 
-static const struct command commands[] = {
+static const struct slash commands[] = {
     {"status", TEXT_U_CMD_STATUS, "nstat"},
     {"monitoring_status", TEXT_NONE, "nstat"},
     {"monitoring_details", TEXT_U_CMD_WATCHED, "nund"},

@@ -254,7 +254,7 @@ static const struct action actions[] = {
     {0},
 };
 
-static const struct command commands[] = {
+static const struct slash commands[] = {
     {"reports", TEXT_U_CMD_REPORTS, "nrep"},
     {"violations", TEXT_U_CMD_VIOLATIONS, "nvio"},
     {"connection_report", TEXT_NONE, "nrcon"},

@@ -511,7 +511,7 @@ static const struct input inputs[] = {
     {0},
 };
 
-static const struct command commands[] = {
+static const struct slash commands[] = {
     {"user", TEXT_U_CMD_USER, "afind|card|{0}"},
     {"disabled", TEXT_U_CMD_DISABLED, "ndis"},
     {"explain", TEXT_U_CMD_EXPLAIN, "afind|exp|{0}"},
