@@ -2,12 +2,13 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/num.h"
 #include "bot/card_int.h"
 #include "base/banned.h"
 
 /* The card of one user, and what is done to him from there. */
 
-enum { SHOWN_DEVICES = 8 };
+enum { SHOWN_DEVICES = 8, MINUTES_MAX = 366 * 1440 };
 
 static bool is_state(json_t *live, const char *state)
 {
@@ -285,6 +286,17 @@ static void build_term(struct view *v)
     view_button(v, view_word(v, TEXT_U_TERM_HAND, NULL), "adsh", v->arg[0], NULL);
 }
 
+/* What is no number of minutes is not asked about. */
+static void run_free_term(struct turn *t)
+{
+    int64_t n;
+
+    if (num_int(slice_of(turn_arg(t, 1)), 1, MINUTES_MAX, &n))
+        turn_fail(t, TEXT_U_TERM_WRONG, NULL);
+    else
+        turn_go(t, "adsm|{0}|{1}");
+}
+
 /* ---- enabling along with a change ---- */
 
 static void build_ask_enable(struct view *v)
@@ -455,6 +467,11 @@ static const struct action actions[] = {
      .ask = TEXT_U_DISABLE_ASK_MIN,
      .told = card_told,
      .then = "scard|{0}"},
+    {.id = "dsf",
+     .label = TEXT_U_DISABLE_NOW,
+     .run = run_free_term,
+     .then = "sterm|{0}",
+     .role = OP_ROLE_OPERATOR},
     {.id = "dsh",
      .label = TEXT_U_DISABLE_NOW,
      .method = OP_POST,
@@ -505,7 +522,7 @@ static const struct input inputs[] = {
     {.id = "dsm",
      .label = TEXT_U_TERM_FREE,
      .prompt = TEXT_U_TERM_PROMPT,
-     .action = "dsm",
+     .action = "dsf",
      .back = "sterm|{0}"},
     {0},
 };

@@ -154,8 +154,7 @@ static const struct list except_list = {6, TEXT_U_EXCEPT_NONE, except_row};
 static void disabled_row(struct view *v, json_t *row)
 {
     view_say(v, TEXT_U_DISABLED_ROW, "user", card_name(v, row), "since",
-             view_time(v, in_text(row, "disabled_at")), "action",
-             card_action(v, in_text(row, "action"), 0), NULL);
+             view_time(v, in_text(row, "disabled_at")), NULL);
     if (in_text(row, "due_at"))
         view_say(v, TEXT_U_DISABLED_UNTIL, "time", view_time(v, in_text(row, "due_at")), NULL);
     else

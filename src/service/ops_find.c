@@ -28,6 +28,7 @@ struct find_near {
 
 struct find {
     const struct op *op;
+    struct user_ref ref;   /* asked for by id */
     struct find_row *rows; /* room for a page */
     size_t n;
     int64_t total;
@@ -47,8 +48,11 @@ static int find_args(struct op *op)
         return err_set(&op->err, ERR_NOMEM, "%s", err_name(ERR_NOMEM));
     f->rows = (struct find_row *)(void *)(f + 1);
     /* id:12 finds by id, as everywhere; a bare number is looked for in names, too. */
-    if (part && strncmp(part, "id:", 3) == 0)
-        part += 3;
+    if (part && strncmp(part, "id:", 3) == 0) {
+        if (user_ref_parse(slice_of(part), &f->ref, &op->err))
+            return ERR_INVALID;
+        return ERR_OK;
+    }
     snprintf(f->part, sizeof(f->part), "%s", part ? part : "");
     return ERR_OK;
 }
@@ -101,6 +105,7 @@ static int find_users(struct db *db, struct op *op, struct err *err)
     struct op_page page = op_arg_page(op);
     struct find *f = op->extra;
     struct db_find what = {.part = slice_of(f->part),
+                           .id = f->ref.id,
                            .only = op_sees_only(op),
                            .offset = page.offset,
                            .limit = page.limit};

@@ -42,7 +42,7 @@ static struct slice add_ids(struct buf *b, const struct db_scope *only)
 enum { IDS_MAX = 64 << 20 };
 
 #define FITS \
-    " FROM users WHERE (name LIKE ?1 ESCAPE '\\' OR CAST(id AS TEXT)=?2)" \
+    " FROM users WHERE (name LIKE ?1 ESCAPE '\\' OR CAST(id AS TEXT)=?2) AND ?4 IN (0, id)" \
     " AND (?3 IS NULL OR id IN (SELECT value FROM json_each(?3)))"
 
 struct wanted {
@@ -58,10 +58,10 @@ static int each_found(struct db *db, const struct wanted *w, db_found_fn fn, voi
     int rc = sql_open(&q, db, err,
                       "SELECT id, name, gone_at" FITS
                       " ORDER BY CASE WHEN name=?2 THEN 0 WHEN lower(name)=lower(?2) THEN 1"
-                      "  WHEN CAST(id AS TEXT)=?2 THEN 2 WHEN name LIKE ?4 ESCAPE '\\' THEN 3"
-                      "  ELSE 4 END, gone_at IS NOT NULL, lower(name), id LIMIT ?5 OFFSET ?6",
-                      "ssssii", w->anywhere, w->part, w->only, w->front, rows_of(w->what->limit),
-                      w->what->offset);
+                      "  WHEN CAST(id AS TEXT)=?2 THEN 2 WHEN name LIKE ?5 ESCAPE '\\' THEN 3"
+                      "  ELSE 4 END, gone_at IS NOT NULL, lower(name), id LIMIT ?6 OFFSET ?7",
+                      "sssisii", w->anywhere, w->part, w->only, w->what->id, w->front,
+                      rows_of(w->what->limit), w->what->offset);
 
     if (rc)
         return rc;
@@ -93,8 +93,8 @@ int db_find_users(struct db *db, const struct db_find *what, db_found_fn fn, voi
     if (anywhere.failed || front.failed || ids.failed)
         rc = err_set(err, ERR_TOO_BIG, "the part of a name is too long");
     if (!rc)
-        rc = sql_number(db, ret_total, err, "SELECT count(*)" FITS, "sss", w.anywhere, w.part,
-                        w.only);
+        rc = sql_number(db, ret_total, err, "SELECT count(*)" FITS, "sssi", w.anywhere, w.part,
+                        w.only, what->id);
     if (!rc)
         rc = each_found(db, &w, fn, arg, err);
     buf_release(&anywhere);

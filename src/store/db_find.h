@@ -16,6 +16,7 @@ struct db;
 /* Whom to find. Letters of ASCII are alike in both cases. */
 struct db_find {
     struct slice part; /* the name holds it, or it is the user's id as digits; empty: everyone */
+    int64_t id;        /* this user alone; 0: by the part */
     const struct db_scope *only; /* only these; NULL: all */
     int64_t offset;
     int limit; /* rows, at most LIMIT_PAGE */

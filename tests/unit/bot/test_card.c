@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-/* The card of a user, finding him, his limit and exceptions, disabled users, reports: over real operations. */
+/* The card of a user, finding him, his limit and exceptions, disabled users: over real operations. */
 #include "bot_bed.h"
 
 #include <string.h>

@@ -34,7 +34,7 @@ static int list(void *arg, const struct db_found *row)
 static const char *find(const char *part, int64_t offset, int limit, const struct db_scope *among,
                         int64_t *ret_total)
 {
-    struct db_find what = {slice_of(part), among, offset, limit};
+    struct db_find what = {.part = slice_of(part), .only = among, .offset = offset, .limit = limit};
 
     listing[0] = '\0';
     assert_int_equal(db_find_users(db, &what, list, NULL, ret_total, &err), 0);
