@@ -54,7 +54,7 @@ static void looked(struct turn *t, int status, json_t *answer)
     view_release(&v);
 }
 
-static char *fill_path(const struct turn *t, const char *tmpl, bool confirm)
+static char *fill_path(const struct turn *t, const char *tmpl)
 {
     const char *args[BOT_ARGS];
     struct buf path;
@@ -64,8 +64,6 @@ static char *fill_path(const struct turn *t, const char *tmpl, bool confirm)
         args[i] = turn_arg(t, i);
     buf_init(&path, 8 * LIMIT_BOT_ARG);
     path_fill(&path, tmpl, args, true);
-    if (confirm)
-        buf_addf(&path, "%cconfirm=true", strchr(buf_str(&path), '?') ? '&' : '?');
     if (path.failed)
         buf_release(&path);
     return buf_take(&path);
@@ -83,7 +81,7 @@ static void run_op(struct turn *t)
 {
     const char *args[BOT_ARGS];
     json_t *body = NULL;
-    char *path = fill_path(t, t->action->path, t->kind == 'f');
+    char *path = fill_path(t, t->action->path);
     size_t i;
 
     for (i = 0; i < BOT_ARGS; i++)
@@ -104,7 +102,7 @@ void action_begin(struct turn *t)
     char *path;
 
     if (t->action->ask && t->kind == 'a') {
-        path = t->action->look ? fill_path(t, t->action->look, false) : NULL;
+        path = t->action->look ? fill_path(t, t->action->look) : NULL;
         if (path)
             turn_op(t, OP_GET, path, NULL, looked);
         else

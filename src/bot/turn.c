@@ -204,11 +204,23 @@ static void answered(void *arg, int status, struct slice json)
         tell_answer(a);
 }
 
+/* Whether a yes to the operation's own question, which was pressed, is to be passed on to this call. */
+static bool passes_yes(const struct turn *t, enum op_method method, struct slice bare)
+{
+    const struct op_def *def = t->kind == 'f' ? op_def_find(method, bare) : NULL;
+    const struct op_param *p;
+
+    for (p = def ? def->params : NULL; p && p->name; p++)
+        if (strcmp(p->name, "confirm") == 0)
+            return true;
+    return false;
+}
+
 void turn_op(struct turn *t, enum op_method method, const char *path, json_t *body, turn_op_fn fn)
 {
     struct asking *a = calloc(1, sizeof(*a));
     struct slice query = slice_of(path), bare = slice_cut(&query, '?');
-    char who[40];
+    char who[40], with_yes[1024];
     char *text = body ? json_dumps(body, JSON_COMPACT) : NULL;
     struct op_request req = {.method = method,
                              .path = bare,
@@ -218,6 +230,11 @@ void turn_op(struct turn *t, enum op_method method, const char *path, json_t *bo
                              .panel_admin_id = t->admin.panel_admin_id};
 
     json_decref(body);
+    if (passes_yes(t, method, bare) && query.n + 16 < sizeof(with_yes)) {
+        snprintf(with_yes, sizeof(with_yes), "%.*s%sconfirm=true", (int)query.n,
+                 query.n ? query.p : "", query.n ? "&" : "");
+        req.query = slice_of(with_yes);
+    }
     if (!a || (body && !text)) {
         free(a);
         free(text);

@@ -61,10 +61,17 @@ static void stranger_wrote(struct bot *bot, json_t *from, json_t *chat)
              NULL, NULL);
 }
 
+static void answer_empty(struct bot *bot, const char *query)
+{
+    bot_call(bot, "answerCallbackQuery", json_pack("{ss}", "callback_query_id", query), NULL, NULL);
+}
+
 static void stranger_pressed(struct bot *bot, json_t *from, const char *query)
 {
-    if (!may_tell_stranger(bot, number_of(from, "id")))
+    if (!may_tell_stranger(bot, number_of(from, "id"))) {
+        answer_empty(bot, query);
         return;
+    }
     bot_call(bot, "answerCallbackQuery",
              json_pack("{ss ss sb}", "callback_query_id", query, "text", refusal(bot, from),
                        "show_alert", 1),
@@ -120,11 +127,6 @@ static bool pressed_before(struct bot *bot, int64_t chat_id, int64_t message_id,
         t->superseded = true;
     }
     return false;
-}
-
-static void answer_empty(struct bot *bot, const char *query)
-{
-    bot_call(bot, "answerCallbackQuery", json_pack("{ss}", "callback_query_id", query), NULL, NULL);
 }
 
 static void press(struct bot *bot, json_t *query)

@@ -14,6 +14,9 @@ static void a_stranger_is_told_once(void **state)
     assert_non_null(strstr(bot_bed_text(s), "You are not one of them"));
     bot_bed_write(b, 666, "/start");
     bot_bed_press(b, 666, 5, "smain");
+    s = bot_bed_next(b, NULL);
+    assert_string_equal(s->method, "answerCallbackQuery");
+    assert_null(json_object_get(s->params, "text"));
     assert_null(bot_bed_next(b, NULL));
 }
 
