@@ -5,8 +5,12 @@ import re
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 LANGUAGES = ("en", "fa", "ru", "zh")
+OWN_NAMES = ("فارسی", "Русский", "中文", "English")
 _STRING = re.compile(r'"((?:[^"\\]|\\.)*)"')
 _LATIN = re.compile(r"[A-Za-z][A-Za-z'’-]*")
+_COMMAND = re.compile(r"/\w+|\bid:\d+|\btelegram:\d+|https?://\S+")
+# Below these an operation's own words stand, which are English.
+_DETAIL = re.compile("^(?:❗️|⚠️|🚫)[^\n]*\n((?:[^\n]+\n?)+)", re.M)
 _ISOLATED = re.compile("[\u2066-\u2068][^\u2069]*\u2069")
 _SCRIPTS = {"fa": re.compile("[\u0600-\u06ff]"), "ru": re.compile("[\u0400-\u04ff]"),
             "zh": re.compile("[\u4e00-\u9fff]")}
@@ -51,11 +55,14 @@ class Foreign:
         self.language = language
         texts = table()
         self.own = {w.lower() for t in texts.values() for w in _LATIN.findall(t[language])}
+        self.plain = sorted({str(n) for n in (*names, *OWN_NAMES)}, key=len, reverse=True)
         self.names = {w.lower() for name in names for w in _LATIN.findall(str(name))}
 
     def words(self, text):
         if self.language == "en":
+            for name in self.plain:
+                text = text.replace(name, " ")
             return sorted({c for c in text if any(s.match(c) for s in _SCRIPTS.values())})
-        plain = _ISOLATED.sub(" ", text)
-        found = {w for w in _LATIN.findall(plain) if len(w) > 2}
+        plain = _COMMAND.sub(" ", _ISOLATED.sub(" ", _DETAIL.sub(" ", text)))
+        found = {w for w in _LATIN.findall(plain) if 2 < len(w) < 24}
         return sorted(w for w in found if w.lower() not in self.own | self.names)
