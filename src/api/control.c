@@ -2,12 +2,9 @@
 #include "api/control.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -64,45 +61,6 @@ static int make_directory(const char *data_dir, struct err *err)
             return err_set(err, ERR_IO, "cannot make %s: %s", path, strerror(errno));
         path[i] = c;
     }
-    return ERR_OK;
-}
-
-/* The number of the process that holds the lock, "?" when it has not written it. */
-static void read_holder(int fd, char *out, size_t max)
-{
-    ssize_t n = pread(fd, out, max - 1, 0);
-
-    out[n > 0 ? n : 0] = '\0';
-    out[strspn(out, "0123456789")] = '\0';
-    if (!out[0])
-        snprintf(out, max, "?");
-}
-
-int control_lock(const char *data_dir, int *ret_fd, struct err *err)
-{
-    char path[PATH_MAX], pid[24];
-    int fd, rc = make_directory(data_dir, err);
-
-    if (rc)
-        return rc;
-    snprintf(path, sizeof(path), "%s/run/lock", data_dir);
-    fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOCTTY, 0600);
-    if (fd < 0)
-        return err_set(err, ERR_IO, "cannot open %s: %s", path, strerror(errno));
-    if (flock(fd, LOCK_EX | LOCK_NB)) {
-        read_holder(fd, pid, sizeof(pid));
-        rc = errno == EWOULDBLOCK
-                 ? err_set(err, ERR_EXISTS,
-                           "another pg-limiter runs on %s already (process %s): stop it first",
-                           data_dir, pid)
-                 : err_set(err, ERR_IO, "cannot lock %s: %s", path, strerror(errno));
-        close(fd);
-        return rc;
-    }
-    snprintf(pid, sizeof(pid), "%lld\n", (long long)getpid());
-    if (ftruncate(fd, 0) || pwrite(fd, pid, strlen(pid), 0) < 0)
-        pid[0] = '\0'; /* the lock counts, not what is written in it */
-    *ret_fd = fd;
     return ERR_OK;
 }
 

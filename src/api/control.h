@@ -13,12 +13,6 @@
  * ERR_IO.
  */
 int control_listen(const char *data_dir, int *ret_fd, struct err *err) MUST_CHECK;
-/*
- * Takes the data directory for this process, as long as *ret_fd is open: two daemons on one
- * database would undo each other's work. Makes it (0700) when it is missing. ERR_EXISTS: another
- * one has it, and which; ERR_IO.
- */
-int control_lock(const char *data_dir, int *ret_fd, struct err *err) MUST_CHECK;
 /* Removes the socket from the directory: at the end of the daemon that made it. */
 void control_remove(const char *data_dir);
 

@@ -61,7 +61,7 @@ struct daemon {
     struct loop_timer *again_due; /* restored.c */
     struct server *server;        /* the control socket */
     struct pulse *pulse;
-    int lock_fd;       /* holds the data directory; -1: not yet */
+    int lock_fd;       /* holds DATA_DIR (dirlock.h); -1: not yet */
     struct rest *rest; /* TCP */
     struct op_port port;
     struct notices *notices;   /* NULL: there is no bot */

@@ -17,12 +17,14 @@
 #include "base/stamp.h"
 #include "bot/notice.h"
 #include "service/settings_policy.h"
+#include "store/dirlock.h"
 #include "telegram/outbox.h"
 #include "base/banned.h"
 
 /* Builds the daemon from its parts, runs the loop, takes it apart again. */
 
 enum { EXIT_FAILED = 1, EXIT_USAGE = 2, WORKER_JOBS = 256, CONTROL_CLIENTS = 64 };
+enum { LOCK_WAITS = 1200 }; /* tenths of a second */
 static const int64_t control_deadline_us = 30 * STAMP_SECOND;
 
 /* ---- the panel's news ---- */
@@ -336,6 +338,21 @@ static void on_hup(void *arg)
     pulse_reloaded();
 }
 
+/* A restore or an import without a daemon is let end: what it replaces must not be read before. */
+static int take_directory(struct daemon *d, struct err *err)
+{
+    const struct timespec rest = {0, 100000000};
+    int i, rc = dirlock_take(d->data_dir, "daemon", &d->lock_fd, err);
+
+    for (i = 0; rc == ERR_BUSY && i < LOCK_WAITS; i++) {
+        if (i == 0)
+            log_warning("run", "waiting: %s", err->text);
+        nanosleep(&rest, NULL);
+        rc = dirlock_take(d->data_dir, "daemon", &d->lock_fd, err);
+    }
+    return rc;
+}
+
 static int build(struct daemon *d, struct err *err)
 {
     int rc = loop_new(&d->loop);
@@ -346,7 +363,7 @@ static int build(struct daemon *d, struct err *err)
         return err_set(err, rc, "the event loop cannot be set up: %s", err_name(rc));
     d->started_us = daemon_now(d);
     snprintf(d->data_dir, sizeof(d->data_dir), "%s", settings_text(&d->settings, SET_DATA_DIR));
-    rc = control_lock(d->data_dir, &d->lock_fd, err);
+    rc = take_directory(d, err);
     if (!rc)
         rc = build_core(d, err);
     if (!rc)

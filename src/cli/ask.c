@@ -35,6 +35,16 @@ bool cli_has_daemon(struct cli *cli)
     return open_link(cli) == CLI_OK && link_has_daemon(cli->link);
 }
 
+int cli_lock(struct cli *cli, const char *what)
+{
+    struct err err;
+    int rc = open_link(cli);
+
+    if (rc || link_lock(cli->link, what, &err) == ERR_OK)
+        return rc;
+    return cli_fail(CLI_FAILED, "%s; nothing was changed", err.text);
+}
+
 void cli_add_user(struct buf *path, const char *user)
 {
     http_add_escaped(path, slice_of(user));

@@ -47,6 +47,8 @@ int cli_fail(int code, const char *fmt, ...) PRINTF_LIKE(2, 3);
 void cli_add_user(struct buf *path, const char *user);
 /* Whether the request goes to a daemon; opens the link. False also when that fails. */
 bool cli_has_daemon(struct cli *cli);
+/* link_lock; prints the error. */
+int cli_lock(struct cli *cli, const char *what);
 
 /*
  * The value of an option that is a number in min…max; fallback when it was not given. Prints the error and

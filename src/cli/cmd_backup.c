@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <openssl/crypto.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -111,8 +112,19 @@ static int write_secret(const struct cli *cli, const char *name, struct slice by
 
 /* ---- the passphrase ---- */
 
+static volatile sig_atomic_t interrupted;
+
+static void on_interrupt(int signal_no)
+{
+    (void)signal_no;
+    interrupted = 1;
+}
+
+/* Ctrl-C ends the program as ever, but not with a terminal that shows nothing any more. */
 static int ask_secret(const char *question, struct buf *out)
 {
+    const struct sigaction catch = {.sa_handler = on_interrupt};
+    struct sigaction before;
     struct termios old, quiet;
     char line[SEALED_PASSPHRASE_MAX + 2];
     FILE *tty = fopen("/dev/tty", "r+");
@@ -126,13 +138,19 @@ static int ask_secret(const char *question, struct buf *out)
     }
     quiet = old;
     quiet.c_lflag &= (tcflag_t)~ECHO;
+    interrupted = 0;
+    sigaction(SIGINT, &catch, &before);
+    /* Silent before the question stands there: who answers at once is not shown, nor unheard. */
+    tcsetattr(fileno(tty), TCSAFLUSH, &quiet);
     fputs(question, tty);
     fflush(tty);
-    tcsetattr(fileno(tty), TCSAFLUSH, &quiet);
     got = fgets(line, sizeof(line), tty);
-    tcsetattr(fileno(tty), TCSAFLUSH, &old);
+    tcsetattr(fileno(tty), TCSADRAIN, &old);
     fputc('\n', tty);
     fclose(tty);
+    sigaction(SIGINT, &before, NULL);
+    if (interrupted)
+        raise(SIGINT);
     if (got)
         buf_add_slice(out, slice_trim(slice_of(line)));
     OPENSSL_cleanse(line, sizeof(line));
@@ -389,6 +407,9 @@ static int put_back(struct cli *cli, struct slice zip)
     json_decref(json);
     if (!cli_sure(cli, &code, "Put it in place of everything in the database of now?"))
         return code;
+    rc = cli_lock(cli, "restore");
+    if (rc)
+        return rc;
     progress(cli, "restoring");
     rc = post(cli, "/restore?confirm=true", zip, &json);
     return rc ? rc : print_done(cli, json);

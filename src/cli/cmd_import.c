@@ -199,7 +199,9 @@ static int carry_out(struct cli *cli, json_t *doc)
             return rc;
         json = NULL;
     }
-    rc = ask(cli, false, doc, &json);
+    rc = cli_lock(cli, "import");
+    if (!rc)
+        rc = ask(cli, false, doc, &json);
     if (rc)
         return rc;
     if (!cli->opt[OPT_YES] && !cli->json) {

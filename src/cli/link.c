@@ -21,6 +21,7 @@
 #include "service/env.h"
 #include "service/settings_store.h"
 #include "store/db.h"
+#include "store/dirlock.h"
 #include "base/banned.h"
 
 /* Enabling thousands of users takes the panel minutes. */
@@ -33,6 +34,7 @@ struct link {
     struct settings settings;
     struct env_report env;
     struct op_port port;
+    int lock_fd;       /* DATA_DIR is ours, -1 = it is not */
     struct err db_err; /* of a database that could not be opened, for the doctor */
 };
 
@@ -302,6 +304,7 @@ int link_open(const char *env_path, bool sick, struct link **ret_link, struct er
 
     if (!l)
         return err_set(err, ERR_NOMEM, "%s", err_name(ERR_NOMEM));
+    l->lock_fd = -1;
     rc = read_settings(l, env_path, err);
     if (rc)
         goto fail;
@@ -339,9 +342,18 @@ void link_close(struct link *l)
     if (l->curl)
         curl_easy_cleanup(l->curl);
     db_close(l->db);
+    if (l->lock_fd >= 0)
+        close(l->lock_fd);
     env_report_release(&l->env);
     settings_release(&l->settings);
     free(l);
+}
+
+int link_lock(struct link *l, const char *what, struct err *err)
+{
+    const char *dir = settings_text(&l->settings, SET_DATA_DIR);
+
+    return l->curl || l->lock_fd >= 0 ? ERR_OK : dirlock_take(dir, what, &l->lock_fd, err);
 }
 
 bool link_has_daemon(const struct link *l)

@@ -31,6 +31,12 @@ const char *link_env_file(const struct link *link);
 const struct settings *link_settings(const struct link *link);
 /* Closes. NULL is allowed. */
 void link_close(struct link *link);
+/*
+ * Without a daemon: keeps every daemon from starting, and other restores and imports from beginning, until
+ * link_close; what as in dirlock_take. ERR_EXISTS, ERR_BUSY: one of them has begun meanwhile. With a daemon
+ * nothing is done.
+ */
+int link_lock(struct link *link, const char *what, struct err *err) MUST_CHECK;
 /* Whether a daemon answers. */
 bool link_has_daemon(const struct link *link);
 /*

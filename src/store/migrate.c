@@ -100,6 +100,19 @@ static int copy_pages(sqlite3 *from, const char *path, struct err *err)
     return rc;
 }
 
+/* With the log of changes that SQLite leaves when it cannot write the file, or when the process died. */
+static void drop_part(const char *tmp)
+{
+    static const char *const tails[] = {"", "-wal", "-shm", "-journal"};
+    char path[COPY_PATH + 16];
+    size_t i;
+
+    for (i = 0; i < ARRAY_LEN(tails); i++) {
+        snprintf(path, sizeof(path), "%s%s", tmp, tails[i]);
+        unlink(path);
+    }
+}
+
 int db_copy_to(struct db *db, const char *path, struct err *err)
 {
     char tmp[COPY_PATH], dir[COPY_PATH];
@@ -108,7 +121,7 @@ int db_copy_to(struct db *db, const char *path, struct err *err)
     if (snprintf(tmp, sizeof(tmp), "%s.part", path) >= (int)sizeof(tmp))
         return err_set(err, ERR_INVALID, "the path of the copy is too long");
     memcpy(dir, path, strlen(path) + 1);
-    unlink(tmp);
+    drop_part(tmp);
     fd = open(tmp, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd < 0)
         return copy_error(tmp, err);
@@ -119,7 +132,7 @@ int db_copy_to(struct db *db, const char *path, struct err *err)
     if (!rc && rename(tmp, path))
         rc = copy_error(path, err);
     if (rc) {
-        unlink(tmp);
+        drop_part(tmp);
         return rc;
     }
     return sync_path(dirname(dir), err);

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include "store/dirlock.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/banned.h"
+
+enum { PATH = 4200, HOLDER = 64 };
+
+/* "PID what" of the process that holds the lock. */
+static int refuse(int fd, const char *data_dir, struct err *err)
+{
+    char holder[HOLDER] = "", *pid = holder, *what;
+    ssize_t n = pread(fd, holder, sizeof(holder) - 1, 0);
+
+    holder[n > 0 ? n : 0] = '\0';
+    holder[strcspn(holder, "\n")] = '\0';
+    what = strchr(holder, ' ');
+    if (what)
+        *what++ = '\0';
+    pid[strspn(pid, "0123456789")] = '\0';
+    if (!what || strcmp(what, "daemon") == 0)
+        return err_set(err, ERR_EXISTS,
+                       "another pg-limiter runs on %s already (process %s): stop it first", data_dir,
+                       pid[0] ? pid : "?");
+    return err_set(err, ERR_BUSY, "%.32s is at work in %s (process %s)",
+                   strcmp(what, "import") == 0 ? "an import" : "a restore", data_dir, pid);
+}
+
+int dirlock_take(const char *data_dir, const char *what, int *ret_fd, struct err *err)
+{
+    char path[PATH], text[HOLDER];
+    int fd, rc;
+
+    if (snprintf(path, sizeof(path), "%s/run", data_dir) >= (int)sizeof(path) - 8)
+        return err_set(err, ERR_INVALID, "the path of DATA_DIR is too long");
+    if (mkdir(path, 0700) && errno != EEXIST)
+        return err_set(err, ERR_IO, "cannot make %s: %s", path, strerror(errno));
+    snprintf(path, sizeof(path), "%s/run/lock", data_dir);
+    fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NOFOLLOW, 0600);
+    if (fd < 0)
+        return err_set(err, ERR_IO, "cannot open %s: %s", path, strerror(errno));
+    if (flock(fd, LOCK_EX | LOCK_NB)) {
+        rc = errno == EWOULDBLOCK
+                 ? refuse(fd, data_dir, err)
+                 : err_set(err, ERR_IO, "cannot lock %s: %s", path, strerror(errno));
+        close(fd);
+        return rc;
+    }
+    snprintf(text, sizeof(text), "%lld %s\n", (long long)getpid(), what);
+    if (ftruncate(fd, 0) || pwrite(fd, text, strlen(text), 0) < 0)
+        text[0] = '\0'; /* the lock counts, not what is written in it */
+    *ret_fd = fd;
+    return ERR_OK;
+}
