@@ -261,6 +261,10 @@ void janitor_engine_due(struct janitor *j);
  */
 void janitor_clean_up(struct janitor *j);
 
+/* ---- freed.c: op_port.freed; app is the struct daemon ---- */
+int freed_users(void *app, const struct settings *next, const struct op_rule_change *change,
+                int64_t **ret_ids, size_t *ret_n);
+
 /* ---- heirs.c ---- */
 /*
  * Looks for users who bear the name of one who is gone and had a limit or exception (db_heirs.h):

@@ -251,7 +251,7 @@ int estimate_settings(struct daemon *d, const struct settings *next, bool confir
 
 /* ---- patterns ---- */
 
-static int apply(struct limits *l, const struct op_rule_change *c)
+int estimate_apply(struct limits *l, const struct op_rule_change *c)
 {
     switch (c->kind) {
     case OP_PATTERN_PUT:
@@ -273,7 +273,7 @@ int estimate_change(void *app, const struct op_rule_change *change, struct op_es
     struct daemon *d = app;
     struct limits *l = limits_copy(engine_limits(d->engine));
     struct estimate est;
-    int rc = l ? apply(l, change) : ERR_NOMEM;
+    int rc = l ? estimate_apply(l, change) : ERR_NOMEM;
 
     if (!rc) {
         estimate_rules(d, l, d->policy.general_limit, false, &est);

@@ -31,6 +31,8 @@ int estimate_settings(struct daemon *d, const struct settings *next, bool confir
                       struct err *err) MUST_CHECK;
 /* op_port.estimate; app is the struct daemon. */
 int estimate_change(void *app, const struct op_rule_change *change, struct op_estimate *ret);
+/* Makes a change of a rule in a copy of the limits. ERR_NOMEM, ERR_INVALID. */
+int estimate_apply(struct limits *l, const struct op_rule_change *change) MUST_CHECK;
 /* 0, or ERR_CONFIRM with the number in err when it is more than 5 % of those seen. */
 int estimate_ask(const struct daemon *d, const struct estimate *est, bool confirmed,
                  struct err *err) MUST_CHECK;

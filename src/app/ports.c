@@ -497,6 +497,7 @@ void ports_init(struct daemon *d)
                                .stuck = stuck_list,
                                .check_settings = port_check,
                                .estimate = estimate_change,
+                               .freed = freed_users,
                                .names = groups_names,
                                .users_of = mine_users,
                                .roster = served_roster,

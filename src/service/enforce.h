@@ -248,7 +248,10 @@ struct enforce_view {
     int64_t applied_us; /* STAMP_NONE: not yet */
     int64_t due_us;     /* STAMP_NONE: not yet, or by hand only */
     int attempts;       /* failed ones to enable */
-    bool wants_groups;  /* goes on once it is known which groups the panel has */
+    bool ordered;       /* by a person */
+    int max_devices;    /* limit and devices at the verdict, 0 = not known */
+    int devices;
+    bool wants_groups; /* goes on once it is known which groups the panel has */
 };
 
 /* One user; anything but 0 ends the listing. */

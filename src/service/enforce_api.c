@@ -29,6 +29,8 @@ int enforce_punish(struct enforce *e, const struct enforce_case *c, struct err *
     e->n_waiting++;
     it->verdict_us = c->verdict_us;
     it->ordered = c->ordered_by.n > 0;
+    it->max_devices = c->max_devices;
+    it->devices = c->devices;
     it->record = record_of_case(c);
     if (!it->record) {
         e->n_waiting--;
@@ -78,6 +80,8 @@ static void add_found(struct enforce *e, const struct found *f)
     it->attempts = f->attempts;
     it->marked = f->marked;
     it->ordered = f->ordered;
+    it->max_devices = f->max_devices;
+    it->devices = f->devices;
     it->unread = true;
     /* One whose call got no answer counts from when it was intended: on_doubt_read. */
     if (f->applied_us == STAMP_NONE || f->applied_us <= f->intended_us)
@@ -366,6 +370,9 @@ void item_view(const struct item *it, struct enforce_view *v)
         .applied_us = it->applied_us,
         .due_us = it->due_us,
         .attempts = it->attempts,
+        .ordered = it->ordered,
+        .max_devices = it->max_devices,
+        .devices = it->devices,
         .wants_groups = it->asks_groups || (it->by_group && it->attempts > 0),
     };
 }

@@ -97,6 +97,7 @@ struct item {
     enforce_order_fn told; /* who gave the order, until told */
     void *told_arg;
     bool ordered;
+    int max_devices, devices; /* at the verdict */
     bool adopts;
     bool marked;                 /* the row has a mark for the note */
     bool asks_groups;            /* goes on once the panel's groups are known */
@@ -139,7 +140,7 @@ struct found {
     enum db_state state;
     enum db_revoke revoke;
     bool by_group, marked, ordered;
-    int attempts;
+    int attempts, max_devices, devices;
     char name[LIMIT_USER_NAME + 1];
     char why[64];
 };

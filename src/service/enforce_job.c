@@ -202,6 +202,8 @@ static int keep_found(void *arg, const struct db_row *row)
         .marked = row->note.n > 0,
         .ordered = row->ordered_by.n > 0,
         .attempts = row->attempts,
+        .max_devices = row->max_devices,
+        .devices = row->devices,
     };
     n = row->name.n < LIMIT_USER_NAME ? row->name.n : LIMIT_USER_NAME;
     memcpy(f->name, row->name.p, n);

@@ -166,7 +166,23 @@ const char *op_user_text(const struct op *op);
 /* Members "id" and "username" of op's user. */
 void op_user_json(const struct op *op, struct buf *b);
 
+/* ops_freed.c: a change of limits or filters may be one under which users who are disabled would not be */
+#define OP_ENABLE_FREED \
+    { \
+        "enable", OP_IN_QUERY, OP_BOOL, \
+            .example = "false", \
+            .help = "enable as well the users disabled now who would not be under this" \
+    }
+#define OP_FREED "freed?:int,hint?:text,enabled?:[#enabled],enable_error?:text"
+/* Before the change is written: finds them, into op->ids. One of the two is NULL. ERR_NOMEM. */
+int op_freed_find(struct op *op, const struct settings *next,
+                  const struct op_rule_change *change) MUST_CHECK;
+/* After it: tells how many, and enables them where the request asks for it; ends the call. */
+void op_freed_after(struct op *op);
+
 /* ops_limits.c */
+/* Enables these users, adds the results to op->out, an object, and ends the call. */
+void op_enable_these(struct op *op, const int64_t *ids, size_t n);
 /* Enables the user after a higher limit or an exception, where the request asks for it. */
 void op_enable_after(struct op *op);
 /* What holds for op's user by the database: exception, special limit (-1 = none) and reason. */

@@ -82,7 +82,7 @@ static const struct {
      "file:text~,secrets_file:text~,environment:text~,database:text~,section:text,help:text,"
      "note:text~}"},
     {"changed_setting", "{key:text,value:text~,before:text~,origin:text,unit:text~,note:text~}"},
-    {"config_change", "{data:[#changed_setting],stay_disabled?:int,note?:text}"},
+    {"config_change", "{data:[#changed_setting],stay_disabled?:int,note?:text," OP_FREED "}"},
     {"violation",
      "{violation:int,id:int,username:text,at:time,step:int,action:text,outcome:text,shadow:bool,"
      "limit:int,devices:int,forgiven_at:time~,forgiven_by:text~,evidence:any}"},

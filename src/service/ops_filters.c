@@ -207,12 +207,14 @@ static const struct op_param group_params[] = {{"groups", OP_IN_BODY, OP_TEXTS, 
                                                 .help = "ids or names; none ends the filter"},
                                                MODE,
                                                CONFIRM,
+                                               OP_ENABLE_FREED,
                                                {0}};
 static const struct op_param admin_params[] = {{"admins", OP_IN_BODY, OP_TEXTS, 0, 1000,
                                                 .example = "[\"reza\", \"id:3\"]",
                                                 .help = "names, or id:3; none ends the filter"},
                                                MODE,
                                                CONFIRM,
+                                               OP_ENABLE_FREED,
                                                {0}};
 
 #define SHOWN \
@@ -227,6 +229,7 @@ const struct op_row op_rows_filters[] = {
      .before = put,
      .kind = OWNER_WRITE,
      .job = op_settings_write,
+     .finish = op_freed_after,
      .changes = OP_CHANGED_SETTINGS},
     {.def = {OP_GET, "/filters/admins", "Whose owners are judged, or left alone.", .answer = SHOWN},
      .finish = ask_and_show},
@@ -236,6 +239,7 @@ const struct op_row op_rows_filters[] = {
      .before = put,
      .kind = OWNER_WRITE,
      .job = op_settings_write,
+     .finish = op_freed_after,
      .changes = OP_CHANGED_SETTINGS},
     {.def = {.pattern = NULL}},
 };

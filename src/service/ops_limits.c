@@ -344,12 +344,17 @@ static void enabled_after(void *arg, int rc, const struct err *err, struct slice
     op_reply(op, ERR_OK);
 }
 
+void op_enable_these(struct op *op, const int64_t *ids, size_t n)
+{
+    struct op_enable what = {.ids = ids, .n = n, .who = slice_of(op->who)};
+
+    op->port->enable(op->port->app, &what, enabled_after, op);
+}
+
 void op_enable_after(struct op *op)
 {
-    struct op_enable what = {.ids = &op->id, .n = 1, .who = slice_of(op->who)};
-
     if (op->enable && op->disabled && op->port->enable)
-        op->port->enable(op->port->app, &what, enabled_after, op);
+        op_enable_these(op, &op->id, 1);
     else
         op_reply(op, ERR_OK);
 }

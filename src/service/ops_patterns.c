@@ -88,6 +88,8 @@ static void reckon(struct op *op, const struct op_rule_change *c)
 
     if (op->port->estimate)
         rc = op->port->estimate(op->port->app, c, &op->estimate);
+    if (!rc)
+        rc = op_freed_find(op, NULL, c);
     if (rc) {
         op->err = op->estimate.err;
         if (!op->err.text[0])
@@ -113,6 +115,7 @@ static int put_args(struct op *op)
                            "- _ @ . only; give the beginning or the end itself, without * or ?",
                            text);
     op->confirm = op_arg_bool(op, "confirm");
+    op->enable = op_arg_bool(op, "enable");
     op->limit = op_arg_int(op, "limit", 0);
     return ERR_OK;
 }
@@ -212,6 +215,7 @@ static void check_owner(struct op *op)
 static int delete_args(struct op *op)
 {
     op->confirm = op_arg_bool(op, "confirm");
+    op->enable = op_arg_bool(op, "enable");
     if (num_int(slice_of(op->ref_text), 1, INT64_MAX, &op->id))
         return err_set(&op->err, ERR_NOT_FOUND, "there is no pattern %s", op->ref_text);
     return ERR_OK;
@@ -318,6 +322,7 @@ static const struct op_param limit_params[] = {KIND,
                                                 .example = "5",
                                                 .help = "devices at once; 0 = unlimited"},
                                                CONFIRM,
+                                               OP_ENABLE_FREED,
                                                {0}};
 static const struct op_param owner_params[] = {KIND,
                                                PATTERN,
@@ -325,11 +330,12 @@ static const struct op_param owner_params[] = {KIND,
                                                 LIMIT_USER_NAME, .example = "\"reza\"",
                                                 .help = "a panel admin's name"},
                                                CONFIRM,
+                                               OP_ENABLE_FREED,
                                                {0}};
-static const struct op_param id_params[] = {ID, CONFIRM, {0}};
+static const struct op_param id_params[] = {ID, CONFIRM, OP_ENABLE_FREED, {0}};
 
 #define ROW_SHAPE "id:int,kind:text,pattern:text,"
-#define MATCHES "matches?:int,known_users?:int,detail:text}"
+#define MATCHES "matches?:int,known_users?:int,detail:text," OP_FREED "}"
 
 const struct op_row op_rows_patterns[] = {
     {.def = {OP_GET, "/patterns", "Limits by the beginning or end of a user's name.",
@@ -344,6 +350,7 @@ const struct op_row op_rows_patterns[] = {
      .before = reckon_put,
      .kind = OWNER_WRITE,
      .job = put,
+     .finish = op_freed_after,
      .changes = OP_CHANGED_LIMITS},
     {.def = {OP_DELETE, "/patterns/{id}", "Removes a limit pattern.", id_params,
              "{id:int,deleted:bool," MATCHES, OP_MAY_409},
@@ -351,6 +358,7 @@ const struct op_row op_rows_patterns[] = {
      .before = reckon_delete,
      .kind = OWNER_WRITE,
      .job = delete,
+     .finish = op_freed_after,
      .changes = OP_CHANGED_LIMITS},
     {.def = {OP_GET, "/filters/admins/patterns", "Owners by the beginning or end of a user's name.",
              .answer =
@@ -364,6 +372,7 @@ const struct op_row op_rows_patterns[] = {
      .before = check_owner,
      .kind = OWNER_WRITE,
      .job = put,
+     .finish = op_freed_after,
      .changes = OP_CHANGED_LIMITS},
     {.def = {OP_DELETE, "/filters/admins/patterns/{id}", "Removes an owner pattern.", id_params,
              "{id:int,deleted:bool," MATCHES, OP_MAY_409},
@@ -371,6 +380,7 @@ const struct op_row op_rows_patterns[] = {
      .before = reckon_delete,
      .kind = OWNER_WRITE,
      .job = delete,
+     .finish = op_freed_after,
      .changes = OP_CHANGED_LIMITS},
     {.def = {.pattern = NULL}},
 };

@@ -94,6 +94,7 @@ static void config_show(struct op *op)
 int op_settings_begin(struct op *op)
 {
     op->confirm = op_arg_bool(op, "confirm");
+    op->enable = op_arg_bool(op, "enable");
     op->settings = calloc(1, sizeof(*op->settings));
     if (!op->settings || settings_copy(op->settings, op->port->settings(op->port->app)))
         return err_set(&op->err, ERR_NOMEM, "%s", err_name(ERR_NOMEM));
@@ -230,6 +231,31 @@ static int put_args(struct op *op)
     return rc;
 }
 
+/* The settings by which somebody may no longer be over his limit, or no longer be judged. */
+static bool may_free(const struct op *op)
+{
+    static const enum setting ids[] = {SET_GENERAL_LIMIT,     SET_GROUP_LIMITS,
+                                       SET_GROUP_MODES,       SET_GROUP_FILTER,
+                                       SET_GROUP_FILTER_MODE, SET_ADMIN_FILTER,
+                                       SET_ADMIN_FILTER_MODE, SET_LIMIT_FROM_HWID,
+                                       SET_NAME_SUFFIX_LIMITS};
+    size_t i;
+
+    for (i = 0; i < ARRAY_LEN(ids) && !op->touched[ids[i]]; i++)
+        ;
+    return i < ARRAY_LEN(ids);
+}
+
+static void write_settings(struct op *op)
+{
+    int rc = may_free(op) ? op_freed_find(op, op->settings, NULL) : ERR_OK;
+
+    if (rc)
+        op_reply(op, rc);
+    else
+        op_run_job(op);
+}
+
 static void checked(void *arg, int rc, const struct err *err)
 {
     struct op *op = arg;
@@ -244,7 +270,7 @@ static void checked(void *arg, int rc, const struct err *err)
         jout_text(&op->out, "note", err->text);
         jout_close(&op->out, '}');
     }
-    op_run_job(op);
+    write_settings(op);
 }
 
 static void check_against_panel(struct op *op)
@@ -252,7 +278,7 @@ static void check_against_panel(struct op *op)
     if (op->port->check_settings)
         op->port->check_settings(op->port->app, op->settings, op->confirm, checked, op);
     else
-        op_run_job(op);
+        write_settings(op);
 }
 
 /*
@@ -336,7 +362,7 @@ static void config_told(struct op *op)
         jout_int(&op->out, "stay_disabled", op->count);
         jout_close(&op->out, '}');
     }
-    op_reply(op, ERR_OK);
+    op_freed_after(op);
 }
 
 static void show_steps(struct op *op)
@@ -365,11 +391,12 @@ static void show_steps(struct op *op)
                                          .help = "yes to what answered 409 confirm_needed" \
     }
 
-static const struct op_param patch_params[] = {CONFIRM, {0}};
+static const struct op_param patch_params[] = {CONFIRM, OP_ENABLE_FREED, {0}};
 static const struct op_param limit_params[] = {{"limit", OP_IN_BODY | OP_NEEDED, OP_SETTING,
                                                 .setting = SET_GENERAL_LIMIT, .example = "3",
                                                 .help = "devices at once; 0 = unlimited"},
                                                CONFIRM,
+                                               OP_ENABLE_FREED,
                                                {0}};
 static const struct op_param interval_params[] = {{"interval", OP_IN_BODY | OP_NEEDED, OP_SETTING,
                                                    .setting = SET_CHECK_INTERVAL, .example = "120",
