@@ -42,25 +42,13 @@ static bool is_served(const struct sockaddr_un *addr)
     return rc == 0;
 }
 
-/* DATA_DIR/run, with whatever is missing above it. */
 static int make_directory(const char *data_dir, struct err *err)
 {
-    char path[PATH_MAX];
-    size_t n, i;
+    char path[sizeof(((struct sockaddr_un *)NULL)->sun_path) + 8];
 
-    n = (size_t)snprintf(path, sizeof(path), "%s/run", data_dir);
-    if (n >= sizeof(path))
-        return err_set(err, ERR_TOO_BIG, "DATA_DIR is too long");
-    for (i = 1; i <= n; i++) {
-        char c = path[i];
-
-        if (c != '/' && c != '\0')
-            continue;
-        path[i] = '\0';
-        if (mkdir(path, 0700) && errno != EEXIST)
-            return err_set(err, ERR_IO, "cannot make %s: %s", path, strerror(errno));
-        path[i] = c;
-    }
+    snprintf(path, sizeof(path), "%s/run", data_dir);
+    if (mkdir(path, 0700) && errno != EEXIST)
+        return err_set(err, ERR_IO, "cannot make %s: %s", path, strerror(errno));
     return ERR_OK;
 }
 

@@ -40,9 +40,13 @@ int cli_lock(struct cli *cli, const char *what)
     struct err err;
     int rc = open_link(cli);
 
-    if (rc || link_lock(cli->link, what, &err) == ERR_OK)
-        return rc;
-    return cli_fail(CLI_FAILED, "%s; nothing was changed", err.text);
+    int locked = rc ? ERR_OK : link_lock(cli->link, what, &err);
+
+    if (locked == ERR_EXISTS)
+        return cli_fail(CLI_FAILED,
+                        "a daemon has been started here meanwhile: say it again, to the "
+                        "daemon; nothing was changed");
+    return locked ? cli_fail(CLI_FAILED, "%s; nothing was changed", err.text) : rc;
 }
 
 void cli_add_user(struct buf *path, const char *user)

@@ -27,21 +27,41 @@ static int refuse(int fd, const char *data_dir, struct err *err)
     pid[strspn(pid, "0123456789")] = '\0';
     if (!what || strcmp(what, "daemon") == 0)
         return err_set(err, ERR_EXISTS,
-                       "another pg-limiter runs on %s already (process %s): stop it first", data_dir,
-                       pid[0] ? pid : "?");
+                       "another pg-limiter runs on %s already (process %s): stop it first",
+                       data_dir, pid[0] ? pid : "?");
     return err_set(err, ERR_BUSY, "%.32s is at work in %s (process %s)",
                    strcmp(what, "import") == 0 ? "an import" : "a restore", data_dir, pid);
+}
+
+/* DATA_DIR/run, with whatever is missing above it. */
+static int make_directory(const char *data_dir, struct err *err)
+{
+    char path[PATH];
+    size_t n, i;
+
+    n = (size_t)snprintf(path, sizeof(path), "%s/run", data_dir);
+    if (n >= sizeof(path))
+        return err_set(err, ERR_INVALID, "the path of DATA_DIR is too long");
+    for (i = 1; i <= n; i++) {
+        char c = path[i];
+
+        if (c != '/' && c != '\0')
+            continue;
+        path[i] = '\0';
+        if (mkdir(path, 0700) && errno != EEXIST)
+            return err_set(err, ERR_IO, "cannot make %s: %s", path, strerror(errno));
+        path[i] = c;
+    }
+    return ERR_OK;
 }
 
 int dirlock_take(const char *data_dir, const char *what, int *ret_fd, struct err *err)
 {
     char path[PATH], text[HOLDER];
-    int fd, rc;
+    int fd, rc = make_directory(data_dir, err);
 
-    if (snprintf(path, sizeof(path), "%s/run", data_dir) >= (int)sizeof(path) - 8)
-        return err_set(err, ERR_INVALID, "the path of DATA_DIR is too long");
-    if (mkdir(path, 0700) && errno != EEXIST)
-        return err_set(err, ERR_IO, "cannot make %s: %s", path, strerror(errno));
+    if (rc)
+        return rc;
     snprintf(path, sizeof(path), "%s/run/lock", data_dir);
     fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NOFOLLOW, 0600);
     if (fd < 0)
