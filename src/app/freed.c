@@ -67,7 +67,7 @@ int freed_users(void *app, const struct settings *next, const struct op_rule_cha
     s.ids = malloc(s.max * sizeof(*s.ids));
     rc = l && s.ids ? ERR_OK : ERR_NOMEM;
     if (!rc)
-        rc = next ? settings_limits(next, l) : estimate_apply(l, change);
+        rc = next ? settings_limits(next, l) : change ? estimate_apply(l, change) : ERR_OK;
     if (!rc) {
         s.limits = l;
         (void)!enforce_each(d->enforce, add, &s);

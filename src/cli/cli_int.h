@@ -67,6 +67,8 @@ bool cli_sure(struct cli *cli, int *ret_code, const char *fmt, ...) PRINTF_LIKE(
  */
 int cli_ask_sure(struct cli *cli, enum op_method method, const char *path, json_t *body,
                  json_t **ret_json);
+/* After a change of limits or filters: tells whom it would not have disabled, and offers to enable them. */
+int cli_offer_freed(struct cli *cli, json_t *answer);
 /* Prints what a change of settings has changed. */
 void cli_print_changes(struct cli *cli, json_t *answer);
 /* The path /base/USER/rest of a USER argument, to be released by the caller. */
@@ -97,6 +99,7 @@ int cmd_disabled_list(struct cli *cli);
 int cmd_disabled_info(struct cli *cli);
 int cmd_disabled_enable(struct cli *cli);
 int cmd_disabled_enable_all(struct cli *cli);
+int cmd_disabled_enable_freed(struct cli *cli);
 int cmd_shared_list(struct cli *cli);
 int cmd_shared_remove(struct cli *cli);
 int cmd_config_show(struct cli *cli);

@@ -184,8 +184,9 @@ static int change(struct cli *cli, const char *name, const char *value)
     if (cli_json(cli, json))
         return CLI_OK;
     cli_print_changes(cli, json);
+    rc = cli_offer_freed(cli, json);
     json_decref(json);
-    return CLI_OK;
+    return rc;
 }
 
 int cmd_config_set(struct cli *cli)

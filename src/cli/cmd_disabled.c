@@ -119,6 +119,49 @@ int cmd_disabled_enable(struct cli *cli)
     return rc ? rc : enabled(cli, json);
 }
 
+int cmd_disabled_enable_freed(struct cli *cli)
+{
+    bool dry = cli->opt[OPT_DRY_RUN] != NULL;
+    json_t *json;
+    int rc =
+        cli_ask(cli, OP_POST,
+                dry ? "/users/disabled/enable-freed?dry_run=true" : "/users/disabled/enable-freed",
+                NULL, &json, NULL);
+
+    if (rc || !dry)
+        return rc ? rc : enabled(cli, json);
+    if (!cli_json(cli, json)) {
+        printf("%lld users would be enabled.\n", (long long)in_int(json, "freed"));
+        json_decref(json);
+    }
+    return CLI_OK;
+}
+
+int cli_offer_freed(struct cli *cli, json_t *answer)
+{
+    json_t *json, *done = json_object_get(answer, "enabled");
+    long long n = (long long)in_int(answer, "freed");
+    int rc;
+
+    if (!n || cli->json)
+        return CLI_OK;
+    if (in_text(answer, "enable_error"))
+        return cli_fail(CLI_UNREACHABLE, "they could not be enabled: %s",
+                        in_text(answer, "enable_error"));
+    if (done) {
+        printf("%zu users who were disabled are enabled.\n", json_array_size(done));
+        return CLI_OK;
+    }
+    if (!term_ask("%lld users are disabled now who would not be under this. Enable them now?", n)) {
+        printf("%lld users are disabled now who would not be under this: `pg-limiter disabled "
+               "enable-freed` enables them, else their time does.\n",
+               n);
+        return CLI_OK;
+    }
+    rc = cli_ask(cli, OP_POST, "/users/disabled/enable-freed", NULL, &json, NULL);
+    return rc ? rc : enabled(cli, json);
+}
+
 int cmd_disabled_enable_all(struct cli *cli)
 {
     const char *since = cli->opt[OPT_SINCE];

@@ -16,12 +16,15 @@
 
 static int print_detail(struct cli *cli, json_t *json)
 {
+    int rc;
+
     if (cli_json(cli, json))
         return CLI_OK;
     term_put(in_text(json, "detail") ? in_text(json, "detail") : "Done.");
     putchar('\n');
+    rc = cli_offer_freed(cli, json);
     json_decref(json);
-    return CLI_OK;
+    return rc;
 }
 
 static int add_pattern(struct cli *cli, const char *path, const char *member, json_t *value)
@@ -187,8 +190,9 @@ static int set_filter(struct cli *cli, const char *path, const char *member)
     if (rc || cli_json(cli, json))
         return rc;
     cli_print_changes(cli, json);
+    rc = cli_offer_freed(cli, json);
     json_decref(json);
-    return CLI_OK;
+    return rc;
 }
 
 int cmd_filter_group(struct cli *cli)

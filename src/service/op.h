@@ -176,8 +176,8 @@ struct op_port {
     /* Reckons a change of a rule: 0, ERR_CONFIRM (ret->err says what for), ERR_NOMEM; may be NULL. */
     int (*estimate)(void *app, const struct op_rule_change *change, struct op_estimate *ret);
     /*
-     * Users disabled by a verdict now who would not be under other settings (next) or with a rule changed;
-     * one of the two is NULL. *ret_ids is malloc'ed. ERR_NOMEM. May be NULL.
+     * Users disabled by a verdict now who would not be under other settings (next), with a rule changed, or
+     * as things are (both NULL). *ret_ids is malloc'ed. ERR_NOMEM. May be NULL.
      */
     int (*freed)(void *app, const struct settings *next, const struct op_rule_change *change,
                  int64_t **ret_ids, size_t *ret_n);

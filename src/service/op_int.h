@@ -98,6 +98,7 @@ extern const struct op_row op_rows_backup[];
 extern const struct op_row op_rows_breaker[];
 extern const struct op_row op_rows_disabled[];
 extern const struct op_row op_rows_events[];
+extern const struct op_row op_rows_freed[];
 extern const struct op_row op_rows_geo[];
 extern const struct op_row op_rows_limits[];
 extern const struct op_row op_rows_punish[];
@@ -174,7 +175,7 @@ void op_user_json(const struct op *op, struct buf *b);
             .help = "enable as well the users disabled now who would not be under this" \
     }
 #define OP_FREED "freed?:int,hint?:text,enabled?:[#enabled],enable_error?:text"
-/* Before the change is written: finds them, into op->ids. One of the two is NULL. ERR_NOMEM. */
+/* Before the change is written: finds them, into op->ids, as op_port.freed. ERR_NOMEM. */
 int op_freed_find(struct op *op, const struct settings *next,
                   const struct op_rule_change *change) MUST_CHECK;
 /* After it: tells how many, and enables them where the request asks for it; ends the call. */

@@ -14,6 +14,7 @@ static const struct op_row *const groups[] = {
     op_rows_limits,
     op_rows_recreated,
     op_rows_disabled,
+    op_rows_freed,
     op_rows_breaker,
     op_rows_punish,
     op_rows_settings,

@@ -229,3 +229,44 @@ def test_a_user_made_again_under_an_old_name(two):
     assert "Nobody bears" in said(d, "user recreated")
     told = [e for e in d.sql("SELECT user_id, what FROM events WHERE kind='recreated'")]
     assert sorted(e["user_id"] for e in told) == sorted((ids["ali2"], ids["bob2"])), "each is told once"
+
+
+def test_a_change_that_frees_who_is_disabled_offers_to_enable(daemon, lab):  # noqa: F811
+    """general_limit, a pattern, a group limit, a filter: told how many, enabled when asked for."""
+    sim = lab("--nodes", 1)
+    ids = {name: sim.add_user(name) for name in ("vip_a", "vip_b", "lone", "by_order")}
+    group = sim.post("/groups", {"name": "gold", "inbound_tags": ["VLESS TCP 1"]})["id"]
+    sim.call("PATCH", "/user/lone", {"group_ids": [group]})
+    d = daemon(sim, GENERAL_LIMIT=1, TIME_TO_ACTIVE_USERS=3600)
+    sim.wait(sim.streams, 10)
+    d.wait_log("users known", 10)
+    warm_up(sim)
+    judged = ("vip_a", "vip_b", "lone")
+
+    def cut():
+        with Traffic(sim, *(Sharer(n) for n in judged if sim.user(n)["status"] == "active")):
+            for n in judged:
+                d.wait_state(n, "applied", 40)
+
+    cut()
+    said(d, "user disable by_order --for hand")
+    # Not one more than had two devices; by order stays what a person wanted.
+    assert json.loads(said(d, "disabled enable-freed --dry-run --json"))["freed"] == 0
+    assert "freed" not in d.call("PATCH", "/config", {"check_interval": 20})[1]
+    status, told = d.call("POST", "/patterns", {"kind": "prefix", "pattern": "vip_", "limit": 3})
+    assert status == 200 and told["freed"] == 2 and "?enable=true" in told["hint"], told
+    assert {sim.user(n)["status"] for n in judged} == {"disabled"}, "nobody is enabled unasked"
+    assert "2 users are disabled now" in said(d, "pattern add prefix vip_ 4")
+    assert "2 users would be enabled" in said(d, "disabled enable-freed --dry-run")
+    said(d, "disabled enable-freed", "vip_b")
+    assert [sim.user(n)["status"] for n in judged] == ["active", "active", "disabled"]
+    status, told = d.call("PATCH", "/config?enable=true", {"group_limits": f"{group}=2"})
+    assert status == 200 and told["freed"] == 1, told
+    assert [(r["username"], r["result"]) for r in told["enabled"]] == [("lone", "enabled")]
+    assert sim.user("lone")["status"] == "active" and sim.user("by_order")["status"] == "disabled"
+    # A filter that leaves his group alone.
+    d.call("PATCH", "/config", {"group_limits": None})
+    status, told = d.call("PUT", "/filters/groups?enable=true", {"groups": [str(group)], "mode": "exclude"})
+    assert status == 200 and "freed" not in told, "nobody who could be freed is left"
+    assert sim.user("by_order")["status"] == "disabled"
+    said(d, "filter group off")
