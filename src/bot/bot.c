@@ -16,6 +16,7 @@ static void on_tick(void *arg)
     int64_t now = loop_real_us(bot->opts.loop);
 
     pending_expire(bot);
+    brought_expire(bot);
     for (t = bot->turns; t; t = next) {
         next = t->next;
         if (t->query && now - t->began_us > toast_us)
@@ -60,6 +61,7 @@ void bot_free(struct bot *bot)
             pending_end(bot, &bot->pending[i], false);
     loop_timer_free(bot->tick);
     memo_release(&bot->memo);
+    brought_free(bot->brought);
     free(bot);
 }
 

@@ -32,11 +32,21 @@ struct bot_admin {
 typedef void (*bot_call_fn)(struct telegram *tg, const char *method, json_t *params,
                             enum telegram_lane lane, telegram_done_fn fn, void *arg);
 
+/* As telegram_send_file and telegram_download. */
+typedef void (*bot_send_file_fn)(struct telegram *tg, const char *method, json_t *params,
+                                 enum telegram_lane lane, const char *field, const char *filename,
+                                 struct slice bytes, telegram_done_fn fn, void *arg);
+typedef void (*bot_download_fn)(struct telegram *tg, const char *file_id, size_t max_bytes,
+                                telegram_file_fn fn, void *arg);
+
 struct bot_opts {
     struct loop *loop;
     const struct op_port *port;
     struct telegram *tg; /* first argument of the functions below */
     bot_call_fn call;
+    /* NULL: those of the transport itself. */
+    bot_send_file_fn send_file;
+    bot_download_fn download;
     /* The bot's user name without @, "" when not known yet (telegram_bot_name). */
     const char *(*name)(const struct telegram *tg);
 };

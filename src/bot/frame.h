@@ -100,7 +100,8 @@ struct bot {
     struct loop_timer *tick;
     struct pending pending[LIMIT_BOT_PENDING];
     struct stranger strangers[LIMIT_BOT_STRANGERS];
-    int64_t stranger_us; /* when any of them was last answered */
+    int64_t stranger_us;     /* when any of them was last answered */
+    struct brought *brought; /* a file that waits for a yes (restore.c) */
     bool started;
     uint64_t commands_told; /* a mark of what Telegram knows as commands */
 };
@@ -125,6 +126,37 @@ int pending_begin(struct turn *t, const struct input *input, int64_t message_id)
 void pending_end(struct bot *bot, struct pending *p, bool strip);
 /* Ends those whose time is over, and tells so in place of the prompt. */
 void pending_expire(struct bot *bot);
+
+/* ---- longer work (work.c) ---- */
+
+typedef void (*turn_next_fn)(struct turn *t);
+/* Says in place of the message, or in a new one, that something goes on; then fn, unless the bot is gone. */
+void turn_working(struct turn *t, turn_next_fn fn, enum text_id id, ...) __attribute__((sentinel));
+typedef void (*turn_raw_fn)(struct turn *t, int status, struct slice bytes);
+/* As turn_op for bodies or answers that are no JSON; bytes live during fn. */
+void turn_raw(struct turn *t, enum op_method method, const char *path, struct slice body,
+              turn_raw_fn fn);
+/*
+ * Runs job(arg) on another thread, then done(t, arg) here; done also with t->bot NULL when the bot is gone
+ * meanwhile: it frees arg.
+ */
+void turn_work(struct turn *t, op_work_fn job, void (*done)(struct turn *t, void *arg, int rc),
+               void *arg);
+/* "12.3 MB". */
+const char *view_size(struct view *v, size_t bytes);
+
+/* ---- a file brought (restore.c) ---- */
+
+/* Frees it; NULL is allowed. */
+void brought_free(struct brought *b);
+/* Lets it go when nobody has said yes for ten minutes. */
+void brought_expire(struct bot *bot);
+/* inputs and actions of screens_backup.c */
+void backup_run(struct turn *t);
+void backup_run_secrets(struct turn *t);
+void restore_got(struct turn *t, json_t *message);
+void restore_run(struct turn *t);
+void restore_cancel(struct turn *t);
 
 /* ---- turns (turn.c) ---- */
 
@@ -157,6 +189,7 @@ struct turn {
     struct view note; /* when noted */
     bool noted;
     void *extra;
+    void (*drop)(void *extra); /* frees it; NULL: free */
 };
 
 /* A turn of an admin in a chat; NULL: no memory. It ends by turn_run and what that leads to. */

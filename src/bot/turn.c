@@ -65,7 +65,10 @@ void turn_unref(struct turn *t)
     drop_answers(t);
     if (t->noted)
         view_release(&t->note);
-    free(t->extra);
+    if (t->drop)
+        t->drop(t->extra);
+    else
+        free(t->extra);
     free(t->query);
     free(t);
 }

@@ -17,6 +17,7 @@
 #include "cli/json_in.h"
 #include "cli/term.h"
 #include "service/backup.h"
+#include "service/backup_here.h"
 #include "service/sealed.h"
 #include "service/settings_store.h"
 #include "store/db.h"
@@ -194,65 +195,23 @@ static int get_passphrase(struct cli *cli, bool twice, struct buf *out)
     return rc;
 }
 
-static void forget(struct buf *b)
-{
-    if (b->p)
-        OPENSSL_cleanse(b->p, b->cap);
-    buf_release(b);
-}
-
 /* ---- backup ---- */
-
-/* What the encrypted part holds, read by the owner of DATA_DIR. */
-static int read_secrets(struct cli *cli, struct buf *env, struct buf *secrets, struct settings *s,
-                        struct err *err)
-{
-    const char *dir = settings_text(link_settings(cli->link), SET_DATA_DIR);
-    struct db *db = NULL;
-    char path[4200];
-    int rc = ERR_OK;
-
-    if (link_env_file(cli->link)[0])
-        rc = read_file(link_env_file(cli->link), env, err);
-    snprintf(path, sizeof(path), "%s/secrets.env", dir);
-    if (!rc && access(path, F_OK) == 0)
-        rc = read_file(path, secrets, err);
-    if (!rc)
-        rc = db_open(dir, &db, err);
-    if (!rc)
-        rc = settings_load(s, db, NULL, err);
-    db_close(db);
-    return rc;
-}
 
 static int seal(struct cli *cli, struct buf *zip, struct slice passphrase)
 {
-    struct backup_secrets files = {{NULL, 0}, {NULL, 0}};
-    struct buf env, secrets, sealed;
+    struct db *db = NULL;
     struct settings s;
     struct err err;
     int rc = settings_copy(&s, link_settings(cli->link));
 
     if (rc)
         return cli_fail(CLI_FAILED, "%s", err_name(rc));
-    buf_init(&env, LIMIT_ENV_FILE);
-    buf_init(&secrets, LIMIT_ENV_FILE);
-    buf_init(&sealed, LIMIT_BACKUP);
-    rc = read_secrets(cli, &env, &secrets, &s, &err);
-    if (link_env_file(cli->link)[0])
-        files.env = (struct slice){buf_str(&env), env.n};
-    if (secrets.n)
-        files.secrets_env = buf_slice(&secrets);
+    rc = db_open(settings_text(link_settings(cli->link), SET_DATA_DIR), &db, &err);
     if (!rc)
-        rc = backup_seal(buf_slice(zip), passphrase, &files, &s, now(), &sealed, &err);
-    if (!rc) {
-        buf_release(zip);
-        *zip = sealed;
-        sealed = (struct buf){0};
-    }
-    forget(&env);
-    forget(&secrets);
-    buf_release(&sealed);
+        rc = settings_load(&s, db, NULL, &err);
+    db_close(db);
+    if (!rc)
+        rc = backup_seal_here(zip, passphrase, link_env_file(cli->link), &s, now(), &err);
     settings_release(&s);
     return rc ? cli_fail(CLI_FAILED, "%s", err.text) : CLI_OK;
 }
@@ -320,14 +279,11 @@ int cmd_backup(struct cli *cli)
 {
     char name[64];
     const char *path = cli->n_args ? cli->args[0] : name;
-    time_t t = time(NULL);
     struct buf passphrase;
     bool is_new = false;
     int fd = -1, rc = CLI_OK;
-    struct tm tm;
 
-    localtime_r(&t, &tm);
-    strftime(name, sizeof(name), "pg-limiter-backup-%Y%m%d-%H%M%S.zip", &tm);
+    backup_name(now(), name);
     buf_init(&passphrase, PASSPHRASE_FILE);
     if (wants_secrets(cli))
         rc = get_passphrase(cli, true, &passphrase);
@@ -339,7 +295,7 @@ int cmd_backup(struct cli *cli)
         rc = cli_fail(CLI_FAILED, "%s cannot be written: %s", path, strerror(errno));
     if (rc && is_new)
         unlink(path);
-    forget(&passphrase);
+    backup_forget(&passphrase);
     return rc;
 }
 
@@ -435,8 +391,8 @@ static int put_back_secrets(struct cli *cli, struct slice zip)
     if (!rc)
         rc = write_secret(cli, "restored-secrets.env", files.secrets_env);
     backup_secrets_release(&files);
-    forget(&passphrase);
-    forget(&clear);
+    backup_forget(&passphrase);
+    backup_forget(&clear);
     return rc;
 }
 

@@ -175,20 +175,35 @@ void backup_free(struct backup *b)
     free(b);
 }
 
+static void add_counts(const struct db_image_counts *c, struct buf *out)
+{
+    jout_int(out, "users", c->users);
+    jout_int(out, "special_limits", c->limits);
+    jout_int(out, "exceptions", c->exceptions);
+    jout_int(out, "patterns", c->patterns);
+    jout_int(out, "settings", c->settings);
+    jout_int(out, "violations", c->violations);
+    jout_int(out, "disabled", c->open_rows);
+    jout_int(out, "events", c->events);
+}
+
 void backup_json(const struct backup *b, struct buf *out)
 {
     jout_text(out, "created_at", backup_text(b->manifest, "created_at"));
     jout_text(out, "version", backup_text(b->manifest, "version"));
     jout_bool(out, "encrypted_part", b->sealed);
     jout_int(out, "secret_settings", b->n_secrets);
-    jout_int(out, "users", b->counts.users);
-    jout_int(out, "special_limits", b->counts.limits);
-    jout_int(out, "exceptions", b->counts.exceptions);
-    jout_int(out, "patterns", b->counts.patterns);
-    jout_int(out, "settings", b->counts.settings);
-    jout_int(out, "violations", b->counts.violations);
-    jout_int(out, "disabled", b->counts.open_rows);
-    jout_int(out, "events", b->counts.events);
+    add_counts(&b->counts, out);
+}
+
+int backup_count_json(struct db *db, struct buf *out, struct err *err)
+{
+    struct db_image_counts counts;
+    int rc = db_image_count(db, &counts, err);
+
+    if (!rc)
+        add_counts(&counts, out);
+    return rc;
 }
 
 /* ---- restoring ---- */

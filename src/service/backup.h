@@ -32,6 +32,8 @@ int backup_open(struct slice zip, struct backup **ret_backup, struct err *err) M
 void backup_free(struct backup *b);
 /* Appends as members of an open object what it is and how much it holds. */
 void backup_json(const struct backup *b, struct buf *out);
+/* The counts of it as such members, from a database at hand. ERR… of the database. */
+int backup_count_json(struct db *db, struct buf *out, struct err *err) MUST_CHECK;
 /*
  * Puts it in place of the database at db_path (db_image_put, put's settings excepted), in shadow mode
  * unless its enforcement is off, and with its secret settings where the zip has them in clear

@@ -105,6 +105,11 @@ static void report(struct op *op, const struct db_image_put *put)
     jout_bool(&op->out, "restored", put != NULL);
     backup_json(op->backup, &op->out);
     jout_text(&op->out, "kept", put ? put->kept : NULL);
+    if (!put) {
+        jout_open(&op->out, "now", '{');
+        buf_add_slice(&op->out, buf_slice(&op->raw));
+        jout_close(&op->out, '}');
+    }
     jout_int(&op->out, "carried_over", put ? put->carried : 0);
     jout_int(&op->out, "superseded", put ? put->superseded : 0);
     jout_text(&op->out, "detail",
@@ -115,6 +120,36 @@ static void report(struct op *op, const struct db_image_put *put)
     jout_close(&op->out, '}');
 }
 
+/* What stands here now, for who looks: into op->raw, as members. */
+static int count_now(struct db *db, void *arg, struct err *err)
+{
+    struct op *op = arg;
+
+    buf_clear(&op->raw);
+    return backup_count_json(db, &op->raw, err);
+}
+
+static void counted(void *arg, int rc, const struct err *err)
+{
+    struct op *op = arg;
+
+    if (rc)
+        op->err = *err;
+    else
+        report(op, NULL);
+    op_reply(op, rc);
+}
+
+static void look_here(struct op *op)
+{
+    int rc;
+
+    buf_init(&op->raw, 4096);
+    rc = op->port->submit(op->port->store, OWNER_READ, count_now, counted, op);
+    if (rc)
+        op_reply(op, err_set(&op->err, rc, "the database cannot take the job: %s", err_name(rc)));
+}
+
 static void looked(void *arg, int rc)
 {
     struct op *op = arg;
@@ -123,8 +158,10 @@ static void looked(void *arg, int rc)
     /* The bytes are no longer needed, and the swap needs room. */
     buf_release(&op->raw);
     if (!rc && op_arg_bool(op, "dry_run")) {
-        report(op, NULL);
-    } else if (!rc && !op_arg_bool(op, "confirm")) {
+        look_here(op);
+        return;
+    }
+    if (!rc && !op_arg_bool(op, "confirm")) {
         rc = err_set(&op->err, ERR_CONFIRM,
                      "the backup is whole; it replaces everything in the database of now, which is "
                      "kept beside it (look at it with dry_run=true, then say confirm=true)");
@@ -171,13 +208,14 @@ const struct op_row op_rows_backup[] = {
      .kind = OWNER_WRITE,
      .job = begin_backup,
      .finish = send_backup},
-    {.def = {OP_POST, "/restore",
-             "Puts a backup in place of the database; the daemon starts anew, in shadow mode.",
-             restore_params,
-             "{restored:bool,created_at:text,version:text,encrypted_part:bool,secret_settings:int,"
-             "users:int,special_limits:int,exceptions:int,patterns:int,settings:int,violations:int,"
-             "disabled:int,events:int,kept:text~,carried_over:int,superseded:int,detail:text}",
-             OP_RAW_BODY | OP_MAY_409},
+    {.def =
+         {OP_POST, "/restore",
+          "Puts a backup in place of the database; the daemon starts anew, in shadow mode.",
+          restore_params,
+          "{restored:bool,created_at:text,version:text,encrypted_part:bool,secret_settings:int,"
+          "users:int,special_limits:int,exceptions:int,patterns:int,settings:int,violations:int,"
+          "disabled:int,events:int,now?:any,kept:text~,carried_over:int,superseded:int,detail:text}",
+          OP_RAW_BODY | OP_MAY_409},
      .args = new_work,
      .before = begin_restore,
      .kind = OWNER_LAST,

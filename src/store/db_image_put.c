@@ -108,6 +108,16 @@ static int carry_rows(struct db *image, struct buf *columns, struct db_image_put
     return rc;
 }
 
+/* What waits to be sent, and which messages stand where: of this instance, whatever the backup is of. */
+static int carry_messages(struct db *image, struct err *err)
+{
+    return sql_exec(image,
+                    "DELETE FROM main.outbox; INSERT INTO main.outbox SELECT * FROM live.outbox;"
+                    "DELETE FROM main.messages;"
+                    "INSERT INTO main.messages SELECT * FROM live.messages;",
+                    err);
+}
+
 static int carry(struct db *image, struct db_image_put *put, struct err *err)
 {
     struct buf columns;
@@ -124,6 +134,8 @@ static int carry(struct db *image, struct db_image_put *put, struct err *err)
         rc = add_columns(image, "enforcements", &columns, err);
     if (!rc)
         rc = carry_rows(image, &columns, put, err);
+    if (!rc)
+        rc = carry_messages(image, err);
     buf_release(&columns);
     return rc;
 }

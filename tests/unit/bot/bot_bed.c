@@ -21,6 +21,36 @@ static void call(struct telegram *tg, const char *method, json_t *params, enum t
     b->end = &s->next;
 }
 
+static void send_file(struct telegram *tg, const char *method, json_t *params,
+                      enum telegram_lane lane, const char *field, const char *filename,
+                      struct slice bytes, telegram_done_fn fn, void *arg)
+{
+    struct bot_bed *b = (struct bot_bed *)tg;
+
+    assert_string_equal(field, "document");
+    buf_clear(&b->file);
+    assert_int_equal(buf_add_slice(&b->file, bytes), ERR_OK);
+    snprintf(b->file_name, sizeof(b->file_name), "%s", filename);
+    call(tg, method, params, lane, fn, arg);
+}
+
+static void download(struct telegram *tg, const char *file_id, size_t max, telegram_file_fn fn,
+                     void *arg)
+{
+    struct bot_bed *b = (struct bot_bed *)tg;
+    struct buf content;
+
+    assert_string_equal(file_id, "F1");
+    buf_init(&content, max);
+    if (b->upload.p && buf_add_slice(&content, b->upload))
+        fail();
+    if (b->upload.p)
+        fn(arg, ERR_OK, NULL, &content);
+    else
+        fn(arg, ERR_UNREACHABLE, "no way to Telegram", NULL);
+    buf_release(&content);
+}
+
 static const char *name(const struct telegram *tg)
 {
     (void)tg;
@@ -45,10 +75,13 @@ int bot_bed_setup(void **state)
                                                 .port = &b->ops->port,
                                                 .tg = (struct telegram *)b,
                                                 .call = call,
+                                                .send_file = send_file,
+                                                .download = download,
                                                 .name = name},
                              &b->bot),
                      ERR_OK);
     b->message_id = 1000;
+    buf_init(&b->file, LIMIT_BACKUP);
     *state = b;
     return 0;
 }
@@ -70,6 +103,12 @@ static void answer(struct bot_bed *b, struct sent *s, int rc)
     if (s->fn)
         s->fn(s->arg, rc, rc ? NULL : &a);
     json_decref(a.result);
+}
+
+void bot_bed_answer_one(struct bot_bed *b, struct sent *s)
+{
+    if (!s->answered)
+        answer(b, s, 0);
 }
 
 void bot_bed_answer(struct bot_bed *b)
@@ -96,6 +135,7 @@ int bot_bed_teardown(void **state)
         free(s);
     }
     loop_free(b->loop);
+    buf_release(&b->file);
     free(b);
     return bed_teardown(&ops);
 }

@@ -27,6 +27,9 @@ struct bot_bed {
     struct sent *sent, **end; /* all calls, in order */
     struct sent *seen;        /* the last one that bot_bed_next gave */
     int64_t message_id;       /* of the last message */
+    struct buf file;          /* what was sent last as a file … */
+    char file_name[80];       /* … and how it was called */
+    struct slice upload;      /* what somebody has sent: p NULL cannot be fetched */
     int error_code;           /* the next call is answered with this … */
     const char *error;        /* … and these words */
 };
@@ -37,6 +40,8 @@ int bot_bed_teardown(void **state);
 /* Somebody writes in his private chat, or presses a button (data) of a message. */
 void bot_bed_write(struct bot_bed *b, int64_t from, const char *text);
 void bot_bed_press(struct bot_bed *b, int64_t from, int64_t message_id, const char *data);
+/* Answers one call, unless it is. */
+void bot_bed_answer_one(struct bot_bed *b, struct sent *s);
 /* Answers every call that is not answered, until none is left. */
 void bot_bed_answer(struct bot_bed *b);
 /* The next call not looked at yet; NULL: none. With method, others are passed over. */
