@@ -75,13 +75,15 @@ struct daemon {
     char sources_error[256]; /* what is wrong with the file of content_networks; "" = nothing */
     char offer[512];         /* an old program's database waits to be imported; "" = none */
     uint32_t heirs;          /* users re-created under a name with a limit (heirs.c) */
-    struct roster roster;    /* who is served by the bot */
-    bool recovered;          /* the journal has been compared with the panel */
-    bool hold;               /* the panel's ids mean other people: nobody is touched */
-    bool again;              /* the database was replaced: everything is built anew */
-    char restored[32];       /* which restore the database is of, "" = none */
-    int64_t panel_down_us;   /* the admins were told that it is away since then; 0: it is not */
-    bool newer_told;         /* and that it is newer than any tested */
+    struct backups *backups; /* backups.c */
+    int64_t backup_slot_us, backup_sent_us; /* as the database had them at the start */
+    struct roster roster;                   /* who is served by the bot */
+    bool recovered;                         /* the journal has been compared with the panel */
+    bool hold;             /* the panel's ids mean other people: nobody is touched */
+    bool again;            /* the database was replaced: everything is built anew */
+    char restored[32];     /* which restore the database is of, "" = none */
+    int64_t panel_down_us; /* the admins were told that it is away since then; 0: it is not */
+    bool newer_told;       /* and that it is newer than any tested */
     bool stopping;
 };
 
@@ -359,6 +361,18 @@ void groups_check(void *app, const struct settings *next, bool confirmed, op_che
                   void *arg);
 /* op_port.names; app is the struct daemon. */
 void groups_names(void *app, bool admins, op_names_fn fn, void *arg);
+
+/* ---- backups.c: the backup of every backup_every hours ---- */
+/* At the start, on the open database: when the last one was due, and sent. */
+void backups_load(struct daemon *d, struct db *db);
+/* Looks every few seconds whether one is due. ERR_NOMEM through NULL. */
+struct backups *backups_new(struct daemon *d);
+/* After the ends of database, worker and transport, whose answers it awaits. NULL is allowed. */
+void backups_free(struct backups *b);
+/* Makes and sends the one that is due, if one is. */
+void backups_look(struct backups *b);
+/* op_port.schedule_json. */
+void backups_json(void *app, struct buf *out);
 
 /* ---- served.c: who is served by the bot ---- */
 /* At the start, on the open database. */

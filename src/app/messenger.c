@@ -137,7 +137,7 @@ bool messenger_differs(const struct settings *a, const struct settings *b)
 
 /*
  * A message on its way when the process ends could not be known to have arrived, so none is: what waits
- * gets a moment, nothing new is begun, and what was begun is waited for.
+ * gets a moment (answers to presses as well), nothing new is begun, and what was begun is waited for.
  */
 void messenger_stop(struct daemon *d)
 {
@@ -147,7 +147,8 @@ void messenger_stop(struct daemon *d)
         return;
     began_us = loop_real_us(d->loop);
     while (d->telegram && telegram_state(d->telegram) == TELEGRAM_OK &&
-           (outbox_length(d->outbox) || !outbox_idle(d->outbox)) &&
+           (outbox_length(d->outbox) || !outbox_idle(d->outbox) ||
+            telegram_stats(d->telegram).waiting) &&
            loop_real_us(d->loop) - began_us < drain_us)
         loop_turn(d->loop, turn_us);
     outbox_stop(d->outbox);

@@ -501,6 +501,7 @@ void ports_init(struct daemon *d)
                                .names = groups_names,
                                .users_of = mine_users,
                                .roster = served_roster,
+                               .schedule_json = backups_json,
                                .setting_note = views_setting_note,
                                .changed = port_changed,
                                .status_json = port_status,

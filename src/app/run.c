@@ -124,6 +124,8 @@ static int build_core(struct daemon *d, struct err *err)
     rc = rules_load(d, db, err);
     if (!rc)
         rc = served_load(d, db, err);
+    if (!rc)
+        backups_load(d, db);
     if (rc) {
         db_close(db);
         return rc;
@@ -305,6 +307,7 @@ static void take_apart(struct daemon *d)
     watch_free(d->watch);
     engine_free(d->engine);
     worker_free(d->worker);
+    backups_free(d->backups);
     loop_free(d->loop);
     if (d->lock_fd >= 0)
         close(d->lock_fd);
@@ -376,6 +379,11 @@ static int build(struct daemon *d, struct err *err)
         rc = build_control(d, err);
     if (!rc)
         rc = messenger_new(d, err);
+    if (!rc) {
+        d->backups = backups_new(d);
+        if (!d->backups)
+            rc = err_set(err, ERR_NOMEM, "out of memory");
+    }
     return rc ? rc : build_feed(d, err);
 }
 

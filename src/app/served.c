@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "app/daemon.h"
 #include "base/log.h"
 #include "bot/bot.h"
+#include "bot/notice.h"
+#include "telegram/outbox.h"
 #include "base/banned.h"
 
 /* The copy of the tables of admins that the bot goes by. */
@@ -20,6 +23,49 @@ static int read_tables(struct db *db, void *arg, struct err *err)
     return roster_load(db, &r->roster, err);
 }
 
+/* He may not have opened the bot yet: then Telegram refuses, and /start greets him. */
+static void welcome(struct daemon *d, const struct roster_admin *a)
+{
+    struct text_arg args[] = {{"role", NULL, false}, {NULL, NULL, false}};
+    struct outbox_item item = {.chat_id = a->id, .method = "sendMessage"};
+    struct buf text;
+    json_t *params;
+
+    if (!d->telegram || !d->outbox)
+        return;
+    args[0].value = text_raw(a->lang, a->role == OP_ROLE_OWNER      ? TEXT_ROLE_OWNER
+                                      : a->role == OP_ROLE_OPERATOR ? TEXT_ROLE_OPERATOR
+                                                                    : TEXT_ROLE_VIEWER);
+    buf_init(&text, 4096);
+    text_add_html(&text, a->lang, TEXT_ADMIN_WELCOME, args);
+    params = json_pack("{ss ss}", "text", buf_str(&text), "parse_mode", "HTML");
+    item.params = params;
+    if (!params || outbox_put(d->outbox, &item))
+        log_warning("bot", "the new admin %lld is not welcomed: the outbox is full",
+                    (long long)a->id);
+    json_decref(params);
+    buf_release(&text);
+}
+
+static void greet(struct daemon *d, const struct roster *before)
+{
+    struct roster_admin a, known;
+    char id[32];
+    size_t i;
+
+    for (i = 0; roster_at(&d->roster, &d->settings, i, &a); i++) {
+        if (roster_find(before, &d->settings, a.id, &known))
+            continue;
+        snprintf(id, sizeof(id), "%lld", (long long)a.id);
+        notice_put(d->notices, &(struct notice){.event = NOTICE_ADMIN_NEW,
+                                                .at_us = daemon_now(d),
+                                                .name = slice_of(a.name[0] ? a.name : id),
+                                                .who = slice_of(a.added_by),
+                                                .text = slice_of(op_role_word(a.role))});
+        welcome(d, &a);
+    }
+}
+
 static void told(void *arg, int rc, const struct err *err)
 {
     struct reading *r = arg;
@@ -28,9 +74,11 @@ static void told(void *arg, int rc, const struct err *err)
     if (rc && rc != ERR_CANCELLED)
         log_error("bot", "a change of the admins is kept but not in force: %s", err->text);
     if (!rc && !d->stopping) {
-        roster_release(&d->roster);
+        struct roster before = d->roster;
+
         d->roster = r->roster;
-        r->roster = (struct roster){0};
+        r->roster = before;
+        greet(d, &before);
         if (d->bot)
             bot_changed(d->bot);
     }

@@ -65,8 +65,8 @@ static void send(struct turn *t)
 
     turn_view(t, &v);
     stamp_iso(m->now_us, iso);
-    view_say(&v, TEXT_BACKUP_CAPTION, "time", view_time(&v, iso), "version", PG_VERSION, "size",
-             view_size(&v, m->zip.n), NULL);
+    view_say(&v, TEXT_BACKUP_CAPTION, "time", view_time(&v, iso), "version", backup_version(),
+             "size", view_size(&v, m->zip.n), NULL);
     view_say(&v, m->sealed ? TEXT_BACKUP_HAS_SECRETS : TEXT_BACKUP_NO_SECRETS, NULL);
     view_say(&v, TEXT_BACKUP_PUT_BACK, NULL);
     params = json_pack("{sI ss ss}", "chat_id", (json_int_t)t->chat_id, "caption", buf_str(&v.text),

@@ -10,14 +10,36 @@ static void build_passphrase(struct view *v)
     view_say(v, TEXT_BACKUP_PASS_ASK, "min", view_int(v, SEALED_PASSPHRASE_MIN), NULL);
 }
 
+static void build_schedule(struct view *v)
+{
+    json_t *a = v->answer[0];
+
+    view_say(v, TEXT_SCHEDULE_HELP, NULL);
+    if (in_text(a, "next_at"))
+        view_say(v, TEXT_SCHEDULE_NEXT, "time", view_time(v, in_text(a, "next_at")), NULL);
+    else
+        view_say(v, TEXT_SCHEDULE_OFF, NULL);
+    if (in_text(a, "last_at"))
+        view_say(v, TEXT_SCHEDULE_LAST, "time", view_time(v, in_text(a, "last_at")), NULL);
+    if (in_text(a, "last_error"))
+        view_say(v, TEXT_SCHEDULE_ERROR, "why", in_text(a, "last_error"), NULL);
+}
+
 static const struct screen screens[] = {
+    {.id = "baksch",
+     .title = TEXT_SCHEDULE,
+     .parent = "sconf",
+     .role = OP_ROLE_OWNER,
+     .ask = {"/schedule"},
+     .build = build_schedule,
+     .entries = ENTRIES(SETTING(BACKUP_EVERY), GO("sbak"))},
     {.id = "bak",
      .title = TEXT_BACKUP,
      .intro = TEXT_BACKUP_HELP,
      .parent = "sadm",
      .flags = BOT_PRIVATE,
      .role = OP_ROLE_OWNER,
-     .entries = ENTRIES(GO("abak"), GO_BESIDE("ibaks"), GO("ires"))},
+     .entries = ENTRIES(GO("abak"), GO_BESIDE("ibaks"), GO("ires"), GO("sbaksch"))},
     {0},
 };
 

@@ -412,3 +412,34 @@ int cmd_restore(struct cli *cli)
     buf_release(&zip);
     return rc;
 }
+
+/* ---- the schedule ---- */
+
+int cmd_schedule(struct cli *cli)
+{
+    char when[64];
+    json_t *json;
+    int rc = cli_read(cli, "/schedule", &json);
+
+    if (rc || !json)
+        return rc;
+    if (in_int(json, "every_h") == 0) {
+        puts("off: `config set backup_every HOURS` sends backups to Telegram");
+    } else {
+        printf("every %lld h; next ", (long long)in_int(json, "every_h"));
+        term_put(term_time(in_text(json, "next_at"), when, sizeof(when)));
+        putchar('\n');
+    }
+    if (in_text(json, "last_at")) {
+        fputs("last sent ", stdout);
+        term_put(term_time(in_text(json, "last_at"), when, sizeof(when)));
+        putchar('\n');
+    }
+    if (in_text(json, "last_error")) {
+        fputs("the last try failed: ", stdout);
+        term_put(in_text(json, "last_error"));
+        putchar('\n');
+    }
+    json_decref(json);
+    return CLI_OK;
+}

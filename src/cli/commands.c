@@ -293,6 +293,9 @@ static const struct command commands[] = {
      "  pg-limiter restore pg-limiter-backup-20261125-120000.zip\n",
      "POST /restore"},
 
+    {"schedule", "", 0, 0, READ, cmd_schedule, "when the next backup goes to Telegram by itself",
+     "  pg-limiter config set backup_every 24    one a day; 0: none\n", "GET /schedule"},
+
     {"geo status", "", 0, 0, READ, cmd_geo_status,
      "the country and AS data: age, licence, whether it is in effect", NULL, "GET /geo"},
     {"geo update", "", 0, 0, WRITE, cmd_geo_update,

@@ -152,6 +152,11 @@ int backup_keep_here(const struct settings *s, const char *name, struct slice zi
     return ERR_OK;
 }
 
+const char *backup_version(void)
+{
+    return PG_VERSION;
+}
+
 void backup_name(int64_t now_us, char *name)
 {
     time_t t = (time_t)(now_us / STAMP_SECOND);

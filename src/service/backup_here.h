@@ -26,6 +26,8 @@ int backup_keep_here(const struct settings *s, const char *name, struct slice zi
                      size_t max, struct err *err) MUST_CHECK;
 /* pg-limiter-backup-20261125-120000.zip, in local time; name has 64 bytes. */
 void backup_name(int64_t now_us, char *name);
+/* The version of the program, as the manifest of a backup made now has it. */
+const char *backup_version(void);
 /* Overwrites what a buffer holds, and releases it. */
 void backup_forget(struct buf *b);
 

@@ -185,6 +185,8 @@ struct op_port {
     void (*names)(void *app, bool admins, op_names_fn fn, void *arg);
     /* Who is served by the bot, as the database was read last (roster.h). */
     const struct roster *(*roster)(void *app);
+    /* The backups that are sent by themselves, as an object. */
+    void (*schedule_json)(void *app, struct buf *out);
     /* Fills ret (ids: malloc'd) with the users whom the panel says to be this admin's. ERR_NOMEM. */
     int (*users_of)(void *app, int64_t panel_admin_id, struct db_scope *ret);
     /* Why the value a setting has in s would have no effect at the moment, NULL when it has; may be NULL. */

@@ -200,7 +200,19 @@ static const struct op_param restore_params[] = {
      .help = "yes to what answered 409 confirm_needed"},
     {0}};
 
+static void show_schedule(struct op *op)
+{
+    op->port->schedule_json(op->port->app, &op->out);
+    op_reply(op, ERR_OK);
+}
+
 const struct op_row op_rows_backup[] = {
+    {.def = {OP_GET, "/schedule", "When the next backup goes to Telegram by itself.",
+             .answer = "{every_h:int,next_at:time~,last_at:time~,running:bool,failed_attempts:int,"
+                       "last_error:text~}",
+             .role = OP_ROLE_OWNER},
+     .flags = ROW_LIVE,
+     .finish = show_schedule},
     {.def = {OP_GET, "/backup",
              "A backup as a zip: database without secrets, settings, manifest (docs/backup.md).",
              .media = "application/zip", .may = OP_MAY_409, .role = OP_ROLE_OWNER},

@@ -408,7 +408,7 @@ static const struct setting_def table[SET_COUNT] = {
     ROW(CLEANUP_DAYS, "cleanup_days", INT, 0, KEEP,
         "days", 1, 365, "7", NULL, NULL,
         "Users gone from the panel for this long are removed here."),
-    ROW(BACKUP_EVERY, "backup_every", INT, L, KEEP,
+    ROW(BACKUP_EVERY, "backup_every", INT, 0, KEEP,
         "h", 0, 168, "0", NULL, NULL,
         "Time between two backups sent to Telegram; 0 = off."),
     ROW(DAILY_SUMMARY_HOUR, "daily_summary_hour", HOUR, 0, KEEP,

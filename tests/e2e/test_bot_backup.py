@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Backup and restore in the bot, and the backup of every few hours."""
+
+import io
+import json
+import time
+import zipfile
+
+import pytest
+from old_program import backup_zip, database
+
+
+@pytest.fixture
+def start(daemon, lab, telegram):
+    def make(owner, sim=None, environment=None, **settings):
+        d = daemon(sim or lab("--http"), start=False, ADMIN_IDS=owner.id, **telegram.settings,
+                   **settings)
+        d.start(environment=environment)
+        return d
+    return make
+
+
+META = "SELECT * FROM meta WHERE key NOT LIKE 'telegram%'"
+
+
+def documents(room):
+    return [m for m in room.from_bot if m.document]
+
+
+def backup_of(owner, telegram):
+    owner.say("/backup")
+    telegram.wait(lambda: documents(owner.chat), 15, owner.chat.text)
+    owner.chat.wait("The backup is above", 10)
+    return documents(owner.chat)[-1]
+
+
+def test_backup_and_restore(start, lab, telegram):
+    ali = telegram.user("Ali")
+    sim = lab("--http")
+    sim.add_user("alice")
+    d = start(ali, sim)
+    d.wait_log("users known", 15)
+    d.cli("user", "add", "alice", "5")
+    d.cli("config", "set", "ipinfo_token", "token-that-is-secret")
+    ali.ask("/start", "Main menu")
+    sent = backup_of(ali, telegram)
+    assert "No password, no token" in sent.text and sent.document.name.endswith(".zip")
+    data = sent.document.data
+    with zipfile.ZipFile(io.BytesIO(data)) as z:
+        assert sorted(z.namelist()) == ["manifest.json", "pg-limiter.db", "settings.json"]
+        whole = b"".join(z.read(n) for n in z.namelist())
+    for secret in (b"token-that-is-secret", b"admin-password", telegram.token.encode()):
+        assert secret not in whole
+    d.cli("user", "add", "alice", "9")
+    d.cli("except", "add", "alice")
+    ali.ask("/restore", "at most 20 MB")
+    too_big = ali.send_file("huge.zip", size=50 << 20)
+    ali.chat.wait("has 50.0 MB", after=too_big.id)
+    ali.send_file("b.zip", data)
+    ali.chat.wait("A whole backup of", 15)
+    assert "Exceptions: 1 → 0" in ali.chat.last.text and "shadow" in ali.chat.last.text
+    ali.press("Put it in place")
+    ali.chat.wait("Restored", 20)
+    d.wait_log("everything starts anew", 10)
+    d.wait(lambda: d.answers() and not d.sql("SELECT * FROM exceptions"), 20, "the new life")
+    assert d.sql("SELECT max_devices FROM special_limits") == [{"max_devices": 5}]
+    assert d.status()["enforcement"] == "shadow"
+    ali.ask("/start", "Main menu", seconds=20)
+    assert d.sql("SELECT who FROM events WHERE kind='restore'") == [{"who": f"telegram:{ali.id}"}]
+
+
+def test_with_secrets_the_passphrase_leaves_no_trace(start, telegram):
+    ali, zoe = telegram.user("Ali"), telegram.user("Zoe")
+    d = start(ali)
+    d.cli("admin", "add", zoe.id, "operator")
+    group = telegram.group("Team", ali, zoe)
+    ali.say("/backup", room=group)
+    group.wait("private chat")
+    zoe.ask("/backup", "your role")
+    ali.ask("/start", "Main menu")
+    ali.go("Admin", "Backup", "With secrets")
+    said = ali.say("correct horse battery")
+    telegram.wait(lambda: documents(ali.chat), 20, ali.chat.text)
+    telegram.wait(lambda: said.deleted, 5, "the passphrase is deleted")
+    sent = documents(ali.chat)[-1]
+    assert "encrypted" in sent.text
+    with zipfile.ZipFile(io.BytesIO(sent.document.data)) as z:
+        assert "secrets.enc" in z.namelist()
+    assert telegram.token.encode() not in sent.document.data
+    assert not any("correct horse" in m.text for m in ali.chat.from_bot)
+    assert "correct horse" not in d.tail(100000)
+    assert not documents(group) and not documents(zoe.chat)
+
+
+@pytest.mark.parametrize("what", ["text", "junk", "cut"])
+def test_what_is_no_backup_changes_nothing(start, telegram, what):
+    ali = telegram.user("Ali")
+    d = start(ali)
+    data = b"PK\x03\x04" + bytes(5000)
+    if what == "cut":
+        ali.ask("/start", "Main menu")
+        data = backup_of(ali, telegram).document.data[:-200]
+    before = d.sql(META)
+    ali.ask("/restore", "at most 20 MB")
+    if what == "text":
+        sent = ali.say("here you are")
+        ali.chat.wait("as a file", after=sent.id)
+        ali.go("Cancel")
+    else:
+        sent = ali.send_file("x.zip", data)
+        ali.chat.wait("⚠️", 15, after=sent.id)
+    assert d.sql(META) == before
+    ali.ask("/start", "Main menu")
+
+
+def test_the_old_programs_backup_is_imported(start, lab, telegram, tmp_path):
+    ali = telegram.user("Ali")
+    sim = lab("--http")
+    sim.add_user("vip_user")
+    d = start(ali, sim)
+    d.wait_log("users known", 15)
+    database(tmp_path / "pg_limiter.db", limits=[("vip_user", 7)])
+    path = backup_zip(tmp_path / "old.zip", tmp_path)
+    ali.ask("/start", "Main menu")
+    ali.ask("/restore", "at most 20 MB")
+    ali.send_file("pg-limiter-backup.zip", path.read_bytes())
+    ali.chat.wait("backup of the Python PG-Limiter", 20)
+    assert not d.sql("SELECT * FROM special_limits")
+    ali.press("Import")
+    ali.chat.wait("Imported", 20)
+    assert d.sql("SELECT name FROM special_limits")
+    assert not list((d.data_dir / "run").glob("import-*"))
+
+
+def test_every_few_hours_over_restarts(start, telegram):
+    """A clock 1440 times as fast: an hour is 2.5 seconds."""
+    ali, zoe = telegram.user("Ali"), telegram.user("Zoe", started=False)
+    telegram.lenient = True  # Zoe has never opened the bot: her backup is refused
+    origin = time.time()
+    clock = {"PG_TIME_SCALE": "1440", "PG_TIME_ORIGIN": repr(origin)}
+    d = start(ali, environment=clock, BACKUP_EVERY=1)
+    d.cli("admin", "add", zoe.id, "owner")
+    telegram.wait(lambda: len(documents(ali.chat)) >= 1, 15, d.tail)
+    slots = [int(d.sql("SELECT value FROM meta WHERE key='backup_slot'")[0]["value"])]
+    telegram.wait(lambda: len(documents(ali.chat)) >= 2, 20, d.tail)
+    d.stop()
+    # Due while nobody runs: sent once when somebody does, and the hours stay as they were.
+    time.sleep(4)
+    n = len(documents(ali.chat))
+    d.start(environment=clock)
+    telegram.wait(lambda: len(documents(ali.chat)) > n, 15, d.tail)
+    telegram.wait(lambda: len(documents(ali.chat)) > n + 1, 20, d.tail)
+    time.sleep(0.5)
+    slots.append(int(d.sql("SELECT value FROM meta WHERE key='backup_slot'")[0]["value"]))
+    assert (slots[1] - slots[0]) % (3600 * 10**6) == 0
+    shown = json.loads(d.cli("schedule", "--json"))
+    assert shown["every_h"] == 1 and shown["next_at"] and not shown["last_error"]
+    for message in documents(ali.chat):
+        assert "No password" in message.text
+        assert telegram.token.encode() not in message.document.data
+    d.cli("config", "set", "backup_every", "0")
+    assert json.loads(d.cli("schedule", "--json"))["next_at"] is None
+
+
+def test_a_failing_schedule_is_told(start, telegram):
+    ali = telegram.user("Ali")
+    origin = time.time()
+    telegram.fault("error", "sendDocument", 3, code=500, text="Internal Server Error")
+    d = start(ali, environment={"PG_TIME_SCALE": "720", "PG_TIME_ORIGIN": repr(origin)},
+              BACKUP_EVERY=24)
+    d.wait_log("was not sent", 20)
+    telegram.wait(lambda: documents(ali.chat), 30, d.tail)
+    assert json.loads(d.cli("schedule", "--json"))["failed_attempts"] == 0
