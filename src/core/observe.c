@@ -187,7 +187,7 @@ static int place(struct engine *e, struct user *u, const struct observation *o,
 /* Whether an address that only the online list shows may be a CDN's: the list tells of no inbound. */
 static bool may_be_cdn(const struct engine *e, const struct observation *o)
 {
-    return o->online && e->sources.n_cdn_inbounds > 0;
+    return o->online && e->sources.cdn_inbounds.n > 0;
 }
 
 /* The device an observation belongs to, or -1; a new one is at its first tick. */

@@ -104,7 +104,7 @@ void place_again(struct engine *e, struct user *u, uint32_t slot, int64_t now_us
 /* Whether it is still known by the same: what only the online list has shown was taken for a CDN's. */
 static bool still_cdn(const struct engine *e, const struct device *d)
 {
-    bool unseen = d->inbound == TAG_NONE && d->lines == 0 && e->sources.n_cdn_inbounds;
+    bool unseen = d->inbound == TAG_NONE && d->lines == 0 && e->sources.cdn_inbounds.n;
 
     return d->cdn == (unseen || place_cdn(e, d->node, d->inbound));
 }

@@ -42,41 +42,13 @@ void scan_rules_init(struct scan_rules *r)
 void scan_rules_release(struct scan_rules *r)
 {
     addrset_release(&r->ignored);
-    free(r->blocked);
-    free(r->blocked_text);
+    tags_release(&r->blocked);
     scan_rules_init(r);
 }
 
 int scan_rules_block(struct scan_rules *r, struct slice list)
 {
-    char *text = malloc(list.n + 1);
-    struct slice *tags, rest;
-    size_t n = 0, i;
-
-    for (i = 0; i < list.n; i++)
-        n += list.p[i] == ',';
-    tags = malloc((n + 1) * sizeof(*tags));
-    if (!text || !tags) {
-        free(text);
-        free(tags);
-        return ERR_NOMEM;
-    }
-    if (list.n)
-        memcpy(text, list.p, list.n);
-    rest = (struct slice){text, list.n};
-    n = 0;
-    while (rest.p) {
-        struct slice tag = slice_trim(slice_cut(&rest, ','));
-
-        if (tag.n)
-            tags[n++] = tag;
-    }
-    free(r->blocked);
-    free(r->blocked_text);
-    r->blocked = tags;
-    r->n_blocked = n;
-    r->blocked_text = text;
-    return ERR_OK;
+    return tags_read(&r->blocked, list);
 }
 
 /* The bytes after the last ` email: ` of s; p NULL when there is none. */
@@ -226,16 +198,6 @@ static void read_detour(struct slice s, struct record *ret)
     }
 }
 
-static bool is_blocked(const struct scan_rules *rules, struct slice tag)
-{
-    size_t i;
-
-    for (i = 0; i < rules->n_blocked; i++)
-        if (slice_eq(rules->blocked[i], tag))
-            return true;
-    return false;
-}
-
 static enum scan_reason judge_address(const struct scan_rules *rules, struct addr a)
 {
     enum addr_class class = addr_classify(a);
@@ -306,7 +268,7 @@ static enum scan_reason scan(const struct scan_rules *rules, struct slice line, 
     ret->id = who.id;
     ret->name = who.name;
     read_detour((struct slice){line.p, (size_t)(email.p - line.p) - 8}, ret);
-    if (ret->outbound.p && rules->n_blocked && is_blocked(rules, ret->outbound))
+    if (ret->outbound.p && tags_has(&rules->blocked, ret->outbound))
         return SCAN_BLOCKED;
     return judge_address(rules, ret->ip);
 }

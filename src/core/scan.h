@@ -7,6 +7,7 @@
 #include "base/err.h"
 #include "base/slice.h"
 #include "core/addrset.h"
+#include "core/tags.h"
 
 /*
  * The access-log scanner. Source of the format: Xray-core common/log/access.go and
@@ -43,9 +44,7 @@ enum scan_reason {
 struct scan_rules {
     bool count_private;     /* count_private_ips */
     struct addrset ignored; /* ignored_ips, ip_allowlist, the nodes' own addresses; sealed */
-    struct slice *blocked;  /* block_outbounds: tags, pointing into blocked_text */
-    size_t n_blocked;
-    char *blocked_text;
+    struct tags blocked;    /* block_outbounds */
     uint32_t
         changes; /* counts how often the addresses were changed, for those who have to look again */
 };

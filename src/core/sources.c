@@ -20,8 +20,7 @@ void sources_release(struct sources *s)
     addrset_release(&s->content);
     free(s->cdn_nodes);
     free(s->disabled_nodes);
-    free(s->cdn_inbounds);
-    free(s->cdn_text);
+    tags_release(&s->cdn_inbounds);
     sources_init(s);
 }
 
@@ -36,30 +35,7 @@ static size_t entries(struct slice list)
 
 int sources_cdn_inbounds(struct sources *s, struct slice list)
 {
-    char *text = malloc(list.n + 1);
-    struct slice *tags = malloc(entries(list) * sizeof(*tags)), rest;
-    size_t n = 0;
-
-    if (!text || !tags) {
-        free(text);
-        free(tags);
-        return ERR_NOMEM;
-    }
-    if (list.n)
-        memcpy(text, list.p, list.n);
-    rest = (struct slice){text, list.n};
-    while (rest.p) {
-        struct slice tag = slice_trim(slice_cut(&rest, ','));
-
-        if (tag.n)
-            tags[n++] = tag;
-    }
-    free(s->cdn_text);
-    free(s->cdn_inbounds);
-    s->cdn_text = text;
-    s->cdn_inbounds = tags;
-    s->n_cdn_inbounds = n;
-    return ERR_OK;
+    return tags_read(&s->cdn_inbounds, list);
 }
 
 static int read_ids(struct slice list, int64_t **ids, size_t *count)
@@ -136,14 +112,8 @@ static bool same_ids(const int64_t *a, size_t n_a, const int64_t *b, size_t n_b)
 
 bool sources_equal(const struct sources *a, const struct sources *b)
 {
-    size_t i;
-
-    if (a->n_cdn_inbounds != b->n_cdn_inbounds)
-        return false;
-    for (i = 0; i < a->n_cdn_inbounds; i++)
-        if (!slice_eq(a->cdn_inbounds[i], b->cdn_inbounds[i]))
-            return false;
-    return same_ids(a->cdn_nodes, a->n_cdn_nodes, b->cdn_nodes, b->n_cdn_nodes) &&
+    return tags_equal(&a->cdn_inbounds, &b->cdn_inbounds) &&
+           same_ids(a->cdn_nodes, a->n_cdn_nodes, b->cdn_nodes, b->n_cdn_nodes) &&
            same_ids(a->disabled_nodes, a->n_disabled_nodes, b->disabled_nodes,
                     b->n_disabled_nodes) &&
            memcmp(a->countries, b->countries, sizeof(a->countries)) == 0 &&
@@ -171,11 +141,7 @@ bool sources_is_disabled_node(const struct sources *s, int64_t node_id)
 
 bool sources_is_cdn_inbound(const struct sources *s, struct slice tag)
 {
-    size_t i;
-
-    for (i = 0; i < s->n_cdn_inbounds && !slice_eq(s->cdn_inbounds[i], tag); i++)
-        ;
-    return i < s->n_cdn_inbounds;
+    return tags_has(&s->cdn_inbounds, tag);
 }
 
 bool sources_filters_countries(const struct sources *s)

@@ -9,6 +9,7 @@
 #include "base/attr.h"
 #include "base/slice.h"
 #include "core/addrset.h"
+#include "core/tags.h"
 
 /*
  * What operators say of the places lines come from (engine.md 2): networks, inbounds and nodes behind
@@ -19,9 +20,7 @@ struct sources {
     struct addrset content; /* content_networks; sealed */
     int64_t *cdn_nodes, *disabled_nodes;
     size_t n_cdn_nodes, n_disabled_nodes;
-    struct slice *cdn_inbounds; /* tags, pointing into cdn_text */
-    size_t n_cdn_inbounds;
-    char *cdn_text;
+    struct tags cdn_inbounds;
     uint64_t countries[11]; /* bit 26·first + second letter; none set: no filter */
 };
 

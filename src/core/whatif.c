@@ -28,7 +28,7 @@ static bool suppose(const struct engine *e, const struct engine_supposed *what, 
         return false;
     d->cdn = (d->node != NODE_NONE && sources_is_cdn_node(s, node_id)) ||
              (d->inbound != TAG_NONE ? sources_is_cdn_inbound(s, slice_of(e->tags[d->inbound]))
-                                     : d->lines == 0 && s->n_cdn_inbounds);
+                                     : d->lines == 0 && s->cdn_inbounds.n);
     d->content = addrset_has(&s->content, d->addr);
     d->outside = is_outside(e, s, d->addr);
     d->shared = d->shared && !what->unmarked;

@@ -138,15 +138,6 @@ static void on_unsign_read(struct enforce *e, struct item *it, int rc, const str
     }
 }
 
-static void on_unsign_loaded(struct enforce *e, struct item *it, struct op *op, int rc,
-                             const struct err *err)
-{
-    if (!op->loaded) {
-        store_failed(e, rc, err);
-        item_delay(e, it);
-    }
-}
-
 /* The end a row was settled to have. */
 static enum db_state end_of(enum enforce_why why)
 {
@@ -223,19 +214,9 @@ void restore_end(struct enforce *e, struct item *it, const struct panel_user *us
 
 void unsign_step(struct enforce *e, struct item *it)
 {
-    struct op *op;
-
     item_was_read(e, it);
-    if (it->phase == PHASE_SETTLE) {
+    if (it->phase == PHASE_SETTLE)
         write_ending(e, it);
-    } else if (it->record) {
-        item_take_slot(e, it);
-        op_read(e, it, on_unsign_read);
-    } else {
-        op = op_new(e, it);
-        if (op)
-            op_submit(op, OWNER_READ, job_load, on_unsign_loaded);
-        else
-            item_delay(e, it);
-    }
+    else
+        op_read_with_row(e, it, on_unsign_read);
 }

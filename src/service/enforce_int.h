@@ -214,6 +214,11 @@ void op_set_note(struct enforce *e, struct item *it, struct slice note, answer_f
 void op_revoke(struct enforce *e, struct item *it, answer_fn answer);
 /* A new op for a job of the store, with user, row, time and record of it (may be NULL). NULL: no memory. */
 struct op *op_new(struct enforce *e, struct item *it);
+/*
+ * Reads the user when the item has its row at hand, else the row first: the step then comes again. A row
+ * that cannot be read is tried again later.
+ */
+void op_read_with_row(struct enforce *e, struct item *it, answer_fn answer);
 /* Submits it; on failure done is called with the code. */
 void op_submit(struct op *op, enum owner_kind kind,
                int (*job)(struct db *db, struct op *op, struct err *err),

@@ -208,6 +208,31 @@ void op_submit(struct op *op, enum owner_kind kind,
     on_done(op, rc, &err);
 }
 
+static void on_row_loaded(struct enforce *e, struct item *it, struct op *op, int rc,
+                          const struct err *err)
+{
+    if (!op->loaded) {
+        store_failed(e, rc, err);
+        item_delay(e, it);
+    }
+}
+
+void op_read_with_row(struct enforce *e, struct item *it, answer_fn answer)
+{
+    struct op *op;
+
+    if (it->record) {
+        item_take_slot(e, it);
+        op_read(e, it, answer);
+        return;
+    }
+    op = op_new(e, it);
+    if (op)
+        op_submit(op, OWNER_READ, job_load, on_row_loaded);
+    else
+        item_delay(e, it);
+}
+
 void store_failed(struct enforce *e, int rc, const struct err *err)
 {
     int64_t now = enforce_now(e);

@@ -421,31 +421,12 @@ static void on_doubt_read(struct enforce *e, struct item *it, int rc, const stru
     }
 }
 
-static void on_doubt_loaded(struct enforce *e, struct item *it, struct op *op, int rc,
-                            const struct err *err)
-{
-    if (!op->loaded) {
-        store_failed(e, rc, err);
-        item_delay(e, it);
-        return;
-    }
-    it->record->row.answer = (struct slice){NULL, 0};
-}
-
 static void doubt_step(struct enforce *e, struct item *it)
 {
-    struct op *op;
-
-    if (it->record) {
-        item_take_slot(e, it);
-        op_read(e, it, on_doubt_read);
-        return;
-    }
-    op = op_new(e, it);
-    if (op)
-        op_submit(op, OWNER_READ, job_load, on_doubt_loaded);
-    else
-        item_delay(e, it);
+    /* What stands there is of the call, whose answer is not known. */
+    if (it->record)
+        it->record->row.answer = (struct slice){NULL, 0};
+    op_read_with_row(e, it, on_doubt_read);
 }
 
 static void on_applied(struct enforce *e, struct item *it, struct op *op, int rc,

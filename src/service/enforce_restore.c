@@ -446,32 +446,14 @@ static void on_checked(struct enforce *e, struct item *it, int rc, const struct 
     it->next_us = enforce_now(e);
 }
 
-static void on_check_loaded(struct enforce *e, struct item *it, struct op *op, int rc,
-                            const struct err *err)
-{
-    if (!op->loaded) {
-        store_failed(e, rc, err);
-        item_delay(e, it);
-    }
-}
-
 static void check_step(struct enforce *e, struct item *it)
 {
     bool due = it->release || (it->due_us != STAMP_NONE && it->due_us <= enforce_now(e));
-    struct op *op;
 
-    if (due) {
+    if (due)
         mark(e, it);
-    } else if (it->record) {
-        item_take_slot(e, it);
-        op_read(e, it, on_checked);
-    } else {
-        op = op_new(e, it);
-        if (op)
-            op_submit(op, OWNER_READ, job_load, on_check_loaded);
-        else
-            item_delay(e, it);
-    }
+    else
+        op_read_with_row(e, it, on_checked);
 }
 
 void restore_step(struct enforce *e, struct item *it)

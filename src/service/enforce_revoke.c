@@ -156,29 +156,10 @@ static void on_resume_read(struct enforce *e, struct item *it, int rc, const str
         it->next_us = enforce_now(e) + RESUME_US; /* and is read again then */
 }
 
-static void on_resume_loaded(struct enforce *e, struct item *it, struct op *op, int rc,
-                             const struct err *err)
-{
-    if (!op->loaded) {
-        store_failed(e, rc, err);
-        item_delay(e, it);
-    }
-}
-
 void revoke_step(struct enforce *e, struct item *it)
 {
-    struct op *op;
-
-    if (it->phase == PHASE_REVOKED) {
+    if (it->phase == PHASE_REVOKED)
         write_outcome(e, it);
-    } else if (it->record) {
-        item_take_slot(e, it);
-        op_read(e, it, on_resume_read);
-    } else {
-        op = op_new(e, it);
-        if (op)
-            op_submit(op, OWNER_READ, job_load, on_resume_loaded);
-        else
-            item_delay(e, it);
-    }
+    else
+        op_read_with_row(e, it, on_resume_read);
 }

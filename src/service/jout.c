@@ -79,3 +79,17 @@ void jout_raw(struct buf *b, const char *key, struct slice json)
     else
         buf_add_str(b, "null");
 }
+
+void jout_list(struct buf *b)
+{
+    buf_clear(b);
+    jout_open(b, NULL, '{');
+    jout_open(b, "data", '[');
+}
+
+void jout_list_end(struct buf *b, int64_t total)
+{
+    jout_close(b, ']');
+    jout_int(b, "total", total);
+    jout_close(b, '}');
+}

@@ -20,6 +20,10 @@ void jout_key(struct buf *b, const char *key);
 void jout_open(struct buf *b, const char *key, char bracket);
 /* Closes it: bracket is '}' or ']'. */
 void jout_close(struct buf *b, char bracket);
+/* Empties the buffer and begins a list answered by itself: {"data":[ */
+void jout_list(struct buf *b);
+/* Ends it: ],"total":n} */
+void jout_list_end(struct buf *b, int64_t total);
 /* A string; p NULL writes null. */
 void jout_str(struct buf *b, const char *key, struct slice s);
 /* A string that ends with NUL; NULL writes null. */

@@ -60,14 +60,10 @@ static int list(struct db *db, struct op *op, struct err *err)
 
     if (rc)
         return rc;
-    buf_clear(&op->out);
-    jout_open(&op->out, NULL, '{');
-    jout_open(&op->out, "data", '[');
+    jout_list(&op->out);
     for (i = 0; roster_at(&r, op->settings, i, &a); i++)
         add_admin(&op->out, &a);
-    jout_close(&op->out, ']');
-    jout_int(&op->out, "total", (int64_t)i);
-    jout_close(&op->out, '}');
+    jout_list_end(&op->out, (int64_t)i);
     roster_release(&r);
     return ERR_OK;
 }

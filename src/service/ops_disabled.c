@@ -50,13 +50,9 @@ static int disabled_list(struct db *db, struct op *op, struct err *err)
     struct listing l = {op, &op->out, 0};
     int rc;
 
-    buf_clear(&op->out);
-    jout_open(&op->out, NULL, '{');
-    jout_open(&op->out, "data", '[');
+    jout_list(&op->out);
     rc = db_journal_each(db, &f, add_row, &l, err);
-    jout_close(&op->out, ']');
-    jout_int(&op->out, "total", l.total);
-    jout_close(&op->out, '}');
+    jout_list_end(&op->out, l.total);
     return rc;
 }
 

@@ -142,14 +142,10 @@ static int list(struct db *db, struct op *op, bool exceptions, struct err *err)
     struct listing l = {op, &op->out, exceptions, 0};
     int rc;
 
-    buf_clear(&op->out);
-    jout_open(&op->out, NULL, '{');
-    jout_open(&op->out, "data", '[');
+    jout_list(&op->out);
     rc = exceptions ? db_exceptions_each(db, add_listed, &l, err)
                     : db_limits_each(db, add_listed, &l, err);
-    jout_close(&op->out, ']');
-    jout_int(&op->out, "total", l.total);
-    jout_close(&op->out, '}');
+    jout_list_end(&op->out, l.total);
     return rc;
 }
 

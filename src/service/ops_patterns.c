@@ -46,14 +46,10 @@ static int list(struct db *db, struct op *op, bool owners, struct err *err)
     struct listing l = {&op->out, owners, 0};
     int rc;
 
-    buf_clear(&op->out);
-    jout_open(&op->out, NULL, '{');
-    jout_open(&op->out, "data", '[');
+    jout_list(&op->out);
     rc = owners ? db_admin_patterns_each(db, add_listed, &l, err)
                 : db_limit_patterns_each(db, add_listed, &l, err);
-    jout_close(&op->out, ']');
-    jout_int(&op->out, "total", l.total);
-    jout_close(&op->out, '}');
+    jout_list_end(&op->out, l.total);
     return rc;
 }
 

@@ -39,13 +39,9 @@ static int shared_list(struct db *db, struct op *op, struct err *err)
     struct listing l = {&op->out, 0};
     int rc;
 
-    buf_clear(&op->out);
-    jout_open(&op->out, NULL, '{');
-    jout_open(&op->out, "data", '[');
+    jout_list(&op->out);
     rc = db_shared_each(db, op->now_us, add_shared, &l, err);
-    jout_close(&op->out, ']');
-    jout_int(&op->out, "total", l.total);
-    jout_close(&op->out, '}');
+    jout_list_end(&op->out, l.total);
     return rc;
 }
 

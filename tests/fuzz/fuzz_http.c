@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "api/server.h"
-#include "base/stamp.h"
+#include "fuzz_port.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -20,37 +20,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 #define LOGIN "YWRtaW46c2VjcmV0"
 
 static struct loop *loop;
-static struct settings settings;
 static struct sockaddr_un addr;
 static socklen_t addr_n = sizeof(addr);
-
-static const struct settings *get_settings(void *app)
-{
-    (void)app;
-    return &settings;
-}
-
-static int64_t get_now(void *app)
-{
-    (void)app;
-    return INT64_C(1795448496) * STAMP_SECOND;
-}
-
-static const char *get_env_file(void *app)
-{
-    (void)app;
-    return "";
-}
-
-static int no_store(void *store, enum owner_kind kind, owner_fn fn, owner_done_fn done, void *arg)
-{
-    (void)store;
-    (void)kind;
-    (void)fn;
-    (void)done;
-    (void)arg;
-    return ERR_BUSY;
-}
 
 static void state_json(void *app, struct buf *out)
 {
@@ -60,12 +31,7 @@ static void state_json(void *app, struct buf *out)
 
 static void start(void)
 {
-    static struct op_port port = {.submit = no_store,
-                                  .settings = get_settings,
-                                  .now_us = get_now,
-                                  .env_file = get_env_file,
-                                  .status_json = state_json,
-                                  .nodes_json = state_json};
+    static struct op_port port = {FUZZ_PORT, .status_json = state_json, .nodes_json = state_json};
     struct server_opts opts = {.need_host = true,
                                .who = "fuzz",
                                .connections = 8,

@@ -8,42 +8,12 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-#include "base/stamp.h"
-#include "service/op.h"
+#include "fuzz_port.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static struct settings settings;
 static bool started;
 static int replies;
-
-static const struct settings *get_settings(void *app)
-{
-    (void)app;
-    return &settings;
-}
-
-static int64_t get_now(void *app)
-{
-    (void)app;
-    return INT64_C(1795448496) * STAMP_SECOND;
-}
-
-static const char *get_env_file(void *app)
-{
-    (void)app;
-    return "";
-}
-
-static int no_store(void *store, enum owner_kind kind, owner_fn fn, owner_done_fn done, void *arg)
-{
-    (void)store;
-    (void)kind;
-    (void)fn;
-    (void)done;
-    (void)arg;
-    return ERR_BUSY;
-}
 
 static void on_reply(void *arg, int status, struct slice json)
 {
@@ -65,10 +35,7 @@ static void on_reply(void *arg, int status, struct slice json)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const struct op_port port = {.submit = no_store,
-                                        .settings = get_settings,
-                                        .now_us = get_now,
-                                        .env_file = get_env_file};
+    static const struct op_port port = {FUZZ_PORT};
     struct op_request req = {.body = {(const char *)data, size}, .who = SLICE("fuzz")};
     struct slice head = slice_cut(&req.body, '\n'), word = slice_cut(&head, ' ');
 

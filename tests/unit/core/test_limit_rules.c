@@ -45,12 +45,22 @@ static int tell(struct limits *l, int64_t id, const char *name, int64_t group, c
     return limits_learn_person(l, &p);
 }
 
+static int set_up(void **state)
+{
+    *state = limits_new(key);
+    return *state ? 0 : -1;
+}
+
+static int tear_down(void **state)
+{
+    limits_free(*state);
+    return 0;
+}
+
 static void longest_pattern_wins(void **state)
 {
-    struct limits *l = limits_new(key);
+    struct limits *l = *state;
 
-    (void)state;
-    assert_non_null(l);
     learn(l, 1, "vip_ann");
     learn(l, 2, "vip");
     learn(l, 3, "vi");
@@ -76,15 +86,12 @@ static void longest_pattern_wins(void **state)
     assert_int_equal(limits_pattern(l, true, none, 4), ERR_INVALID);
     limits_clear_rules(l);
     want(l, 2, 2, LIMIT_FROM_GENERAL);
-    limits_free(l);
 }
 
 static void a_tie_is_settled_generously(void **state)
 {
-    struct limits *l = limits_new(key);
+    struct limits *l = *state;
 
-    (void)state;
-    assert_non_null(l);
     learn(l, 1, "abcxyz");
     assert_int_equal(limits_pattern(l, false, SLICE("abc"), 3), ERR_OK);
     assert_int_equal(limits_pattern(l, true, SLICE("xyz"), 5), ERR_OK);
@@ -94,17 +101,14 @@ static void a_tie_is_settled_generously(void **state)
     /* Longer is longer, though less generous. */
     assert_int_equal(limits_pattern(l, true, SLICE("cxyz"), 1), ERR_OK);
     want(l, 1, 1, LIMIT_FROM_PATTERN);
-    limits_free(l);
 }
 
 static void patterns_of_every_length(void **state)
 {
-    struct limits *l = limits_new(key);
+    struct limits *l = *state;
     char name[129];
     int n;
 
-    (void)state;
-    assert_non_null(l);
     memset(name, 'a', sizeof(name));
     assert_int_equal(limits_learn(l, 1, (struct slice){name, 128}), 1);
     for (n = 1; n <= 128; n++) {
@@ -116,15 +120,12 @@ static void patterns_of_every_length(void **state)
     want(l, 2, 65, LIMIT_FROM_PATTERN);
     assert_int_equal(limits_learn(l, 3, (struct slice){name, 64}), 1);
     want(l, 3, 64, LIMIT_FROM_PATTERN);
-    limits_free(l);
 }
 
 static void the_panels_own_limit(void **state)
 {
-    struct limits *l = limits_new(key);
+    struct limits *l = *state;
 
-    (void)state;
-    assert_non_null(l);
     learn(l, 1, "ann");
     tell(l, 2, "bob", 0, NULL, 0);
     tell(l, 3, "carl", 0, NULL, 4);
@@ -140,7 +141,6 @@ static void the_panels_own_limit(void **state)
     assert_int_equal(tell(l, 2, "bob", 0, NULL, 0), 0);
     assert_int_equal(tell(l, 2, "bob", 0, NULL, 6), 1);
     want(l, 2, 6, LIMIT_FROM_HWID);
-    limits_free(l);
 }
 
 static void the_most_generous_group(void **state)
@@ -151,10 +151,8 @@ static void the_most_generous_group(void **state)
                              .groups_known = true,
                              .groups = many,
                              .n_groups = ARRAY_LEN(many)};
-    struct limits *l = limits_new(key);
+    struct limits *l = *state;
 
-    (void)state;
-    assert_non_null(l);
     assert_int_equal(limits_learn_person(l, &p), 1);
     learn(l, 2, "bob");
     tell(l, 3, "carl", 4, NULL, 0);
@@ -173,7 +171,6 @@ static void the_most_generous_group(void **state)
     limits_clear_settings(l);
     want(l, 1, 2, LIMIT_FROM_GENERAL);
     want(l, 2, 2, LIMIT_FROM_GENERAL);
-    limits_free(l);
 }
 
 static void the_number_in_a_name(void **state)
@@ -187,11 +184,9 @@ static void the_number_in_a_name(void **state)
         {"ann.3.user", -1},  {"ann3.User", -1},      {"ann..User", -1},
         {"ann.3.Users", -1}, {"3.User", -1},         {".3.User", 3},
         {".User", -1},       {"ann.x3.User", -1},    {"ann.99999999999999999999.User", -1}};
-    struct limits *l = limits_new(key);
+    struct limits *l = *state;
     size_t i;
 
-    (void)state;
-    assert_non_null(l);
     for (i = 0; i < ARRAY_LEN(cases); i++) {
         limits_clear_settings(l);
         learn(l, 1, cases[i].name);
@@ -202,15 +197,12 @@ static void the_number_in_a_name(void **state)
         else
             want(l, 1, cases[i].limit, LIMIT_FROM_NAME);
     }
-    limits_free(l);
 }
 
 static void group_filter(void **state)
 {
-    struct limits *l = limits_new(key);
+    struct limits *l = *state;
 
-    (void)state;
-    assert_non_null(l);
     learn(l, 1, "ann");
     tell(l, 2, "bob", 5, NULL, 0);
     tell(l, 3, "carl", 6, NULL, 0);
@@ -236,17 +228,14 @@ static void group_filter(void **state)
     /* He moves. */
     assert_int_equal(tell(l, 2, "bob", 6, NULL, 0), 1);
     want(l, 2, 1, LIMIT_FROM_SPECIAL);
-    limits_free(l);
 }
 
 static void admin_filter(void **state)
 {
     struct limit_person root = {
         .id = 5, .name = SLICE("eve"), .owner_known = true, .owner_id = 7, .owner = SLICE("root")};
-    struct limits *l = limits_new(key);
+    struct limits *l = *state;
 
-    (void)state;
-    assert_non_null(l);
     learn(l, 1, "x_ann");
     tell(l, 2, "x_bob", 0, "reza", 0);
     tell(l, 3, "x_carl", 0, "sara", 0);
@@ -276,7 +265,6 @@ static void admin_filter(void **state)
     want(l, 2, 0, LIMIT_FROM_FILTER);
     want(l, 3, 2, LIMIT_FROM_GENERAL);
     want(l, 4, 0, LIMIT_FROM_FILTER);
-    limits_free(l);
 }
 
 /* One filter that spares him is enough, whatever the other does not know. */
@@ -286,16 +274,13 @@ static void spared_is_more_than_unknown(void **state)
                              .name = SLICE("ann"),
                              .owner_known = true,
                              .owner = SLICE("reza")};
-    struct limits *l = limits_new(key);
+    struct limits *l = *state;
 
-    (void)state;
-    assert_non_null(l);
     assert_int_equal(limits_learn_person(l, &p), 1);
     assert_int_equal(limits_filter_group(l, 5), ERR_OK);
     want(l, 1, 0, LIMIT_FROM_UNKNOWN);
     assert_int_equal(limits_filter_admin(l, SLICE("sara")), ERR_OK);
     want(l, 1, 0, LIMIT_FROM_FILTER);
-    limits_free(l);
 }
 
 static void modes_of_groups(void **state)
@@ -303,10 +288,8 @@ static void modes_of_groups(void **state)
     static const int64_t both[] = {3, 5};
     struct limit_person p = {
         .id = 1, .name = SLICE("ann"), .groups_known = true, .groups = both, .n_groups = 2};
-    struct limits *l = limits_new(key);
+    struct limits *l = *state;
 
-    (void)state;
-    assert_non_null(l);
     assert_int_equal(limits_learn_person(l, &p), 1);
     learn(l, 2, "bob");
     tell(l, 3, "carl", 4, NULL, 0);
@@ -323,18 +306,15 @@ static void modes_of_groups(void **state)
     assert_int_equal(limits_group_mode(l, 3, MODE_OFF), ERR_OK);
     assert_int_equal(limits_mode(l, 1, MODE_ON), MODE_OFF);
     want(l, 1, 0, LIMIT_FROM_FILTER);
-    limits_free(l);
 }
 
 static void what_is_not_told_stays(void **state)
 {
     struct limit_person p, got;
-    struct limits *l = limits_new(key), *over;
+    struct limits *l = *state, *over;
     int64_t too_many[65];
     size_t i;
 
-    (void)state;
-    assert_non_null(l);
     assert_false(limits_person(l, 1, &got));
     assert_int_equal(tell(l, 1, "ann", 5, "reza", 3), 1);
     learn(l, 1, "anna");
@@ -371,23 +351,24 @@ static void what_is_not_told_stays(void **state)
     assert_int_equal(limits_learn_person(l, &p), 1);
     assert_true(limits_person(l, 1, &got));
     assert_false(got.groups_known);
-    limits_free(l);
 }
+
+#define T(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(longest_pattern_wins),
-        cmocka_unit_test(a_tie_is_settled_generously),
-        cmocka_unit_test(patterns_of_every_length),
-        cmocka_unit_test(the_panels_own_limit),
-        cmocka_unit_test(the_most_generous_group),
-        cmocka_unit_test(the_number_in_a_name),
-        cmocka_unit_test(group_filter),
-        cmocka_unit_test(admin_filter),
-        cmocka_unit_test(spared_is_more_than_unknown),
-        cmocka_unit_test(modes_of_groups),
-        cmocka_unit_test(what_is_not_told_stays),
+        T(longest_pattern_wins),
+        T(a_tie_is_settled_generously),
+        T(patterns_of_every_length),
+        T(the_panels_own_limit),
+        T(the_most_generous_group),
+        T(the_number_in_a_name),
+        T(group_filter),
+        T(admin_filter),
+        T(spared_is_more_than_unknown),
+        T(modes_of_groups),
+        T(what_is_not_told_stays),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
