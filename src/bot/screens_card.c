@@ -143,7 +143,7 @@ static void card_buttons(struct view *v, json_t *user, json_t *live, const char 
     if (!disabled)
         view_button(v, NULL, "apar", ref, NULL);
     if (is_state(live, "monitoring"))
-        view_button(v, NULL, "aclr", ref, NULL);
+        view_button(v, NULL, "aunmon", ref, NULL);
     view_row(v);
     view_button(v, NULL, "sexp", ref, lang, NULL);
     view_button(v, NULL, "scuslang", ref, lang, NULL);
@@ -426,7 +426,7 @@ static const struct action actions[] = {
      .path = "/users/disabled/{0}/enable",
      .told = card_told,
      .then = "scard|{0}"},
-    {.id = "clr",
+    {.id = "unmon",
      .label = TEXT_U_CLEAR,
      .method = OP_POST,
      .path = "/users/{0}/clear",
