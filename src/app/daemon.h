@@ -177,6 +177,8 @@ bool messenger_differs(const struct settings *a, const struct settings *b);
 void messenger_stop(struct daemon *d);
 /* Appends the member `telegram` of the status. */
 void messenger_json(struct daemon *d, struct buf *out);
+/* What the doctor is told of it. */
+void messenger_facts(struct daemon *d, struct doctor_facts *facts);
 /* What an operator should look at, in words; NULL: nothing. */
 const char *messenger_problem(const struct daemon *d);
 

@@ -7,6 +7,7 @@
 #include "base/stamp.h"
 #include "bot/bot.h"
 #include "bot/notice.h"
+#include "service/doctor.h"
 #include "service/jout.h"
 #include "telegram/outbox.h"
 #include "telegram/telegram.h"
@@ -192,4 +193,18 @@ const char *messenger_problem(const struct daemon *d)
         telegram_state(d->telegram) == TELEGRAM_STARTING)
         return NULL;
     return telegram_state_text(d->telegram);
+}
+
+void messenger_facts(struct daemon *d, struct doctor_facts *facts)
+{
+    bool up = d->telegram && telegram_state(d->telegram) == TELEGRAM_OK;
+
+    facts->telegram_asked =
+        d->telegram_error[0] || (d->telegram && telegram_state(d->telegram) != TELEGRAM_STARTING);
+    facts->telegram_up = up;
+    snprintf(facts->telegram, sizeof(facts->telegram), "%s",
+             up            ? telegram_bot_name(d->telegram)
+             : d->telegram ? telegram_state_text(d->telegram)
+                           : d->telegram_error);
+    facts->outbox = d->outbox ? outbox_length(d->outbox) : -1;
 }

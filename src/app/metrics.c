@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/num.h"
 #include "base/stamp.h"
+#include "telegram/outbox.h"
 #include "base/banned.h"
 
 /*
@@ -291,6 +292,32 @@ static void add_times(struct daemon *d, struct buf *out)
                  "API requests from the last byte read to the answer at hand.", took);
 }
 
+static void add_telegram(struct daemon *d, struct buf *out)
+{
+    struct telegram_stats st = {0};
+
+    if (d->telegram)
+        st = telegram_stats(d->telegram);
+    one(out, "telegram_up", "gauge", "Whether updates of the bot are received.",
+        d->telegram && telegram_state(d->telegram) == TELEGRAM_OK);
+    one(out, "telegram_updates_total", "counter", "Messages and presses received.",
+        (double)st.updates);
+    head(out, "telegram_calls_total", "counter", "Calls of the Bot API by how they ended.");
+    buf_addf(out,
+             "pg_limiter_telegram_calls_total{result=\"ok\"} %llu\n"
+             "pg_limiter_telegram_calls_total{result=\"refused\"} %llu\n"
+             "pg_limiter_telegram_calls_total{result=\"throttled\"} %llu\n"
+             "pg_limiter_telegram_calls_total{result=\"failed\"} %llu\n",
+             (unsigned long long)st.calls, (unsigned long long)st.refused,
+             (unsigned long long)st.throttled, (unsigned long long)st.failed);
+    one(out, "outbox_messages", "gauge", "Messages not yet delivered to Telegram.",
+        d->outbox ? (double)outbox_length(d->outbox) : 0);
+    one(out, "outbox_delivered_total", "counter", "Messages delivered to Telegram.",
+        d->outbox ? (double)outbox_delivered(d->outbox) : 0);
+    one(out, "outbox_given_up_total", "counter", "Messages that could not be delivered.",
+        d->outbox ? (double)outbox_given_up(d->outbox) : 0);
+}
+
 void metrics_text(void *app, struct buf *out)
 {
     struct daemon *d = app;
@@ -301,5 +328,6 @@ void metrics_text(void *app, struct buf *out)
     add_users(d, &e, out);
     add_nodes(d, out);
     add_process(d, out);
+    add_telegram(d, out);
     add_times(d, out);
 }

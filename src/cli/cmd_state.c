@@ -88,6 +88,26 @@ static void print_uptime(int64_t s)
         printf("%lld s", (long long)s);
 }
 
+static void print_telegram(json_t *telegram)
+{
+    const char *state = in_text(telegram, "state"), *bot = in_text(telegram, "bot");
+    bool ok = state && strcmp(state, "ok") == 0, off = !state || strcmp(state, "off") == 0;
+    int64_t waiting = in_int(telegram, "waiting");
+
+    printf("  telegram     %s%s%s", off ? "" : term_colour(ok ? TERM_GREEN : TERM_RED),
+           off  ? "off (no BOT_TOKEN)"
+           : ok ? "connected"
+                : "not connected",
+           term_colour(TERM_PLAIN));
+    if (bot && ok) {
+        fputs(" as @", stdout);
+        term_put(bot);
+    }
+    if (waiting)
+        printf(", %lld messages wait", (long long)waiting);
+    putchar('\n');
+}
+
 int cmd_status(struct cli *cli)
 {
     json_t *json, *nodes, *lines;
@@ -114,6 +134,7 @@ int cmd_status(struct cli *cli)
         in_real(lines, "per_s"), (long long)in_int(lines, "total"),
         (long long)in_int(lines, "counted"), (long long)in_int(lines, "foreign"));
     print_ignored(json_object_get(lines, "ignored"));
+    print_telegram(json_object_get(json, "telegram"));
     print_problems(json);
     json_decref(json);
     return CLI_OK;

@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "base/stamp.h"
+#include "cli/telegram_here.h"
 #include "core/engine.h"
 #include "core/sse.h"
 #include "net/worker.h"
@@ -188,4 +189,5 @@ void doctor_here(const struct settings *s, struct doctor_facts *facts)
         engine_free(h->engine);
     }
     free(h);
+    telegram_here(s, facts);
 }

@@ -27,7 +27,7 @@ void doctor_facts_init(struct doctor_facts *f, int64_t now_us)
     memset(f, 0, sizeof(*f));
     f->now_us = now_us;
     f->cert_ends_us = f->key_ends_us = STAMP_NONE;
-    f->disk_free = -1;
+    f->disk_free = f->outbox = -1;
     for (i = 0; i < ASK_COUNT; i++)
         f->asks[i].rc = DOCTOR_NOT_ASKED;
 }
@@ -308,6 +308,35 @@ static void judge_geo(struct doctor *d)
     }
 }
 
+static void judge_telegram(struct doctor *d)
+{
+    const struct doctor_facts *f = d->f;
+
+    if (!settings_has(d->s, SET_BOT_TOKEN)) {
+        doctor_say(d, "telegram", NULL, LEVEL_SKIPPED, NULL, "no bot: BOT_TOKEN is not set");
+        return;
+    }
+    if (!f->telegram_asked)
+        doctor_say(d, "telegram", NULL, LEVEL_SKIPPED, NULL, "Telegram was not asked");
+    else if (f->telegram_up)
+        doctor_say(d, "telegram", NULL, LEVEL_OK, NULL, "Telegram answers%s%s",
+                   f->telegram[0] ? "; the bot is @" : "", f->telegram);
+    else
+        doctor_say(d, "telegram", NULL, LEVEL_FAILED,
+                   settings_has(d->s, SET_TELEGRAM_PROXY)
+                       ? "see the reason; is TELEGRAM_PROXY still a way out?"
+                       : "see the reason; where Telegram is blocked, set TELEGRAM_PROXY",
+                   "%s", f->telegram);
+    if (!settings_has(d->s, SET_ADMIN_IDS))
+        doctor_say(d, "telegram", "admin_ids", LEVEL_WARNING,
+                   "write ADMIN_IDS=<your Telegram id> into .env, then restart",
+                   "ADMIN_IDS is empty: the bot serves nobody");
+    if (f->outbox > 0)
+        doctor_say(d, "telegram", "outbox", f->telegram_up ? LEVEL_OK : LEVEL_WARNING,
+                   "they go out as soon as Telegram can be reached",
+                   "%lld messages wait to be delivered", (long long)f->outbox);
+}
+
 void doctor_judge(const struct doctor_facts *f, const struct settings *s, struct buf *out)
 {
     struct doctor d = {.f = f, .s = s, .out = out};
@@ -325,6 +354,7 @@ void doctor_judge(const struct doctor_facts *f, const struct settings *s, struct
     judge_login(&d);
     judge_permissions(&d);
     doctor_judge_nodes(&d);
+    judge_telegram(&d);
     judge_machine(&d);
     judge_files(&d);
     judge_geo(&d);

@@ -106,6 +106,9 @@ struct doctor_facts {
     struct doctor_crowd crowds[DOCTOR_CROWDS];
     size_t n_crowds;
     struct doctor_geo geo[DATA_COUNT];
+    bool telegram_asked, telegram_up; /* of a bot with a token */
+    char telegram[ERR_TEXT_MAX];      /* the bot's name when it is up, else what is wrong */
+    int64_t outbox;                   /* messages that wait; -1: unknown */
     /* Why a setting's value has no effect now, or NULL; may be NULL itself. */
     const char *(*note)(void *arg, const struct settings *s, enum setting id);
     void *note_arg;

@@ -80,7 +80,11 @@ struct telegram_events {
 struct telegram_opts {
     struct loop *loop;
     struct worker *worker;
-    owner_submit_fn submit; /* the database: the number of the last update is kept there, per bot */
+    /*
+     * The database: the number of the last update is kept there, per bot. NULL: nothing is received, only
+     * the state is found out, once (getMe), which disturbs nobody who receives.
+     */
+    owner_submit_fn submit;
     void *store;
     const char *token;
     const char *api_url; /* without the final slash; http or https */

@@ -53,6 +53,8 @@ static void set_state(struct telegram *tg, enum telegram_state state, const char
 
 static void again_in(struct telegram *tg, int64_t us)
 {
+    if (!tg->submit)
+        return;
     loop_timer_set_real(tg->poll_timer, us);
 }
 
@@ -335,7 +337,7 @@ static void probed(void *arg, int rc, const struct err *err, struct http_answer 
             backoff_reset(&tg->backoff);
             set_state(tg, TELEGRAM_OK, "receiving");
         }
-        if (!tg->polling)
+        if (!tg->polling && tg->submit)
             poll(tg);
     }
     tganswer_release(&parsed);
@@ -358,7 +360,7 @@ static void probe(struct telegram *tg)
 
 void tgpoll_suspect(struct telegram *tg)
 {
-    if (!tg->freeing && tg->state == TELEGRAM_OK)
+    if (!tg->freeing && tg->submit && tg->state == TELEGRAM_OK)
         probe(tg);
 }
 
@@ -379,6 +381,11 @@ int tgpoll_setup(struct telegram *tg)
     struct tg_offset *o = calloc(1, sizeof(*o));
 
     tg->last_id = -1;
+    if (!tg->submit) {
+        free(o);
+        probe(tg);
+        return tg->probing ? ERR_OK : ERR_NOMEM;
+    }
     snprintf(tg->state_text, sizeof(tg->state_text), "not asked yet");
     backoff_init(&tg->backoff, wait_min_us, wait_max_us);
     if (!o || loop_timer_new(tg->loop, on_timer, tg, &tg->poll_timer)) {
