@@ -415,7 +415,7 @@ int tgcall_setup(struct telegram *tg)
 
     if (getrandom(&key, sizeof(key), 0) != sizeof(key))
         key = (struct hash_key){loop_random(tg->loop), loop_random(tg->loop)};
-    tg->pace = tgpace_new(key);
+    tg->pace = tgpace_new(key, loop_real_us(tg->loop));
     return tg->pace ? loop_timer_new(tg->loop, pump, tg, &tg->pump_timer) : ERR_NOMEM;
 }
 

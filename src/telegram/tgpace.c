@@ -62,12 +62,16 @@ static int64_t ring_wait(const struct ring *r, uint32_t count, int64_t span, int
     return until > now ? until - now : 0;
 }
 
-struct tgpace *tgpace_new(struct hash_key key)
+struct tgpace *tgpace_new(struct hash_key key, int64_t now)
 {
     struct tgpace *p = calloc(1, sizeof(*p));
+    int i;
 
-    if (p)
-        imap_init(&p->map, key);
+    if (!p)
+        return NULL;
+    imap_init(&p->map, key);
+    for (i = 0; i < ALL_MESSAGES - ALL_ROOM; i++)
+        ring_add(&p->sent, now);
     return p;
 }
 

@@ -18,8 +18,11 @@
  */
 struct tgpace;
 
-/* Makes an empty one. NULL without memory. */
-struct tgpace *tgpace_new(struct hash_key key);
+/*
+ * Makes one that knows of no chat. What an earlier life of the process sent a moment ago is not known, so
+ * bulk waits a second. NULL without memory.
+ */
+struct tgpace *tgpace_new(struct hash_key key, int64_t now);
 /* Frees. NULL is allowed. */
 void tgpace_free(struct tgpace *p);
 /*

@@ -1,5 +1,6 @@
 """The bot's transport and its outbox alone, against the simulated Telegram and against nonsense."""
 
+import concurrent.futures
 import contextlib
 import http.server
 import itertools
@@ -322,9 +323,16 @@ def test_a_429_is_waited_for_by_chat(telegram, bot):
     assert bot.wait("called", mark="now")[0]["ok"] and time.monotonic() - began >= 1.9
 
 
-@pytest.mark.parametrize("how", ["refuse", "hang", "reset", "502"])
-def test_nothing_is_lost_in_an_outage(telegram, bot, how):
-    telegram.limits(LOOSE)
+def an_outage(telegrams, how):
+    telegram = telegrams(limits=LOOSE)
+    with home(telegram) as h:
+        b = h.begin()
+        b.wait("state", state="ok")
+        through_an_outage(telegram, b, how)
+        h.stop(b)
+
+
+def through_an_outage(telegram, bot, how):
     users = [telegram.user(f"U{i}") for i in range(2)]
     telegram.outage(how)
     for i, u in itertools.product(range(6), users):
@@ -338,6 +346,13 @@ def test_nothing_is_lost_in_an_outage(telegram, bot, how):
         assert [t.removeprefix(AGAIN) for t in texts(u.chat)] == [f"{i}" for i in range(6)]
         # Only what was under way when it broke may bear the sign.
         assert sum(t.startswith(AGAIN) for t in texts(u.chat)) <= 1
+
+
+def test_nothing_is_lost_in_an_outage(telegrams):
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        for done in [pool.submit(an_outage, telegrams, how)
+                     for how in ("refuse", "hang", "reset", "502")]:
+            done.result()
 
 
 def test_order_and_once_whatever_happens(telegram):

@@ -1,53 +1,170 @@
-"""The way to Telegram: pacing, outages, deaths, a proxy, a token that is revoked.
+"""The daemon's way to Telegram: what waited, an hour without it and two deaths, a revoked token, proxies.
 
 Rows are put into the outbox while the daemon is down, as an earlier life of it would have left them.
 """
 
-import collections
 import json
 import time
 
 import pytest
+from daemon import built_with
 
 AGAIN = "🔁 "
-
-
-def row(d, chat, text, method="sendMessage", **more):
-    values = {"created_at": int(time.time() * 1000), "chat_id": chat, "thread_id": None, "method": method,
-              "params": json.dumps({"text": text, "parse_mode": "HTML"}), "slot": None, "edit": 0,
-              "state": "waiting", **more}
-    d.sql(f"INSERT INTO outbox({', '.join(values)}) VALUES({', '.join('?' * len(values))})",
-          *values.values())
 
 
 @pytest.fixture
 def idle(lab, daemon):
     """A factory of daemons that ran once, so that their database is there; not running."""
-    def make(telegram, **settings):
-        d = daemon(lab(), **telegram.settings, **settings)
-        d.stop()
+    def make(telegram, *, first=True, **settings):
+        d = daemon(lab(), start=False, LOG_LEVEL="DEBUG", **{**telegram.settings, **settings})
+        if first:
+            d.start()
+            d.stop()
         return d
     return make
 
 
-def texts(room):
-    return [m.text for m in room.from_bot]
+def put(d, chat, text, **more):
+    values = {"created_at": int(time.time() * 1000), "chat_id": chat, "method": "sendMessage",
+              "params": json.dumps({"text": text}), "edit": 0, "state": "waiting", **more}
+    d.sql(f"INSERT INTO outbox({', '.join(values)}) VALUES({', '.join('?' * len(values))})",
+          *values.values())
 
 
-def waiting(d):
-    return d.status()["telegram"]["waiting"]
+def texts(room, word="message"):
+    return [m.text for m in room.from_bot if word in m.text]
 
 
-def test_what_waits_is_delivered_in_order(idle, telegram):
+def told(d):
+    return d.status()["telegram"]
+
+
+def empty(d):
+    return d.sql("SELECT count(*) AS n FROM outbox")[0]["n"] == 0
+
+
+def test_an_hour_without_telegram_and_two_deaths(idle, telegram):
+    """The clock runs 360 times as fast. Nothing is lost, nothing comes twice, the order is kept."""
+    if not built_with("PG_TIME_SCALE"):
+        pytest.skip("needs a build with -Dtest_clock=true")
     d = idle(telegram)
-    users = [telegram.user(f"U{i}") for i in range(3)]
+    users = [telegram.user(f"U{i}") for i in range(6)]
+    origin = time.time()
+    speed = {"PG_TIME_SCALE": "360", "PG_TIME_ORIGIN": repr(origin)}
     for i in range(4):
         for u in users:
-            row(d, u.id, f"message {i}")
-    d.start()
-    d.wait(lambda: waiting(d) == 0, 15)
+            put(d, u.id, f"message {i}", slot=f"s{i}", edit=i % 2)
+    telegram.outage("refuse")
+    for patience in (2, 3):
+        since = len(d.log)
+        d.start(environment=speed)
+        d.wait_log("telegram .*cannot be reached", since=since)
+        d.wait(lambda: told(d)["waiting"] == 24, 5)
+        time.sleep(patience)
+        d.kill()
+    d.start(environment=speed)
+    d.wait(lambda: time.time() - origin > 10.5, 15)
+    telegram.recover()
+    back = time.monotonic()
+    d.wait(lambda: told(d)["waiting"] == 0, 40)
+    seconds = time.monotonic() - back
+    d.wait(lambda: empty(d))
+    print(f"\n24 messages, {(time.time() - origin) * 360 / 60:.0f} min of the daemon's time away, "
+          f"delivered {seconds:.1f} s after the return")
     for u in users:
         assert texts(u.chat) == [f"message {i}" for i in range(4)]
-    status = d.status()["telegram"]
-    assert status["state"] == "ok" and status["bot"] and status["delivered"] == 12
-    assert d.sql("SELECT * FROM outbox") == []
+    kept = d.sql("SELECT chat_id, slot, message_id FROM messages")
+    assert len(kept) == 24 and {(k["chat_id"], k["message_id"]) for k in kept} == {
+        (u.id, m.id) for u in users for m in u.chat.from_bot if "message" in m.text}
+
+
+def test_a_row_in_doubt_is_sent_again_with_a_sign(idle, telegram):
+    d = idle(telegram)
+    user = telegram.user("Ali")
+    put(d, user.id, "message 1", state="sending")
+    put(d, user.id, "message 2")
+    put(d, user.id, "message of last week", created_at=int((time.time() - 8 * 86400) * 1000))
+    d.start()
+    d.wait_log("sent again, with a sign")
+    d.wait(lambda: empty(d))
+    assert texts(user.chat) == [AGAIN + "message 1", "message 2"]
+    assert d.logged("given up: it could not be delivered within 7 days")
+    assert told(d)["given_up"] == 1 and told(d)["delivered"] == 2
+
+
+def test_a_stop_leaves_nothing_in_doubt(idle, telegram):
+    d = idle(telegram)
+    users = [telegram.user(f"U{i}") for i in range(20)]
+    for i in range(3):
+        for u in users:
+            put(d, u.id, f"message {i}")
+    telegram.fault("delay", "sendMessage", count=-1, seconds=0.3)
+    d.start()
+    telegram.wait(lambda: len(telegram.calls_of("sendMessage")) > 10)
+    assert d.stop() < 4.5
+    assert d.sql("SELECT count(*) AS n FROM outbox WHERE state='sending'")[0]["n"] == 0
+    telegram.clear_faults()
+    d.start()
+    d.wait(lambda: empty(d), 20)
+    for u in users:
+        assert texts(u.chat) == [f"message {i}" for i in range(3)]
+
+
+def test_a_revoked_token_stops_the_bot_and_nothing_else(idle, telegram):
+    user = telegram.user("Ali")
+    d = idle(telegram, ADMIN_IDS=user.id, first=False).start()
+    d.wait_log(f"telegram .*@{told(d)['bot'] or ''}.* is connected")
+    telegram.revoke_token()
+    d.wait_log("telegram .*does not know BOT_TOKEN")
+    time.sleep(1.5)
+    assert len(d.logged("does not know BOT_TOKEN")) == 1
+    status = d.status()
+    assert status["telegram"]["state"] == "token" and any("BOT_TOKEN" in p for p in status["problems"])
+    assert status["running"] and status["panel"]["up"]
+    found = json.loads(d.cli("doctor", "--json", check=False).stdout)
+    row = next(c for c in found["checks"] if c["check"] == "telegram" and not c["subject"])
+    assert row["level"] == "failed" and "@BotFather" in row["text"]
+    assert "not connected" in d.cli("status")
+    # A new one from @BotFather, taken without a restart.
+    telegram.restore_token()
+    telegram.world.token = "7000000001:another-token-of-nobody-000000000000"
+    d.secrets.add(telegram.world.token)
+    d.write_env(BOT_TOKEN=telegram.world.token)
+    d.reload()
+    d.wait(lambda: told(d)["state"] == "ok")
+    assert "connected as @" in d.cli("status")
+    d.write_env(BOT_TOKEN="nonsense")
+    d.reload()
+    d.wait(lambda: told(d)["state"] == "failed")
+    d.write_env(BOT_TOKEN=None)
+    d.reload()
+    d.wait(lambda: told(d)["state"] == "off")
+
+
+def test_the_doctor_asks_without_a_daemon(idle, telegram):
+    d = idle(telegram, first=False)
+    polls = len(telegram.calls_of("getUpdates"))
+    found = json.loads(d.cli("doctor", "--json", check=False).stdout)
+    rows = [c for c in found["checks"] if c["check"] == "telegram"]
+    assert rows[0]["level"] == "ok" and "@" in rows[0]["text"]
+    assert rows[1]["subject"] == "admin_ids" and rows[1]["level"] == "warning"
+    assert len(telegram.calls_of("getUpdates")) == polls
+
+
+@pytest.mark.parametrize("kind, login", [("socks5", {}), ("socks5", {"user": "me", "password": "secret"}),
+                                         ("http", {}), ("http", {"user": "me", "password": "secret"})])
+def test_a_proxy_is_the_only_way(idle, telegram, kind, login):
+    """The name exists nowhere but at the proxy: it is never looked up here."""
+    user = telegram.user("Ali")
+    with telegram.proxy(kind, **login) as proxy:
+        d = idle(telegram, first=False, TELEGRAM_PROXY=proxy.url, ADMIN_IDS=user.id,
+                 TELEGRAM_API_URL="http://telegram.invalid").start()
+        d.wait(lambda: told(d)["state"] == "ok")
+        user.ask("/start", seconds=10)
+        assert set(proxy.asked) == {("name", "telegram.invalid")}
+        d.stop()
+    d.write_env(TELEGRAM_PROXY="socks5h://127.0.0.1:1")
+    d.start()
+    d.wait(lambda: told(d)["state"] == "unreachable")
+    assert "secret" not in "\n".join(line.raw for line in d.log)
+    assert d.status()["running"]

@@ -30,9 +30,19 @@ static void check_window(const int64_t *at, size_t n, int64_t span, size_t most)
     }
 }
 
+static void bulk_waits_a_second_at_first(void **state)
+{
+    struct tgpace *p = tgpace_new(key, 5);
+
+    (void)state;
+    assert_int_equal(tgpace_wait(p, 1, true, false, 5), STAMP_SECOND);
+    assert_int_equal(tgpace_wait(p, 1, true, true, 5), 0);
+    tgpace_free(p);
+}
+
 static void one_chat(int64_t chat, bool urgent, int64_t span, size_t most, int64_t *ret_us)
 {
-    struct tgpace *p = tgpace_new(key);
+    struct tgpace *p = tgpace_new(key, -STAMP_SECOND);
     int64_t at[200], now = 1000;
     size_t i;
 
@@ -62,7 +72,7 @@ static void a_chat_keeps_its_limits(void **state)
 
 static void all_together_keep_theirs(void **state)
 {
-    struct tgpace *p = tgpace_new(key);
+    struct tgpace *p = tgpace_new(key, -STAMP_SECOND);
     int64_t at[400], now = 0;
     size_t i;
 
@@ -77,7 +87,7 @@ static void all_together_keep_theirs(void **state)
 
 static void an_urgent_one_finds_room(void **state)
 {
-    struct tgpace *p = tgpace_new(key);
+    struct tgpace *p = tgpace_new(key, -STAMP_SECOND);
     int64_t now = 0;
     int i;
 
@@ -102,7 +112,7 @@ static void an_urgent_one_finds_room(void **state)
 
 static void a_429_stops_the_chat_and_a_second_one_all(void **state)
 {
-    struct tgpace *p = tgpace_new(key);
+    struct tgpace *p = tgpace_new(key, -STAMP_SECOND);
 
     (void)state;
     tgpace_throttled(p, 5, 10 * STAMP_SECOND, 0);
@@ -122,7 +132,7 @@ static void a_429_stops_the_chat_and_a_second_one_all(void **state)
 
 static void many_chats_are_forgotten_when_idle(void **state)
 {
-    struct tgpace *p = tgpace_new(key);
+    struct tgpace *p = tgpace_new(key, -STAMP_SECOND);
     int64_t now = 0;
     int i;
 
@@ -143,6 +153,7 @@ static void many_chats_are_forgotten_when_idle(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(bulk_waits_a_second_at_first),
         cmocka_unit_test(a_chat_keeps_its_limits),
         cmocka_unit_test(all_together_keep_theirs),
         cmocka_unit_test(an_urgent_one_finds_room),
