@@ -24,13 +24,14 @@ static long long file_max(void)
 }
 
 /* The password inside a URL, user:password@host. */
-static void hide_url(const char *url)
+static void hide_url(struct slice url)
 {
-    struct slice rest = slice_of(url), user;
-    const char *at = strrchr(url, '@'), *begin = strstr(url, "://");
+    const char *begin = memmem(url.p, url.n, "://", 3);
+    const char *at = begin ? memrchr(begin, '@', url.n - (size_t)(begin - url.p)) : NULL;
+    struct slice rest, user;
     char password[1024];
 
-    if (!at || !begin || at < begin)
+    if (!at)
         return;
     rest = (struct slice){begin + 3, (size_t)(at - begin - 3)};
     user = slice_cut(&rest, ':');
@@ -40,6 +41,18 @@ static void hide_url(const char *url)
     memcpy(password, rest.p, rest.n);
     password[rest.n] = '\0';
     log_secret(password);
+}
+
+static void hide_urls(enum setting id, const char *text)
+{
+    struct slice rest = slice_of(text);
+
+    if (setting_def(id)->max <= 1) {
+        hide_url(rest);
+        return;
+    }
+    while (rest.p)
+        hide_url(slice_cut(&rest, ','));
 }
 
 void logs_secrets(const struct settings *s)
@@ -56,7 +69,7 @@ void logs_secrets(const struct settings *s)
             if (text && type == TYPE_SECRET)
                 log_secret(text);
             else if (text && type == TYPE_URL)
-                hide_url(text);
+                hide_urls((enum setting)i, text);
         }
     }
 }

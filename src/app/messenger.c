@@ -35,8 +35,9 @@ static void on_state(void *arg, enum telegram_state state, const char *text)
     struct daemon *d = arg;
 
     if (state == TELEGRAM_OK)
-        log_info("telegram", "the bot @%s is connected; %lld messages wait in the outbox",
-                 telegram_bot_name(d->telegram), (long long)outbox_length(d->outbox));
+        log_info("telegram", "the bot @%s is connected%s%s; %lld messages wait in the outbox",
+                 telegram_bot_name(d->telegram), telegram_via(d->telegram)[0] ? ", proxy " : "",
+                 telegram_via(d->telegram), (long long)outbox_length(d->outbox));
     else
         log_warning("telegram", "%s", text);
     outbox_state(d->outbox, state);
@@ -177,6 +178,8 @@ void messenger_json(struct daemon *d, struct buf *out)
     jout_text(out, "bot",
               d->telegram && telegram_bot_name(d->telegram)[0] ? telegram_bot_name(d->telegram)
                                                                : NULL);
+    jout_text(out, "proxy",
+              d->telegram && telegram_via(d->telegram)[0] ? telegram_via(d->telegram) : NULL);
     jout_time(out, "received", st.last_us ? st.last_us : STAMP_NONE);
     jout_int(out, "updates", (int64_t)st.updates);
     jout_int(out, "waiting", d->outbox ? outbox_length(d->outbox) : 0);

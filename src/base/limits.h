@@ -74,6 +74,7 @@ enum {
     LIMIT_TELEGRAM_UPLOAD = 50 << 20,   /* file sent: the Bot API's own bound */
     LIMIT_TELEGRAM_DOWNLOAD = 20 << 20, /* file fetched: the Bot API's own bound */
     LIMIT_TELEGRAM_CALLS = 1024,        /* calls waiting for their turn, per lane */
+    LIMIT_TELEGRAM_PROXIES = 4,         /* ways to Telegram that are tried in turn */
     LIMIT_TELEGRAM_CHATS = 4096,        /* chats whose pace is remembered */
     LIMIT_OUTBOX_PARAMS = 64 << 10,     /* parameters of one message waiting to be sent */
     LIMIT_BOT_ADMINS = 200,             /* rows of the table admins */

@@ -153,24 +153,24 @@ enum setting {
 
 /* How a value is checked; which member of a value holds it (settings_check.c). */
 enum setting_type {
-    TYPE_INT,          /* whole number in min…max */
-    TYPE_REAL,         /* decimal fraction in min…max */
-    TYPE_BOOL,         /* true or false; yes/no, on/off, 1/0 are read as such */
-    TYPE_ENUM,         /* one of `choices`; the number is the index */
-    TYPE_TEXT,         /* any text without control characters */
-    TYPE_SECRET,       /* the same, never shown */
-    TYPE_PATH,         /* file or directory */
-    TYPE_DIR,          /* directory, absolute path */
-    TYPE_URL,          /* URL of a scheme in `choices` */
-    TYPE_PANEL,        /* host[:port], or an http or https URL */
-    TYPE_HOST,         /* an IP address or "localhost" */
-    TYPE_ZONE,         /* a time zone of the system, e.g. Asia/Tehran */
-    TYPE_LIST,         /* texts separated by commas */
-    TYPE_IDS,          /* ids separated by commas */
-    TYPE_ADDRS,        /* IP addresses separated by commas */
-    TYPE_CIDRS,        /* IP addresses or networks separated by commas */
-    TYPE_COUNTRIES,    /* two-letter country codes separated by commas, or none */
-    TYPE_STEPS,        /* punishment steps: warn, 10m, 24h, hand, revoke */
+    TYPE_INT,       /* whole number in min…max */
+    TYPE_REAL,      /* decimal fraction in min…max */
+    TYPE_BOOL,      /* true or false; yes/no, on/off, 1/0 are read as such */
+    TYPE_ENUM,      /* one of `choices`; the number is the index */
+    TYPE_TEXT,      /* any text without control characters */
+    TYPE_SECRET,    /* the same, never shown */
+    TYPE_PATH,      /* file or directory */
+    TYPE_DIR,       /* directory, absolute path */
+    TYPE_URL,       /* URL of a scheme in `choices`; with max > 1 several, or direct, by commas */
+    TYPE_PANEL,     /* host[:port], or an http or https URL */
+    TYPE_HOST,      /* an IP address or "localhost" */
+    TYPE_ZONE,      /* a time zone of the system, e.g. Asia/Tehran */
+    TYPE_LIST,      /* texts separated by commas */
+    TYPE_IDS,       /* ids separated by commas */
+    TYPE_ADDRS,     /* IP addresses separated by commas */
+    TYPE_CIDRS,     /* IP addresses or networks separated by commas */
+    TYPE_COUNTRIES, /* two-letter country codes separated by commas, or none */
+    TYPE_STEPS,     /* punishment steps: warn, 10m, 24h, hand, revoke */
     TYPE_GROUP_LIMITS, /* group=limit pairs, e.g. 3=2,5=4 */
     TYPE_GROUP_MODES,  /* group=mode pairs, e.g. 3=shadow,5=off */
     TYPE_PINS,         /* sha256//base64 of public keys, separated by commas or semicolons */

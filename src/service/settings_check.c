@@ -211,6 +211,17 @@ static int check_url(const struct check *c)
     return buf_add_slice(c->out, c->text);
 }
 
+/* One of several; the word direct is for the way without a proxy. */
+static int item_url(const struct check *c, struct slice item)
+{
+    struct check one = *c;
+
+    if (slice_eq(item, SLICE("direct")))
+        return buf_add_slice(c->out, item);
+    one.text = item;
+    return check_url(&one);
+}
+
 static int check_host(const struct check *c)
 {
     struct addr a;
@@ -476,7 +487,7 @@ static int check_type(const struct check *c)
     case TYPE_DIR:
         return check_dir(c);
     case TYPE_URL:
-        return check_url(c);
+        return c->def->max > 1 ? check_list(c, item_url) : check_url(c);
     case TYPE_PANEL:
         return check_panel(c);
     case TYPE_HOST:

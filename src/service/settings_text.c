@@ -77,6 +77,8 @@ void setting_add_range(struct buf *b, enum setting id)
         return;
     case TYPE_URL:
         add_scheme_choices(b, def->choices);
+        if (def->max > 1)
+            buf_addf(b, ", or direct; up to %.0f separated by commas", def->max);
         return;
     case TYPE_PANEL:
         buf_add_str(b, "host[:port], http://host[:port] or https://host[:port]");
@@ -139,27 +141,42 @@ bool setting_is_later(enum setting id, const char *text)
     return false;
 }
 
+/* A URL with its password, if it has one, hidden. */
+static void add_url_shown(struct buf *b, struct slice url)
+{
+    const char *start = memmem(url.p, url.n, "://", 3), *at, *colon;
+
+    at = start ? memrchr(start, '@', url.n - (size_t)(start - url.p)) : NULL;
+    colon = at ? memchr(start + 3, ':', (size_t)(at - start) - 3) : NULL;
+    if (!colon) {
+        buf_add_slice(b, url);
+        return;
+    }
+    buf_add(b, url.p, (size_t)(colon - url.p) + 1);
+    buf_add_str(b, "********");
+    buf_add(b, at, url.n - (size_t)(at - url.p));
+}
+
 void setting_add_shown(struct buf *b, enum setting id, const char *text)
 {
     const struct setting_def *def = setting_def(id);
-    const char *start, *at, *colon;
+    struct slice rest = slice_of(text);
 
-    if (!text || !text[0])
+    if (!rest.n)
         return;
     if (def->type == TYPE_SECRET) {
         buf_add_str(b, "********");
-        return;
+    } else if (def->type != TYPE_URL) {
+        buf_add_slice(b, rest);
+    } else if (def->max <= 1) {
+        add_url_shown(b, rest);
+    } else {
+        while (rest.p) {
+            add_url_shown(b, slice_cut(&rest, ','));
+            if (rest.p)
+                buf_add_char(b, ',');
+        }
     }
-    start = strstr(text, "://");
-    at = start ? strrchr(text, '@') : NULL;
-    colon = at ? memchr(start + 3, ':', (size_t)(at - start) - 3) : NULL;
-    if (def->type != TYPE_URL || !colon) {
-        buf_add_str(b, text);
-        return;
-    }
-    buf_add(b, text, (size_t)(colon - text) + 1);
-    buf_add_str(b, "********");
-    buf_add_str(b, at);
 }
 
 static void add_example_row(struct buf *b, enum setting id)

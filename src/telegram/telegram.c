@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -47,22 +48,80 @@ static int keep_texts(struct telegram *tg, const struct telegram_opts *opts, str
     return tg->token && tg->api_url ? ERR_OK : err_set(err, ERR_NOMEM, "out of memory");
 }
 
+static int keep_proxies(struct telegram *tg, const char *list)
+{
+    struct slice rest = slice_of(list), one;
+
+    while (rest.p && rest.n && tg->n_proxies < LIMIT_TELEGRAM_PROXIES) {
+        one = slice_trim(slice_cut(&rest, ','));
+        if (!one.n)
+            continue;
+        if (!slice_eq(one, SLICE("direct"))) {
+            tg->proxies[tg->n_proxies] = strndup(one.p, one.n);
+            if (!tg->proxies[tg->n_proxies])
+                return ERR_NOMEM;
+        }
+        tg->n_proxies++;
+    }
+    return ERR_OK;
+}
+
+/* Makes the client that goes by the proxy whose turn it is. */
+static int open_http(struct telegram *tg, struct http **ret_http, struct err *err)
+{
+    const char *proxy = tg->proxies[tg->proxy], *at, *host;
+    struct http_opts ho = {.proxy = proxy};
+    int rc = http_new(tg->loop, tg->worker, &ho, ret_http, err);
+
+    if (rc)
+        return rc;
+    host = proxy ? strstr(proxy, "://") : NULL;
+    at = host ? strrchr(host, '@') : NULL;
+    if (host)
+        snprintf(tg->via, sizeof(tg->via), "%.*s://%s", (int)(host - proxy), proxy,
+                 at ? at + 1 : host + 3);
+    else
+        snprintf(tg->via, sizeof(tg->via), "%s", tg->n_proxies ? "direct" : "");
+    return ERR_OK;
+}
+
+void tg_next_proxy(struct telegram *tg)
+{
+    struct http *old = tg->http;
+    size_t was = tg->proxy;
+    struct err err = {0};
+
+    tg->proxy = (tg->proxy + 1) % tg->n_proxies;
+    if (open_http(tg, &tg->http, &err)) {
+        tg->proxy = was;
+        return;
+    }
+    http_free(old);
+}
+
+const char *telegram_via(const struct telegram *tg)
+{
+    return tg->via;
+}
+
 int telegram_new(const struct telegram_opts *opts, struct telegram **ret_tg, struct err *err)
 {
-    struct http_opts ho = {.proxy = opts->proxy && *opts->proxy ? opts->proxy : NULL};
     struct telegram *tg = calloc(1, sizeof(*tg));
     int rc;
 
     if (!tg)
         return err_set(err, ERR_NOMEM, "out of memory");
     tg->loop = opts->loop;
+    tg->worker = opts->worker;
     tg->submit = opts->submit;
     tg->store = opts->store;
     tg->events = opts->events;
     tg->arg = opts->arg;
     rc = keep_texts(tg, opts, err);
+    if (!rc && keep_proxies(tg, opts->proxy))
+        rc = err_set(err, ERR_NOMEM, "out of memory");
     if (!rc)
-        rc = http_new(opts->loop, opts->worker, &ho, &tg->http, err);
+        rc = open_http(tg, &tg->http, err);
     if (!rc && (tgcall_setup(tg) || tgpoll_setup(tg)))
         rc = err_set(err, ERR_NOMEM, "out of memory");
     if (rc) {
@@ -75,6 +134,8 @@ int telegram_new(const struct telegram_opts *opts, struct telegram **ret_tg, str
 
 void telegram_free(struct telegram *tg)
 {
+    size_t i;
+
     if (!tg)
         return;
     tg->freeing = true;
@@ -86,6 +147,8 @@ void telegram_free(struct telegram *tg)
         memset(tg->token, 0, strlen(tg->token));
     free(tg->token);
     free(tg->api_url);
+    for (i = 0; i < tg->n_proxies; i++)
+        free(tg->proxies[i]);
     free(tg);
 }
 

@@ -88,7 +88,12 @@ struct telegram_opts {
     void *store;
     const char *token;
     const char *api_url; /* without the final slash; http or https */
-    const char *proxy;   /* http, https or socks5h URL; NULL or "": none */
+    /*
+     * http, https or socks5h URLs separated by commas, LIMIT_TELEGRAM_PROXIES at most; "direct" is for none.
+     * The first is used; when Telegram cannot be reached through one, the next, round and round. NULL or "":
+     * none.
+     */
+    const char *proxy;
     struct telegram_events events;
     void *arg;
 };
@@ -137,6 +142,8 @@ enum telegram_state telegram_state(const struct telegram *tg);
 const char *telegram_state_text(const struct telegram *tg);
 /* "ok", "unreachable", "token", "wrong_url", "other_poller", "starting". */
 const char *telegram_state_name(enum telegram_state state);
+/* The proxy in use, without a login: "socks5h://host:port", "direct"; "" when none was given. */
+const char *telegram_via(const struct telegram *tg);
 /* The bot's user name without @, "" until getMe answered; its id, 0 until then. */
 const char *telegram_bot_name(const struct telegram *tg);
 int64_t telegram_bot_id(const struct telegram *tg);

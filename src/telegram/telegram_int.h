@@ -4,6 +4,7 @@
 
 /* What the parts of the transport share; nobody else includes this. */
 
+#include "base/limits.h"
 #include "core/backoff.h"
 #include "net/http.h"
 #include "telegram/telegram.h"
@@ -49,6 +50,12 @@ struct telegram {
     char offset_key[TG_OFFSET_KEY];
     bool freeing;
 
+    /* telegram.c: ways to Telegram */
+    struct worker *worker;
+    char *proxies[LIMIT_TELEGRAM_PROXIES]; /* NULL: direct */
+    size_t n_proxies, proxy;               /* the one in use */
+    char via[300];
+
     /* tgcall.c */
     struct tg_list queue[TG_LANES], flying, failed;
     uint32_t n_flying[TG_LANES];
@@ -67,12 +74,20 @@ struct telegram {
     int64_t last_seen_us; /* when it came, since 1970 */
     bool one_by_one;      /* a batch could not be read: find the update that is to blame */
     bool webhook;         /* to be deleted before the next poll */
+    size_t tried;         /* proxies, since Telegram was last reached */
+    bool other_proxy;     /* to be changed before the next try */
+    int poll_s;           /* how long a poll may wait */
+    int64_t polled_us;    /* when it began */
+    bool poll_cut;        /* it broke, and Telegram is asked whether it is there */
     enum telegram_state state;
     char state_text[ERR_TEXT_MAX];
     char bot_name[64];
     int64_t bot_id;
     struct telegram_stats stats;
 };
+
+/* telegram.c. Goes on by the next proxy: every call on its way ends. Not within an answer. */
+void tg_next_proxy(struct telegram *tg);
 
 /* tgcall.c. Sets up queues and timer; ERR_NOMEM. */
 int tgcall_setup(struct telegram *tg) MUST_CHECK;

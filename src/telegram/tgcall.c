@@ -173,6 +173,9 @@ static void call_done(void *arg, int rc, const struct err *err, struct http_answ
         tgcall_scrub(tg, why.text);
         log_debug("telegram", "%s: %s", c->method, why.text);
         tgpoll_suspect(tg);
+        /* Cancelled while the transport lives on: its client gave way to that of another proxy. */
+        if (rc == ERR_CANCELLED && !tg->freeing)
+            rc = ERR_UNREACHABLE;
         finish(c, sent ? ERR_UNSURE : rc, NULL);
     } else {
         count(tg, c, &parsed.a);

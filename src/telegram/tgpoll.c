@@ -16,8 +16,11 @@
  * when it came are kept in `meta`.
  */
 
-enum { POLL_S = 50, BATCH = 100 };
-static const int64_t poll_deadline_us = 65 * STAMP_SECOND;
+enum { POLL_S = 50, POLL_MIN_S = 10, BATCH = 100 };
+static const int64_t poll_extra_us = 15 * STAMP_SECOND; /* to the time a poll may wait */
+static const int64_t cut_us =
+    5 * STAMP_SECOND; /* a poll that breaks later may have been too quiet */
+static const int64_t next_proxy_us = STAMP_SECOND / 5;
 static const int64_t probe_deadline_us = 15 * STAMP_SECOND;
 static const int64_t wait_min_us = STAMP_SECOND, wait_max_us = 30 * STAMP_SECOND;
 static const int64_t wait_hopeless_us = 120 * STAMP_SECOND; /* where a person has to do something */
@@ -62,9 +65,19 @@ static void fail(struct telegram *tg, enum telegram_state state, const char *tex
 {
     bool hopeless = state != TELEGRAM_UNREACHABLE;
 
-    if (state != tg->state)
+    tg->poll_cut = false;
+    if (state != tg->state && tg->state == TELEGRAM_OK)
         backoff_reset(&tg->backoff);
     tg->backoff.max_us = hopeless ? wait_hopeless_us : wait_max_us;
+    if ((state == TELEGRAM_UNREACHABLE || state == TELEGRAM_WRONG_URL) && tg->n_proxies > 1) {
+        tg->other_proxy = true;
+        tg->backoff.max_us = wait_max_us;
+        /* All of them at once, then a pause. */
+        if (++tg->tried % tg->n_proxies) {
+            again_in(tg, next_proxy_us);
+            return;
+        }
+    }
     again_in(tg, backoff_next(&tg->backoff, loop_random(tg->loop)));
     set_state(tg, state, text);
 }
@@ -75,9 +88,10 @@ static void fail_call(struct telegram *tg, const struct err *err)
     char text[ERR_TEXT_MAX];
 
     snprintf(text, sizeof(text),
-             "Telegram cannot be reached: %.300s. Where it is blocked, set TELEGRAM_PROXY "
-             "(socks5h://host:port); what is to be told waits in the outbox",
-             err->text);
+             "Telegram cannot be reached%s: %.300s. %s; what is to be told waits in the outbox",
+             tg->n_proxies > 1 ? " by any of the proxies" : "", err->text,
+             tg->n_proxies ? "Does the proxy work? TELEGRAM_PROXY takes several"
+                           : "Where it is blocked, set TELEGRAM_PROXY (socks5h://host:port)");
     fail(tg, TELEGRAM_UNREACHABLE, text);
 }
 
@@ -229,6 +243,7 @@ static void take_batch(struct telegram *tg, json_t *list)
 
     tg->stats.last_us = loop_wall_us(tg->loop);
     backoff_reset(&tg->backoff);
+    tg->tried = 0;
     set_state(tg, TELEGRAM_OK, "receiving");
     for (i = 0; i < n; i++)
         any = take_update(tg, json_array_get(list, i)) || any;
@@ -266,6 +281,9 @@ static void polled(void *arg, int rc, const struct err *err, struct http_answer 
     if (rc == ERR_TOO_BIG) {
         tg->one_by_one = true;
         fail_call(tg, err);
+    } else if (rc && loop_real_us(tg->loop) - tg->polled_us > cut_us) {
+        tg->poll_cut = true;
+        probe(tg);
     } else if (rc) {
         fail_call(tg, err);
     } else if (tganswer_parse(buf_slice(answer->body), &parsed, &why)) {
@@ -288,12 +306,14 @@ static void poll(struct telegram *tg)
     buf_init(&body, 512);
     buf_addf(&body,
              "{\"timeout\":%d,\"limit\":%d,\"allowed_updates\":[\"message\",\"callback_query\"]",
-             POLL_S, tg->one_by_one ? 1 : BATCH);
+             tg->poll_s, tg->one_by_one ? 1 : BATCH);
     if (number_holds(tg))
         buf_addf(&body, ",\"offset\":%lld", (long long)tg->last_id + 1);
     buf_add_char(&body, '}');
-    if (body.failed || tgcall_start(tg, "getUpdates", buf_slice(&body), "application/json", true,
-                                    poll_deadline_us, polled, tg, &tg->polling))
+    tg->polled_us = loop_real_us(tg->loop);
+    if (body.failed ||
+        tgcall_start(tg, "getUpdates", buf_slice(&body), "application/json", true,
+                     tg->poll_s * STAMP_SECOND + poll_extra_us, polled, tg, &tg->polling))
         again_in(tg, wait_max_us);
     buf_release(&body);
 }
@@ -306,6 +326,19 @@ static void take_me(struct telegram *tg, const json_t *me)
 
     snprintf(tg->bot_name, sizeof(tg->bot_name), "%s", name ? name : "");
     tg->bot_id = json_integer_value(json_object_get(me, "id"));
+}
+
+/* Telegram is there, but what stands between cuts connections on which nothing moves. */
+static void shorten(struct telegram *tg)
+{
+    tg->poll_cut = false;
+    if (tg->poll_s <= POLL_MIN_S)
+        return;
+    tg->poll_s = tg->poll_s / 2 > POLL_MIN_S ? tg->poll_s / 2 : POLL_MIN_S;
+    log_info(
+        "telegram",
+        "a connection on which nothing moved was cut on its way: Telegram is asked every %d s now",
+        tg->poll_s);
 }
 
 static void probed(void *arg, int rc, const struct err *err, struct http_answer *answer)
@@ -332,6 +365,9 @@ static void probed(void *arg, int rc, const struct err *err, struct http_answer 
         else
             take_me(tg, parsed.a.result);
         tg->webhook = false;
+        tg->tried = 0;
+        if (tg->poll_cut)
+            shorten(tg);
         /* While another program polls, only getUpdates can tell that it does not any more. */
         if (tg->state != TELEGRAM_OTHER_POLLER) {
             backoff_reset(&tg->backoff);
@@ -368,9 +404,14 @@ static void on_timer(void *arg)
 {
     struct telegram *tg = arg;
 
+    if (tg->other_proxy) {
+        tg->other_proxy = false;
+        tg_next_proxy(tg);
+    }
     if (tg->polling || tg->probing)
         return;
-    if (tg->webhook || (tg->state != TELEGRAM_OK && tg->state != TELEGRAM_OTHER_POLLER))
+    if (tg->webhook || tg->tried ||
+        (tg->state != TELEGRAM_OK && tg->state != TELEGRAM_OTHER_POLLER))
         probe(tg);
     else
         poll(tg);
@@ -381,6 +422,7 @@ int tgpoll_setup(struct telegram *tg)
     struct tg_offset *o = calloc(1, sizeof(*o));
 
     tg->last_id = -1;
+    tg->poll_s = POLL_S;
     if (!tg->submit) {
         free(o);
         probe(tg);

@@ -4,6 +4,7 @@ import concurrent.futures
 import contextlib
 import http.server
 import itertools
+import json
 import random
 import re
 import threading
@@ -130,7 +131,7 @@ def site(status, body, kind="text/html", raw=None):
         protocol_version = "HTTP/1.1"
 
         def do_POST(self):
-            self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            self.body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             if raw is not None:
                 raw(self)
                 return
@@ -220,6 +221,56 @@ def test_wrong_types_in_updates_hurt_nobody(telegram):
         b.wait("update", 2, seconds=20)
         assert [e["update"]["update_id"] for e in b.found("update")] == [5, 7]
         assert b.logged("passed over")
+        h.stop(b)
+
+
+# -- ways through a hostile network ----------------------------------------------------------------
+
+def test_the_next_proxy_is_taken_when_one_dies(telegram):
+    user = telegram.user("Ali")
+    telegram.lenient = True  # the poll by the old way is ended by that by the new one
+    with contextlib.ExitStack() as first, telegram.proxy("http", user="me", password="pa,ss") as other:
+        one = first.enter_context(telegram.proxy("socks5"))
+        ways = ",".join(["socks5h://127.0.0.1:1", one.url, other.url.replace("pa,ss", "pa%2Css")])
+        with home(telegram, url="http://telegram.invalid", proxy=ways) as h:
+            b = h.begin()
+            b.wait("state", state="ok")
+            b.put(user, "one")
+            user.chat.wait("one")
+            assert one.asked and not other.asked
+            first.close()
+            b.put(user, "two")
+            user.chat.wait("two", 15)
+            user.say("hello")
+            b.wait("update")
+            assert other.asked
+            assert not [e for e in b.events if e["event"] == "state" and e["state"] != "ok"]
+            h.stop(b)
+            assert "pa,ss" not in "\n".join(b.log) and "%2C" not in "\n".join(b.log)
+
+
+def test_a_way_that_cuts_quiet_connections_is_asked_more_often(telegram):
+    polls = []
+
+    def raw(handler):
+        body = b'{"ok":true,"result":{"id":5,"username":"b"}}'
+        if handler.path.endswith("getUpdates"):
+            polls.append(json.loads(handler.body)["timeout"])
+            time.sleep(5.3 if len(polls) == 1 else 1)
+            if len(polls) == 1:
+                handler.close_connection = True
+                return
+            body = b'{"ok":true,"result":[]}'
+        handler.send_response(200)
+        handler.send_header("Content-Length", str(len(body)))
+        handler.send_header("Connection", "close")  # on a kept one libcurl would try again by itself
+        handler.end_headers()
+        handler.wfile.write(body)
+    with site(200, b"", raw=raw) as url, home(telegram, url=url) as h:
+        b = h.begin()
+        b.wait("state", state="ok")
+        telegram.wait(lambda: len(polls) > 2, 10)
+        assert polls[:3] == [50, 25, 25] and len(b.found("state")) == 1
         h.stop(b)
 
 
