@@ -70,7 +70,7 @@ static int know_value(struct redact *r, const struct setting_def *def, const cha
 
     if (def->type == TYPE_SECRET)
         return redact_anywhere(r, "secret", rest);
-    if (is_whole(def))
+    if (is_whole(def) && !(def->type == TYPE_URL && def->max > 1))
         return redact_anywhere(r, def->key, rest);
     while (!rc && rest.p) {
         part = slice_trim(slice_cut(&rest, ','));
@@ -118,7 +118,7 @@ static int know_nodes(struct redact *r, json_t *nodes)
 
 static int know_subjects(struct redact *r, json_t *findings)
 {
-    static const char *const ours[] = {"permission", "setting"};
+    static const char *const ours[] = {"permission", "setting", "telegram"};
     json_t *row;
     size_t i;
     int rc = ERR_OK;
@@ -127,11 +127,35 @@ static int know_subjects(struct redact *r, json_t *findings)
     {
         const char *check = in_text(row, "check"), *subject = in_text(row, "subject");
 
-        if (!subject || !check || strcmp(check, ours[0]) == 0 || strcmp(check, ours[1]) == 0)
+        if (!subject || !check || strcmp(check, ours[0]) == 0 || strcmp(check, ours[1]) == 0 ||
+            strcmp(check, ours[2]) == 0)
             continue;
         rc = redact_anywhere(r, strcmp(check, "file") == 0 ? "path" : "node", slice_of(subject));
         if (rc)
             return rc;
+    }
+    return rc;
+}
+
+/* The bot's name, as the status or the doctor tells it, and the proxy in use. */
+static int know_bot(struct redact *r, json_t *status, json_t *findings)
+{
+    json_t *telegram = json_object_get(status, "telegram"), *row;
+    const char *bot = in_text(telegram, "bot"), *proxy = in_text(telegram, "proxy"), *host;
+    int rc = bot ? redact_anywhere(r, "bot", slice_of(bot)) : ERR_OK;
+    size_t i;
+
+    host = proxy ? strstr(proxy, "://") : NULL;
+    if (!rc && host)
+        rc = redact_anywhere(r, "host", (struct slice){host + 3, strcspn(host + 3, ":/")});
+    json_array_foreach(json_object_get(findings, "checks"), i, row)
+    {
+        const char *check = in_text(row, "check"), *level = in_text(row, "level");
+        const char *at = in_text(row, "text") ? strchr(in_text(row, "text"), '@') : NULL;
+
+        if (!rc && at && check && level && strcmp(check, "telegram") == 0 &&
+            strcmp(level, "ok") == 0)
+            rc = redact_anywhere(r, "bot", slice_of(at + 1));
     }
     return rc;
 }
@@ -220,7 +244,7 @@ static json_t *build(struct cli *cli, json_t *findings)
     json_t *out = NULL;
 
     if (r && !know_settings(r, s) && !know_nodes(r, nodes) && !know_subjects(r, findings) &&
-        !know_people(r, settings_text(s, SET_DATA_DIR)))
+        !know_bot(r, status, findings) && !know_people(r, settings_text(s, SET_DATA_DIR)))
         out = json_pack("{s:i,s:o,s:o,s:o,s:o,s:o}", "pg_limiter_bundle", 1, "machine", machine(),
                         "doctor", copy(r, findings), "status", copy(r, status), "nodes",
                         copy(r, nodes), "settings", copy_settings(config));
