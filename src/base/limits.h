@@ -68,6 +68,9 @@ enum {
 /* Users without an account in the panel that one cleanup removes. */
 enum { LIMIT_CLEANUP = 10000 };
 
+/* Updating this program. */
+enum { LIMIT_UPDATE = 64 << 20, LIMIT_UPDATE_MANIFEST = 64 << 10 };
+
 /* Telegram. */
 enum {
     LIMIT_TELEGRAM_ANSWER = 4 << 20,    /* answer of the Bot API, 100 updates at most */

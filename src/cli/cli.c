@@ -69,7 +69,17 @@ static int take_option(struct cli *cli, char **argv, int argc, int *i)
 
 static bool is_option(const char *arg)
 {
-    return arg[0] == '-' && ((arg[1] == '-' && arg[2]) || strcmp(arg, "-f") == 0);
+    int k;
+
+    if (arg[0] != '-')
+        return false;
+    for (k = 0; k < OPT_COUNT; k++) {
+        const char *alias = option_def((enum cli_option)k)->alias;
+
+        if (alias && strcmp(arg, alias) == 0)
+            return true;
+    }
+    return arg[1] == '-' && arg[2];
 }
 
 /* Splits argv into words and options. */
@@ -164,7 +174,11 @@ static int dispatch(struct cli *cli, int argc, char **argv)
     if (help || n == 0)
         return help_show(words, n);
     c = command_find(words, n, &used);
-    if (!c)
+    /*
+     * `config` is a command, and the beginning of others: a third word that is none of theirs is a
+     * mistake.
+     */
+    if (!c || (c->max == 0 && n > used && command_has_more(words, used)))
         return help_unknown(words, n);
     cli->args = words + used;
     cli->n_args = n - used;

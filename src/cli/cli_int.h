@@ -51,19 +51,19 @@ bool cli_has_daemon(struct cli *cli);
 int cli_lock(struct cli *cli, const char *what);
 
 /*
- * The value of an option that is a number in min…max; fallback when it was not given. Prints the error and
- * returns CLI_USAGE when it is none.
+ * The value of an option that is a number in min…max; fallback when it was not given. Prints the
+ * error and returns CLI_USAGE when it is none.
  */
 int cli_number(struct cli *cli, enum cli_option o, int64_t min, int64_t max, int64_t fallback,
                int64_t *ret_n);
 /*
- * Whether harm may be done: --yes, or the question is answered so. Otherwise prints what to do and stores
- * the exit code.
+ * Whether harm may be done: --yes, or the question is answered so. Otherwise prints what to do and
+ * stores the exit code.
  */
 bool cli_sure(struct cli *cli, int *ret_code, const char *fmt, ...) PRINTF_LIKE(3, 4);
 /*
- * As cli_ask for what may do harm: where the operation asks for a yes, so is the person, unless --yes was
- * given; without a terminal it is refused with what would happen. body may be NULL.
+ * As cli_ask for what may do harm: where the operation asks for a yes, so is the person, unless
+ * --yes was given; without a terminal it is refused with what would happen. body may be NULL.
  */
 int cli_ask_sure(struct cli *cli, enum op_method method, const char *path, json_t *body,
                  json_t **ret_json);
@@ -166,6 +166,13 @@ int cmd_topics_clear(struct cli *cli);
 int cmd_topics_check(struct cli *cli);
 int cmd_topics_create(struct cli *cli);
 int cmd_summary(struct cli *cli);
+int cmd_start(struct cli *cli);
+int cmd_stop(struct cli *cli);
+int cmd_restart(struct cli *cli);
+int cmd_logs(struct cli *cli);
+int cmd_config(struct cli *cli);
+int cmd_update(struct cli *cli);
+int cmd_uninstall(struct cli *cli);
 int cmd_version(struct cli *cli);
 int cmd_help(struct cli *cli);
 

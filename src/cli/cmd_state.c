@@ -3,6 +3,7 @@
 
 #include "cli/cli_int.h"
 #include "cli/json_in.h"
+#include "cli/service.h"
 #include "cli/term.h"
 #include "base/banned.h"
 
@@ -108,14 +109,38 @@ static void print_telegram(json_t *telegram)
     putchar('\n');
 }
 
+/* The service whose daemon that is: a member of the answer, and a line. NULL: none, or not known. */
+static json_t *look_at_service(struct cli *cli)
+{
+    static const char *const kinds[] = {"none", "systemd", "docker", "container"};
+    struct service s;
+    struct err err;
+    char state[64], name[PATH_MAX];
+    json_t *told;
+
+    if (service_find(cli->opt[OPT_ENV], &s, &err) || s.kind == SERVICE_NONE)
+        return json_null();
+    service_state(&s, state, sizeof(state));
+    if (!cli->json)
+        printf("Service: %s%s%s\n", service_name(&s, name, sizeof(name)), state[0] ? ", " : "",
+               state);
+    told = json_pack("{s:s,s:s}", "kind", kinds[s.kind], "state", state);
+    return told ? told : json_null();
+}
+
 int cmd_status(struct cli *cli)
 {
-    json_t *json, *nodes, *lines;
+    json_t *json, *nodes, *lines, *service = look_at_service(cli);
     bool paused;
-    int rc = cli_read(cli, "/status", &json);
+    int rc = cli_ask(cli, OP_GET, "/status", NULL, &json, NULL);
 
-    if (rc || !json)
-        return rc;
+    if (rc || json_object_set(json, "service", service)) {
+        json_decref(service);
+        return rc ? rc : cli_fail(CLI_FAILED, "out of memory");
+    }
+    json_decref(service);
+    if (cli_json(cli, json))
+        return CLI_OK;
     nodes = json_object_get(json, "nodes");
     lines = json_object_get(json, "lines");
     paused = in_bool(json, "paused");

@@ -54,6 +54,13 @@ enum cli_option {
     OPT_NAME,
     OPT_PANEL_ADMIN,
     OPT_LANGUAGE,
+    OPT_LINES,
+    OPT_NO_FOLLOW,
+    OPT_API,
+    OPT_TELEGRAM,
+    OPT_ENABLE_ALL,
+    OPT_ROLLBACK,
+    OPT_PURGE,
     OPT_COUNT
 };
 
@@ -88,6 +95,8 @@ const struct command *command_at(size_t i);
 const struct command *command_find(char **words, int n, int *ret_used);
 /* Whether there are commands of more words that begin with these n. */
 bool command_is_group(char **words, int n);
+/* Whether there are commands whose names have these n words and further ones. */
+bool command_has_more(char **words, int n);
 /* The name nearest to what was typed; NULL when none is near. */
 const char *command_nearest(char **words, int n);
 

@@ -63,11 +63,30 @@ static const struct option_def options[OPT_COUNT] = {
                          "only the users of this admin of the panel; 0: everyone's"},
     [OPT_LANGUAGE] = {"--language", NULL, "en|fa|ru|zh|default",
                       "of the text, or of the bot for an admin"},
+    [OPT_LINES] = {"--lines", "-n", "N", "so many lines of the past"},
+    [OPT_NO_FOLLOW] = {"--no-follow", NULL, NULL, "end with what is there"},
+    [OPT_API] = {"--api", NULL, NULL, "requests to the REST API"},
+    [OPT_TELEGRAM] = {"--telegram", NULL, NULL, "what concerns the bot"},
+    [OPT_ENABLE_ALL] = {"--enable-all", NULL, NULL, "first enable whom we have disabled"},
+    [OPT_ROLLBACK] = {"--rollback", NULL, NULL, "back to the program from before"},
+    [OPT_PURGE] = {"--purge", NULL, NULL, "settings, database and logs as well"},
     [OPT_PATTERN] = {"--pattern", NULL, "prefix:TEXT=N", "a limit pattern of this run"},
 };
 
 static const struct command commands[] = {
     {"run", "", 0, 0, BIT(OPT_ENV) | BIT(OPT_RECORD), cmd_run, "the daemon", NULL, NULL},
+    {"start", "", 0, 0, BIT(OPT_ENV), cmd_start,
+     "start the service (systemd unit or docker compose)", NULL, NULL},
+    {"stop", "", 0, 0, BIT(OPT_ENV) | BIT(OPT_YES) | BIT(OPT_ENABLE_ALL), cmd_stop,
+     "stop it; says how many users stay disabled, and offers to enable them first", NULL,
+     "GET /users/disabled, POST /users/disabled/enable-all"},
+    {"restart", "", 0, 0, BIT(OPT_ENV), cmd_restart, "start it anew", NULL, NULL},
+    {"logs", "", 0, 0,
+     BIT(OPT_ENV) | BIT(OPT_LINES) | BIT(OPT_FOLLOW) | BIT(OPT_NO_FOLLOW) | BIT(OPT_API) |
+         BIT(OPT_TELEGRAM),
+     cmd_logs, "the end of the log, and what comes",
+     "  pg-limiter logs -n 200 --no-follow\n  pg-limiter logs --api    requests to the REST API\n",
+     NULL},
     {"status", "", 0, 0, READ, cmd_status, "everything at a glance", NULL, "GET /status"},
     {"nodes", "", 0, 0, LIST, cmd_nodes, "what is seen of every node", NULL, "GET /nodes"},
     {"top", "", 0, 0, READ | BIT(OPT_ONCE) | BIT(OPT_SORT) | BIT(OPT_FILTER), cmd_top,
@@ -276,6 +295,17 @@ static const struct command commands[] = {
      "POST /cleanup, POST /cleanup/undo"},
     {"config example", "", 0, 0, 0, cmd_config_example, "print a .env with every setting", NULL,
      NULL},
+    {"config", "", 0, 0, BIT(OPT_ENV), cmd_config,
+     "edit .env; it is checked before it is kept, and put in force",
+     "The editor is $VISUAL, $EDITOR, or the one that is installed.\n", NULL},
+    {"update", "", 0, 0, (ASKS & ~BIT(OPT_JSON)) | BIT(OPT_ROLLBACK), cmd_update,
+     "a newer program from UPDATE_URL in place of this one, or how to get one",
+     "It must be signed by the key in this program. One that does not come up is taken back.\n"
+     "  pg-limiter update --rollback\n",
+     NULL},
+    {"uninstall", "", 0, 0, (ASKS & ~BIT(OPT_JSON)) | BIT(OPT_ENABLE_ALL) | BIT(OPT_PURGE),
+     cmd_uninstall, "remove service and program; settings and data stay unless --purge is said",
+     NULL, "GET /users/disabled, POST /users/disabled/enable-all"},
     {"mode", "[on|shadow|off]", 0, 1, ASKS, cmd_mode, "judge and punish, judge only, or neither",
      "  pg-limiter mode shadow    decides, records and reports, does not touch the panel\n",
      "GET /config, PATCH /config"},
@@ -390,6 +420,17 @@ bool command_is_group(char **words, int n)
     for (i = 0; i < ARRAY_LEN(commands); i++)
         if (agree(&commands[i], words, n, &whole) == n &&
             strlen(commands[i].name) > strlen(words[0]))
+            return true;
+    return false;
+}
+
+bool command_has_more(char **words, int n)
+{
+    bool whole;
+    size_t i;
+
+    for (i = 0; i < ARRAY_LEN(commands); i++)
+        if (agree(&commands[i], words, n, &whole) == n && !whole)
             return true;
     return false;
 }

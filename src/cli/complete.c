@@ -280,7 +280,7 @@ int complete_main(int n, char **words)
         offer_kind(&t, slice_of(t.option->arg));
     else if (t.command && t.last[0] == '-')
         offer_options(&t);
-    else if (t.command)
+    else if (t.command && !command_has_more(plain, np))
         offer_arguments(&t);
     else
         offer_commands(plain, np, t.last);

@@ -108,6 +108,10 @@ int help_show(char **words, int n)
     c = command_find(words, n, &used);
     if (c) {
         print_one(c);
+        if (n == used && command_has_more(words, n)) {
+            putchar('\n');
+            help_group(stdout, words, n);
+        }
         return CLI_OK;
     }
     if (!command_is_group(words, n))

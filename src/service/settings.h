@@ -62,6 +62,7 @@ enum setting {
     SET_LOG_LEVEL,
     SET_LOG_FORMAT,
     SET_TZ,
+    SET_UPDATE_URL,
     SET_GEOIP_COUNTRY_DB,
     SET_GEOIP_ASN_DB,
     SET_GEOIP_COUNTRY_URL,
@@ -292,7 +293,10 @@ void settings_unset_all(struct settings *s, enum setting_origin origin);
  * with the first offence. Call after every origin is read and before a change is kept.
  */
 int settings_cross_check(const struct settings *s, struct err *err) MUST_CHECK;
-/* What `run` needs besides: where the panel is and how to log in. ERR_INVALID says what to write where. */
+/*
+ * What `run` needs besides: where the panel is and how to log in. ERR_INVALID says what to write
+ * where.
+ */
 int settings_check_panel(const struct settings *s, struct err *err) MUST_CHECK;
 
 /* The value in force. Valid until the next settings_set, _unset or _release; never NULL. */

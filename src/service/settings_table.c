@@ -145,6 +145,9 @@ static const struct setting_def table[SET_COUNT] = {
     ROW(TZ, "tz", ZONE, S, STORAGE,
         "", 0, 0, "UTC", NULL, NULL,
         "Time zone of the times shown, e.g. Asia/Tehran."),
+    ROW(UPDATE_URL, "update_url", URL, S, STORAGE,
+        "", 0, 0, "", "https|http", NULL,
+        "Where `pg-limiter update` looks for a newer program; empty: nowhere."),
 
     ROW(GEOIP_COUNTRY_DB, "geoip_country_db", PATH, S, LOOKUP,
         "", 0, 0, "", NULL, NULL,

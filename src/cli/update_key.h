@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#ifndef CLI_UPDATE_KEY_H
+#define CLI_UPDATE_KEY_H
+
+/*
+ * The public half of the Ed25519 key that signs updates; `tools/sign_update public KEY` prints it
+ * in this form. Who builds releases of his own puts the public half of his own key here.
+ */
+/* clang-format off */
+#define UPDATE_KEY \
+    { \
+        0x5c, 0x5f, 0xa5, 0x5a, 0xdf, 0x14, 0xd8, 0xc7, \
+        0x64, 0xe6, 0xa4, 0x67, 0xc5, 0xa2, 0x8e, 0x5a, \
+        0x65, 0x19, 0xe1, 0x8f, 0xd8, 0x9a, 0x35, 0x33, \
+        0x68, 0x7e, 0x47, 0xda, 0x91, 0x7b, 0x90, 0x74 \
+    }
+/* clang-format on */
+
+#endif
