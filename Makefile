@@ -4,7 +4,7 @@ BUILD ?= build
 PREFIX ?= /usr/local
 FUZZ_SECONDS ?= 600
 
-.PHONY: all clean install bench fuzz lint format report
+.PHONY: all clean install deb bench fuzz lint format report
 all: $(BUILD)/build.ninja
 	@ninja -C $(BUILD)
 
@@ -13,6 +13,9 @@ $(BUILD)/build.ninja:
 
 install: all
 	@DESTDIR=$(DESTDIR) meson install -C $(BUILD) --no-rebuild
+
+deb:
+	@tools/make_deb
 
 bench: all
 	@tests/bench/run $(BUILD)

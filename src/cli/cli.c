@@ -8,6 +8,7 @@
 #include "base/attr.h"
 #include "cli/cli_int.h"
 #include "cli/complete.h"
+#include "cli/manpage.h"
 #include "cli/replay.h"
 #include "cli/replay_compare.h"
 #include "service/suggest.h"
@@ -165,6 +166,8 @@ static int dispatch(struct cli *cli, int argc, char **argv)
                                                    : replay_main(argc - 2, argv + 2);
     if (argc > 1 && strcmp(argv[1], COMPLETE_WORD) == 0)
         return complete_main(argc - 2, argv + 2);
+    if (argc == 2 && strcmp(argv[1], MANPAGE_WORD) == 0)
+        return manpage_main();
     if (argc == 2 && (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0))
         return cmd_version(cli);
     rc = split(cli, argc, argv, words, &n, &help);
