@@ -28,7 +28,7 @@ static void build_schedule(struct view *v)
 static const struct screen screens[] = {
     {.id = "baksch",
      .title = TEXT_SCHEDULE,
-     .parent = "sconf",
+     .parent = "sbak",
      .role = OP_ROLE_OWNER,
      .ask = {"/schedule"},
      .build = build_schedule,

@@ -108,14 +108,20 @@ static int carry_rows(struct db *image, struct buf *columns, struct db_image_put
     return rc;
 }
 
-/* What waits to be sent, and which messages stand where: of this instance, whatever the backup is of. */
+/*
+ * What waits to be sent, which messages stand where, what was received and sent last: of this instance,
+ * whatever the backup is of.
+ */
 static int carry_messages(struct db *image, struct err *err)
 {
-    return sql_exec(image,
-                    "DELETE FROM main.outbox; INSERT INTO main.outbox SELECT * FROM live.outbox;"
-                    "DELETE FROM main.messages;"
-                    "INSERT INTO main.messages SELECT * FROM live.messages;",
-                    err);
+    return sql_exec(
+        image,
+        "DELETE FROM main.outbox; INSERT INTO main.outbox SELECT * FROM live.outbox;"
+        "DELETE FROM main.messages;"
+        "INSERT INTO main.messages SELECT * FROM live.messages;"
+        "INSERT OR REPLACE INTO main.meta SELECT key, value FROM live.meta"
+        " WHERE key LIKE 'telegram\\_%' ESCAPE '\\' OR key LIKE 'backup\\_%' ESCAPE '\\';",
+        err);
 }
 
 static int carry(struct db *image, struct db_image_put *put, struct err *err)

@@ -19,6 +19,7 @@
 #include "store/db_limits.h"
 #include "store/db_settings.h"
 #include "store/db_users.h"
+#include "store/sql.h"
 
 #define DAY (86400 * STAMP_SECOND)
 #define T0 (20000 * DAY)
@@ -183,6 +184,37 @@ static void secrets_leave_no_bytes(void **state)
     assert_true(holds(bytes, n, "general_limit"));
     db_image_free(bytes);
     db_close(db);
+}
+
+/* What waits to be sent is this instance's, whatever the backup is of. */
+static void messages_stay_with_the_instance(void **state)
+{
+    static const char outbox[] =
+        "INSERT INTO outbox(created_at, chat_id, method, params, edit, state)"
+        " VALUES(1, %d, 'sendMessage', '{}', 0, 'waiting');"
+        "INSERT INTO messages VALUES(%d, 'case:1', 5, 1);"
+        "INSERT INTO meta VALUES('telegram_update:9', '%d'), ('backup_slot', '%d');";
+    struct db *db = open_db("a.db"), *image;
+    struct db_image_put put = put_of();
+    char text[512];
+
+    (void)state;
+    snprintf(text, sizeof(text), outbox, 1, 1, 1, 1);
+    assert_int_equal(sql_exec(db, text, &err), 0);
+    image = image_of("a.db", no_strip);
+    db_close(db);
+    db = open_db("b.db");
+    snprintf(text, sizeof(text), outbox, 2, 2, 2, 2);
+    assert_int_equal(sql_exec(db, text, &err), 0);
+    assert_int_equal(db_image_put(image, scratch_path("b.db"), &put, &err), 0);
+    db_close(image);
+    db_close(db);
+    assert_int_equal(number("b.db", "SELECT count(*) FROM outbox"), 1);
+    assert_int_equal(number("b.db", "SELECT chat_id FROM outbox"), 2);
+    assert_int_equal(number("b.db", "SELECT sum(chat_id) FROM messages"), 2);
+    assert_int_equal(number("b.db", "SELECT sum(value) FROM meta WHERE key='telegram_update:9'"
+                                    " OR key='backup_slot'"),
+                     4);
 }
 
 /* What the file of now knows of disabled users is newer than the backup. */
@@ -455,6 +487,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(whole_again, set_up, tear_down),
         cmocka_unit_test_setup_teardown(secrets_leave_no_bytes, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(messages_stay_with_the_instance, set_up, tear_down),
         cmocka_unit_test_setup_teardown(nobody_is_forgotten, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_later_row_wins, set_up, tear_down),
         cmocka_unit_test_setup_teardown(foreign_and_newer, set_up, tear_down),
