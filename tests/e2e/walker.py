@@ -183,7 +183,7 @@ class Walker:
     @staticmethod
     def is_notice(message):
         datas = [b.get("callback_data", "") for row in message.buttons for b in row]
-        return (any(d.startswith("anot") for d in datas) or
+        return (any(d.startswith(("anot", "nnfl")) for d in datas) or
                 all(d.startswith("ncard") for d in datas) and not message.history)
 
     def press(self, button):
@@ -215,8 +215,9 @@ class Walker:
             if not enough:
                 self.find("nothing happened", data)
         self.showing = data if data.startswith("s") else None
-        try:  # "⏳ Still working on it…"
-            self.telegram.wait(lambda: not self.message.text.startswith(("⏳", "📤")), 20)
+        try:  # "⏳ Still working on it…", without a button
+            self.telegram.wait(lambda: self.message.buttons or
+                               not self.message.text.startswith(("⏳", "📤")), 20)
         except AssertionError:
             self.find("never done")
         if before.deleted:

@@ -1,0 +1,102 @@
+"""A panel with people on it, a daemon, and a bot's owners: what the tests of the bot play on.
+
+The panel holds names of every kind that a panel allows, lists of several pages (limits, exceptions,
+patterns, disabled users), users online with one and with several devices, and one over his limit.
+"""
+
+import json
+import re
+import time
+
+from daemon import Sharer, Traffic, warm_up
+
+NAMES = ["x" * 128, "ali.reza@home", *(f"user_{i:02}" for i in range(40)), "VIP-1", "a_b_c", "12345"]
+NODES = {1: "Frankfurt <1>", 2: "Tehran 😀 & co", 3: "نود سوم"}
+REASON = "friend <of> the house"
+PLAIN = ("Owner", "admin", "VLESS TCP", "http", "cli", "pg-limiter", "English", "telegram", "asked", "all")
+ADMINS = ("reseller_one", "reseller_two")
+
+
+class Stage:
+    """`owners`: so many people who are ADMIN_IDS; `settings`: of the daemon, besides.
+
+    Of the names the first quarter is to be disabled, the next to have limits, the next to be excepted,
+    and the first of the last are online.
+    """
+
+    def __init__(self, lab, make_daemon, telegram, owners=1, language="en", names=NAMES, nodes=NODES,
+                 **settings):
+        self.telegram = telegram
+        self.names, self.nodes = names, nodes
+        quarter = len(names) // 4
+        self.to_disable, self.to_limit, self.to_except, rest = (
+            names[:quarter], names[quarter:2 * quarter], names[2 * quarter:3 * quarter],
+            names[3 * quarter:])
+        self.to_be_online = rest[:7]
+        self.sim = lab("--http", "--nodes", len(nodes))
+        for number, name in nodes.items():
+            self.sim.call("PATCH", f"/node/{number}", {"name": name})
+        for name in ADMINS:
+            self.sim.post("/admins", {"username": name, "password": "secret-" + name,
+                                      "role": "operator"})
+        self.ids = dict(zip(names, self.sim.post("/users", {
+            "users": [{"username": name} for name in names]})["ids"], strict=True))
+        self.owners = [telegram.user(f"Owner {i}", id=5_000_000 + i, language=language)
+                       for i in range(owners)]
+        self.daemon = make_daemon(self.sim, **{
+            "ADMIN_IDS": ",".join(str(o.id) for o in self.owners), "BOT_LANGUAGE": language,
+            **telegram.settings, **settings})
+        self.daemon.wait(lambda: self.daemon.status()["nodes"]["streams_open"] == len(nodes), 15)
+        self.traffic = None
+
+    @property
+    def words(self):
+        """Names of data, which stand in every language as they are."""
+        return [*self.names, *self.nodes.values(), *ADMINS, *PLAIN, REASON, *self.providers(),
+                *(s["key"] for s in self.daemon.get("/config")["data"])]
+
+    def providers(self):
+        """Providers of the addresses in use."""
+        return set(re.findall(r'"(?:isp|provider|as_name|org)": "([^"]*)"', json.dumps(
+            [self.daemon.get(f"/users/id:{self.ids[name]}") for name in self.to_be_online])))
+
+    def post(self, path, body, expected=(200, 201)):
+        status, told = self.daemon.call("POST", path, body)
+        assert status in expected, (path, body, status, told)
+        return told
+
+    def fill(self):
+        """Lists of several pages."""
+        for i, name in enumerate(self.to_limit):
+            self.post("/users/limits", {"username": name, "limit": i % 5 + 1})
+        for name in self.to_except:
+            self.post("/users/except", {"username": name, "reason": REASON})
+        for i in range(12):
+            self.post("/patterns?confirm=true", {"kind": "prefix", "pattern": f"p{i}_", "limit": i + 1})
+        for name in self.to_disable:
+            self.post(f"/users/id:{self.ids[name]}/disable", {"hand": True, "reason": "asked"})
+        return self
+
+    def admin(self, role, language="en", panel_admin=None):
+        """One more admin of the bot, who is no owner by ADMIN_IDS."""
+        user = self.telegram.user(f"{role} of {language}", language=language)
+        body = {"id": user.id, "role": role, "language": language}
+        if panel_admin:
+            body["panel_admin_id"] = panel_admin
+        self.post("/admins", body)
+        return user
+
+    def online(self, seconds=3.0):
+        """Users online with a device each, two with two; stays until `close`."""
+        users = [Sharer(name, 1 if i else 2, nodes=tuple(self.nodes)[:2], block=i + 3)
+                 for i, name in enumerate(self.to_be_online)]
+        warm_up(self.sim, tuple(self.nodes))
+        self.traffic = Traffic(self.sim, *users)
+        self.traffic.__enter__()
+        time.sleep(seconds)
+        return self
+
+    def close(self):
+        if self.traffic is not None:
+            self.traffic.__exit__(None, None, None)
+            self.traffic = None
