@@ -102,7 +102,7 @@ struct list {
 
 struct screen {
     const char *id;
-    enum text_id title; /* heading; label of buttons that lead here */
+    enum text_id title; /* heading; label of buttons that lead here; NONE: `build` writes one */
     enum text_id intro; /* below the heading, or TEXT_NONE */
     const char *parent; /* target of Back; NULL: Main */
     unsigned flags;
@@ -186,6 +186,7 @@ extern const struct bot_part part_setting;
 extern const struct bot_part part_panel;
 extern const struct bot_part part_punish;
 extern const struct bot_part part_filters;
+extern const struct bot_part part_patterns;
 extern const struct bot_part part_nodes;
 extern const struct bot_part part_mode;
 extern const struct bot_part part_limits;     /* card */
@@ -254,7 +255,7 @@ const char *view_word(struct view *v, enum text_id id, ...) __attribute__((senti
 const char *view_fmt(struct view *v, const char *fmt, ...) PRINTF_LIKE(2, 3);
 /* What a setting has, for a person: "60 s", "on", "3 entries"; secrets only whether they are set. */
 const char *view_setting(struct view *v, enum setting id);
-/* Its name, and what it does. */
+/* Its name, and what it does (setting_text.c). */
 enum text_id setting_title(enum setting id);
 enum text_id setting_help(enum setting id);
 /* A number; a user's reference `id:12`; a length of time (text_add_span). */
@@ -281,6 +282,8 @@ void view_button_page(struct view *v, const char *label, const char *kind_id, in
 void view_target(struct view *v, const char *label, const char *target);
 /* A button that opens an address. */
 void view_link(struct view *v, const char *label, const char *url);
+/* Adds the buttons that turn the pages of a screen (kind_id), which is at v->page of so many. */
+void view_pages(struct view *v, const char *kind_id, int64_t pages);
 /* "✅ " or "⬜ " before a label, as what is chosen. */
 const char *view_check(struct view *v, bool on, const char *label);
 

@@ -103,7 +103,8 @@ struct bot {
     int64_t stranger_us;     /* when any of them was last answered */
     struct brought *brought; /* a file that waits for a yes (restore.c) */
     bool started;
-    uint64_t commands_told; /* a mark of what Telegram knows as commands */
+    bool changing[SET_COUNT]; /* a change made out of its value is on its way */
+    uint64_t commands_told;   /* a mark of what Telegram knows as commands */
 };
 
 /* Calls a method in the lane of answers; params stolen. fn may be NULL. */
@@ -190,6 +191,7 @@ struct turn {
     bool noted;
     void *extra;
     void (*drop)(void *extra); /* frees it; NULL: free */
+    enum setting changing;     /* of bot->changing */
 };
 
 /* A turn of an admin in a chat; NULL: no memory. It ends by turn_run and what that leads to. */

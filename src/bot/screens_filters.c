@@ -1,7 +1,218 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-#include "bot/bot_int.h"
+#include <stdio.h>
+#include <string.h>
+
+#include "base/num.h"
+#include "bot/setting_text.h"
 #include "base/banned.h"
 
-/* Group filter, admin filter, patterns. */
+/*
+ * Group filter and admin filter, picked from what the panel has. An entry of the admin filter is a name or
+ * `id:3`; what is picked here is written as an id, which outlives a new name.
+ */
 
-const struct bot_part part_filters = {0};
+struct filter {
+    bool admins;
+    enum setting entries, mode;
+    const char *path, *key, *set; /* of the operation; of its list; the action of a button */
+};
+
+static const struct filter group_filter = {
+    false, SET_GROUP_FILTER, SET_GROUP_FILTER_MODE, "/filters/groups", "groups", "agfset"};
+static const struct filter admin_filter = {
+    true, SET_ADMIN_FILTER, SET_ADMIN_FILTER_MODE, "/filters/admins", "admins", "aafset"};
+
+/* Whether an entry means the group or admin of this id and name. */
+static bool means(const struct filter *f, struct slice entry, int64_t id, const char *name)
+{
+    struct slice number =
+        f->admins && slice_starts(entry, SLICE("id:")) ? slice_skip(entry, 3) : entry;
+    int64_t n;
+
+    if ((!f->admins || number.p != entry.p) && !num_int(number, 1, INT64_MAX, &n))
+        return n == id;
+    return name && slice_eq(entry, slice_of(name));
+}
+
+static bool holds(const struct filter *f, const struct settings *s, int64_t id, const char *name)
+{
+    struct slice rest = slice_of(settings_text(s, f->entries));
+
+    while (rest.p && rest.n)
+        if (means(f, slice_trim(slice_cut(&rest, ',')), id, name))
+            return true;
+    return false;
+}
+
+/* Entries that the panel has nothing for. */
+static void add_gone(struct view *v, const struct filter *f)
+{
+    struct slice rest = slice_of(settings_text(v->settings, f->entries)), one;
+    json_t *row;
+    struct buf list;
+    size_t i;
+
+    buf_init(&list, LIMIT_SETTING_VALUE + 1);
+    while (rest.p && rest.n) {
+        bool there = false;
+
+        one = slice_trim(slice_cut(&rest, ','));
+        json_array_foreach(in_data(v->answer[0]), i, row) there =
+            there || means(f, one, in_int(row, "id"), in_text(row, "name"));
+        if (!there)
+            buf_addf(&list, "%s%.*s", list.n ? ", " : "", (int)one.n, one.p);
+    }
+    if (list.n)
+        view_say(v, TEXT_FILTER_GONE, "list", buf_str(&list), NULL);
+    buf_release(&list);
+}
+
+static void build(struct view *v, const struct filter *f)
+{
+    bool on = settings_has(v->settings, f->entries);
+    bool exclude = settings_int(v->settings, f->mode) != 0;
+    const char *mode = f->admins ? "aafmode" : "agfmode";
+
+    view_say(v, !on ? TEXT_FILTER_OFF : exclude ? TEXT_FILTER_EXCLUDE : TEXT_FILTER_INCLUDE, NULL);
+    add_gone(v, f);
+    view_row(v);
+    view_button(v, view_check(v, !exclude, view_word(v, TEXT_VALUE_INCLUDE, NULL)), mode, "include",
+                NULL);
+    view_button(v, view_check(v, exclude, view_word(v, TEXT_VALUE_EXCLUDE, NULL)), mode, "exclude",
+                NULL);
+    if (on) {
+        view_row(v);
+        view_button(v, NULL, f->admins ? "aafclr" : "agfclr", NULL);
+    }
+}
+
+static void row_of(struct view *v, const struct filter *f, json_t *row)
+{
+    bool in = holds(f, v->settings, in_int(row, "id"), in_text(row, "name"));
+    const char *name = in_text(row, "name");
+
+    view_button_page(v,
+                     view_check(v, in,
+                                view_fmt(v, "%s (%lld)", name ? name : "?",
+                                         (long long)in_int(row, "id"))),
+                     f->set, 0, view_int(v, in_int(row, "id")), in ? "0" : "1",
+                     view_int(v, v->page), name, NULL);
+}
+
+static void build_groups(struct view *v)
+{
+    build(v, &group_filter);
+}
+
+static void build_admins(struct view *v)
+{
+    build(v, &admin_filter);
+}
+
+static void group_row(struct view *v, json_t *row)
+{
+    row_of(v, &group_filter, row);
+}
+
+static void admin_row(struct view *v, json_t *row)
+{
+    row_of(v, &admin_filter, row);
+}
+
+/* Arguments: id, whether it shall be in, the page, its name. */
+static void run_set(struct turn *t, const struct filter *f)
+{
+    struct slice rest = slice_of(settings_text(turn_settings(t), f->entries)), one;
+    json_t *body = json_object(), *list = json_array();
+    bool in = strcmp(turn_arg(t, 1), "1") == 0, failed = !list;
+    char text[32];
+    int64_t id = 0;
+
+    failed = failed || num_int(slice_of(turn_arg(t, 0)), 1, INT64_MAX, &id);
+    while (rest.p && rest.n) {
+        one = slice_trim(slice_cut(&rest, ','));
+        if (!means(f, one, id, turn_arg(t, 3)))
+            failed = failed || json_array_append_new(list, json_stringn(one.p, one.n));
+    }
+    snprintf(text, sizeof(text), "%s%lld", f->admins ? "id:" : "", (long long)id);
+    if (in)
+        failed = failed || json_array_append_new(list, json_string(text));
+    if (json_object_set_new(body, f->key, list) || failed) {
+        json_decref(body);
+        turn_fail(t, TEXT_OLD_BUTTON, NULL);
+        return;
+    }
+    setting_change_by(t, f->entries, OP_PUT, f->path, body);
+}
+
+static void run_group(struct turn *t)
+{
+    run_set(t, &group_filter);
+}
+
+static void run_admin(struct turn *t)
+{
+    run_set(t, &admin_filter);
+}
+
+static const struct list groups = {10, TEXT_FILTER_NOBODY, group_row};
+static const struct list admins = {10, TEXT_FILTER_NOBODY, admin_row};
+
+static const struct screen screens[] = {
+    {.id = "gf",
+     .title = TEXT_GF,
+     .parent = "sconf",
+     .role = OP_ROLE_OWNER,
+     .ask = {"/panel/groups"},
+     .build = build_groups,
+     .list = &groups},
+    {.id = "af",
+     .title = TEXT_AF,
+     .parent = "sconf",
+     .role = OP_ROLE_OWNER,
+     .ask = {"/panel/admins"},
+     .build = build_admins,
+     .list = &admins},
+    {0},
+};
+
+#define FILTER(ID, PATH, KEY, RUN) \
+    {.id = #ID "set", \
+     .run = RUN, \
+     .told = setting_told, \
+     .then = "s" #ID "/{2}", \
+     .role = OP_ROLE_OWNER}, \
+        {.id = #ID "mode", \
+         .method = OP_PUT, \
+         .path = PATH, \
+         .body = "{\"mode\":\"{0}\"}", \
+         .told = setting_told, \
+         .then = "s" #ID}, \
+    { \
+        .id = #ID "clr", .label = TEXT_FILTER_CLEAR, .method = OP_PUT, .path = PATH, \
+        .body = "{\"" KEY "\":[]}", .told = setting_told, .then = "s" #ID \
+    }
+
+static const struct action actions[] = {
+    FILTER(gf, "/filters/groups", "groups", run_group),
+    FILTER(af, "/filters/admins", "admins", run_admin),
+    {0},
+};
+
+static const struct slash commands[] = {
+    {"group_filter_status", TEXT_CMD_GF, "ngf", NULL, OP_ROLE_OWNER},
+    {"group_filter_toggle", TEXT_NONE, "ngf", NULL, OP_ROLE_OWNER},
+    {"group_filter_mode", TEXT_NONE, "agfmode|{0}", "ngf", OP_ROLE_OWNER},
+    {"group_filter_set", TEXT_NONE, "ngf", NULL, OP_ROLE_OWNER},
+    {"group_filter_add", TEXT_NONE, "agfset|{0}|1", "ngf", OP_ROLE_OWNER},
+    {"group_filter_remove", TEXT_NONE, "agfset|{0}|0", "ngf", OP_ROLE_OWNER},
+    {"admin_filter_status", TEXT_CMD_AF, "naf", NULL, OP_ROLE_OWNER},
+    {"admin_filter_toggle", TEXT_NONE, "naf", NULL, OP_ROLE_OWNER},
+    {"admin_filter_mode", TEXT_NONE, "aafmode|{0}", "naf", OP_ROLE_OWNER},
+    {"admin_filter_set", TEXT_NONE, "naf", NULL, OP_ROLE_OWNER},
+    {"admin_filter_add", TEXT_NONE, "aladd|admin_filter|saf||{0}", "naf", OP_ROLE_OWNER},
+    {"admin_filter_remove", TEXT_NONE, "naf", NULL, OP_ROLE_OWNER},
+    {0},
+};
+
+const struct bot_part part_filters = {screens, actions, NULL, commands};

@@ -146,29 +146,6 @@ void show_begin(struct turn *t)
 
 /* ---- building ---- */
 
-static void turn_pages(struct view *v, const struct screen *screen, int64_t pages_all)
-{
-    int64_t to[2] = {v->page - 1, v->page + 1};
-    const char *labels[2] = {"⬅️", "➡️"};
-    int i;
-
-    if (pages_all < 2)
-        return;
-    view_row(v);
-    for (i = 0; i < 2; i++) {
-        bool there = to[i] >= 0 && to[i] < pages_all;
-
-        view_button_page(v, there ? labels[i] : "·", there ? view_fmt(v, "s%s", screen->id) : "-",
-                         there ? to[i] : 0, v->n_args > 0 ? v->arg[0] : NULL,
-                         v->n_args > 1 ? v->arg[1] : NULL, v->n_args > 2 ? v->arg[2] : NULL,
-                         v->n_args > 3 ? v->arg[3] : NULL, v->n_args > 4 ? v->arg[4] : NULL,
-                         v->n_args > 5 ? v->arg[5] : NULL, NULL);
-        if (i == 0)
-            view_button(v, view_fmt(v, "%lld / %lld", (long long)v->page + 1, (long long)pages_all),
-                        "-", NULL);
-    }
-}
-
 /* Whether another page must be asked for: the one wanted is past the end. */
 static bool build_list(struct turn *t, struct view *v)
 {
@@ -192,11 +169,11 @@ static bool build_list(struct turn *t, struct view *v)
         view_row(v);
         list->row(v, json_array_get(rows, (size_t)i));
     }
-    turn_pages(v, t->screen, all);
+    view_pages(v, view_fmt(v, "s%s", t->screen->id), all);
     return false;
 }
 
-static void build_entries(struct view *v, const struct entry *e)
+static void build_entries(struct view *v, const struct entry *e, const char *id)
 {
     for (; e && e->kind != ENTRY_END; e++) {
         const char *label = e->label ? view_word(v, e->label, NULL) : NULL;
@@ -209,7 +186,7 @@ static void build_entries(struct view *v, const struct entry *e)
         }
         label = label ? label : view_word(v, setting_title(e->setting), NULL);
         view_button(v, view_fmt(v, "%s: %s", label, view_setting(v, e->setting)), "sset",
-                    setting_def(e->setting)->key, NULL);
+                    setting_def(e->setting)->key, view_fmt(v, "s%s", id), v->arg[0], NULL);
     }
     view_row(v);
 }
@@ -254,10 +231,12 @@ static bool build_screen(struct turn *t, struct view *v)
 {
     const struct screen *s = t->screen;
 
-    view_html(v, "<b>");
-    view_say(v, s->title, NULL);
-    v->text.n--; /* its line break stands behind the tag */
-    view_html(v, "</b>\n");
+    if (s->title) {
+        view_html(v, "<b>");
+        view_say(v, s->title, NULL);
+        v->text.n--; /* its line break stands behind the tag */
+        view_html(v, "</b>\n");
+    }
     if (s->intro)
         view_say(v, s->intro, NULL);
     view_gap(v);
@@ -265,7 +244,7 @@ static bool build_screen(struct turn *t, struct view *v)
         s->build(v);
     if (s->list && build_list(t, v))
         return false;
-    build_entries(v, s->entries);
+    build_entries(v, s->entries, s->id);
     if (!(s->flags & BOT_NO_HOME))
         show_ways(v, s->parent);
     return true;

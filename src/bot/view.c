@@ -367,6 +367,29 @@ void view_button_page(struct view *v, const char *label, const char *kind_id, in
     va_end(ap);
 }
 
+void view_pages(struct view *v, const char *kind_id, int64_t pages)
+{
+    int64_t to[2] = {v->page - 1, v->page + 1};
+    int i;
+
+    if (pages < 2)
+        return;
+    view_row(v);
+    for (i = 0; i < 2; i++) {
+        struct target t = {.kind = '-'};
+
+        if (to[i] >= 0 && to[i] < pages) {
+            t = (struct target){.kind = kind_id[0], .page = to[i], .n = v->n_args};
+            snprintf(t.id, sizeof(t.id), "%s", kind_id + 1);
+            memcpy(t.arg, v->arg, sizeof(t.arg));
+        }
+        put_target(v, t.kind == '-' ? "·" : i ? "➡️" : "⬅️", &t);
+        if (i == 0)
+            put_target(v, view_fmt(v, "%lld / %lld", (long long)v->page + 1, (long long)pages),
+                       &(struct target){.kind = '-'});
+    }
+}
+
 void view_target(struct view *v, const char *label, const char *target)
 {
     struct target t;
