@@ -58,6 +58,7 @@ struct daemon {
     struct watch *watch;
     struct janitor *janitor;
     struct gone *gone;
+    struct trial *trial;          /* NULL: none */
     struct loop_timer *again_due; /* restored.c */
     struct server *server;        /* the control socket */
     struct pulse *pulse;
@@ -302,6 +303,8 @@ void restored_load(struct daemon *d, struct db *db);
 void restored_read(struct db *db, char *text);
 /* The database is another one: the daemon is taken apart and built anew, soon. */
 void restored_begin(struct daemon *d);
+/* The same since secrets.env is another one. */
+void restored_access(struct daemon *d);
 /* op_port.work. */
 int restored_work(void *app, op_work_fn job, op_worked_fn done, void *arg);
 
@@ -353,6 +356,11 @@ const char *views_setting_note(void *app, const struct settings *s, enum setting
 
 /* ---- reports.c: op_port.report_json ---- */
 void reports_json(void *app, const struct op_report *what, struct buf *out);
+
+/* ---- access.c: op_port.try_access; app is the struct daemon ---- */
+void access_try(void *app, const struct settings *next, op_check_fn fn, void *arg);
+/* At the end of the daemon, while the operations can still answer. */
+void access_stop(struct daemon *d);
 
 /* ---- groups.c ---- */
 /*

@@ -54,6 +54,8 @@ static void port_changed(void *app, unsigned what)
         heirs_look(d);
     if (what & OP_CHANGED_TOPICS)
         notices_changed(d->notices);
+    if (what & OP_CHANGED_ACCESS)
+        restored_access(d);
     if (what & OP_CHANGED_ADMINS)
         served_reload(d);
     if (what & OP_CHANGED_JOURNAL) {
@@ -496,6 +498,7 @@ void ports_init(struct daemon *d)
                                .order = orders_give,
                                .pardon = orders_pardon,
                                .stuck = stuck_list,
+                               .try_access = access_try,
                                .check_settings = port_check,
                                .estimate = estimate_change,
                                .freed = freed_users,

@@ -34,16 +34,29 @@ static void end(void *arg)
     loop_stop(((struct daemon *)arg)->loop);
 }
 
-void restored_begin(struct daemon *d)
+static void begin_anew(struct daemon *d)
 {
-    if (d->again || d->stopping)
-        return;
     d->again = true;
-    log_warning("restore", "a backup was put in place of the database: everything starts anew");
     if (loop_timer_new(d->loop, end, d, &d->again_due) == 0)
         loop_timer_set_real(d->again_due, soon_us);
     else
         loop_stop(d->loop);
+}
+
+void restored_begin(struct daemon *d)
+{
+    if (d->again || d->stopping)
+        return;
+    log_warning("restore", "a backup was put in place of the database: everything starts anew");
+    begin_anew(d);
+}
+
+void restored_access(struct daemon *d)
+{
+    if (d->again || d->stopping)
+        return;
+    log_warning("config", "the access to the panel was changed: everything starts anew with it");
+    begin_anew(d);
 }
 
 int restored_work(void *app, op_work_fn job, op_worked_fn done, void *arg)

@@ -278,6 +278,7 @@ static void take_apart(struct daemon *d)
 
     messenger_stop(d);
     d->stopping = true;
+    access_stop(d);
     loop_timer_free(d->again_due);
     rest_free(d->rest);
     server_free(d->server);

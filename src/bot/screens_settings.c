@@ -73,7 +73,7 @@ static const struct screen screens[] = {
                  SETTING(TIME_TO_ACTIVE_USERS), SETTING(IPINFO_TOKEN), SETTING(ENHANCED_DETAILS),
                  SETTING(SINGLE_IP_USERS), SETTING(GROUP_BY), GO("smet"), GO_BESIDE("spun"),
                  GO("sgf"), GO_BESIDE("saf"), GO("spat"), GO_BESIDE("snod"), GO("stop"),
-                 GO_BESIDE("sbks"), GO("snot"), GO_BESIDE("slang"), GO("sall"))},
+                 GO_BESIDE("snot"), SETTING(BACKUP_EVERY), GO("slang"), GO_BESIDE("sall"))},
     {.id = "met",
      .title = TEXT_METHOD,
      .parent = "sconf",

@@ -69,6 +69,11 @@ int cli_ask_sure(struct cli *cli, enum op_method method, const char *path, json_
                  json_t **ret_json);
 /* After a change of limits or filters: tells whom it would not have disabled, and offers to enable them. */
 int cli_offer_freed(struct cli *cli, json_t *answer);
+/*
+ * Asks the terminal for a line without showing it. Without a terminal no_terminal is printed and CLI_USAGE
+ * returned. The caller wipes out.
+ */
+int cli_ask_secret(const char *question, const char *no_terminal, struct buf *out);
 /* Prints what a change of settings has changed. */
 void cli_print_changes(struct cli *cli, json_t *answer);
 /* The path /base/USER/rest of a USER argument, to be released by the caller. */
@@ -103,6 +108,7 @@ int cmd_disabled_enable_freed(struct cli *cli);
 int cmd_shared_list(struct cli *cli);
 int cmd_shared_remove(struct cli *cli);
 int cmd_config_show(struct cli *cli);
+int cmd_config_panel(struct cli *cli);
 int cmd_config_set(struct cli *cli);
 int cmd_config_reset(struct cli *cli);
 int cmd_config_limit(struct cli *cli);

@@ -2,12 +2,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <openssl/crypto.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <termios.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -113,50 +111,7 @@ static int write_secret(const struct cli *cli, const char *name, struct slice by
 
 /* ---- the passphrase ---- */
 
-static volatile sig_atomic_t interrupted;
-
-static void on_interrupt(int signal_no)
-{
-    (void)signal_no;
-    interrupted = 1;
-}
-
-/* Ctrl-C ends the program as ever, but not with a terminal that shows nothing any more. */
-static int ask_secret(const char *question, struct buf *out)
-{
-    const struct sigaction catch = {.sa_handler = on_interrupt};
-    struct sigaction before;
-    struct termios old, quiet;
-    char line[SEALED_PASSPHRASE_MAX + 2];
-    FILE *tty = fopen("/dev/tty", "r+");
-    char *got;
-
-    if (!tty || tcgetattr(fileno(tty), &old)) {
-        if (tty)
-            fclose(tty);
-        return cli_fail(CLI_USAGE, "there is no terminal to ask for the passphrase: "
-                                   "say --passphrase-file FILE");
-    }
-    quiet = old;
-    quiet.c_lflag &= (tcflag_t)~ECHO;
-    interrupted = 0;
-    sigaction(SIGINT, &catch, &before);
-    /* Silent before the question stands there: who answers at once is not shown, nor unheard. */
-    tcsetattr(fileno(tty), TCSAFLUSH, &quiet);
-    fputs(question, tty);
-    fflush(tty);
-    got = fgets(line, sizeof(line), tty);
-    tcsetattr(fileno(tty), TCSADRAIN, &old);
-    fputc('\n', tty);
-    fclose(tty);
-    sigaction(SIGINT, &before, NULL);
-    if (interrupted)
-        raise(SIGINT);
-    if (got)
-        buf_add_slice(out, slice_trim(slice_of(line)));
-    OPENSSL_cleanse(line, sizeof(line));
-    return got && !out->failed ? CLI_OK : cli_fail(CLI_FAILED, "no passphrase was given");
-}
+#define NO_TERMINAL "there is no terminal to ask for the passphrase: say --passphrase-file FILE"
 
 static bool wants_secrets(const struct cli *cli)
 {
@@ -180,9 +135,9 @@ static int get_passphrase(struct cli *cli, bool twice, struct buf *out)
         if (!rc && buf_add_slice(out, line))
             rc = cli_fail(CLI_FAILED, "the passphrase is too long");
     } else {
-        rc = ask_secret("Passphrase: ", out);
+        rc = cli_ask_secret("Passphrase: ", NO_TERMINAL, out);
         if (!rc && twice)
-            rc = ask_secret("The same again: ", &file);
+            rc = cli_ask_secret("The same again: ", NO_TERMINAL, &file);
         if (!rc && twice && !slice_eq(buf_slice(out), buf_slice(&file)))
             rc = cli_fail(CLI_FAILED, "the two are not the same");
     }

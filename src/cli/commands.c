@@ -288,6 +288,12 @@ static const struct command commands[] = {
      NULL, "PATCH /config, PUT /config/reenable-time"},
     {"config set-country", "CODE", 1, 1, ASKS, cmd_config_country, "country_code, or none", NULL,
      "PATCH /config, PUT /config/country"},
+    {"config panel", "domain|login|key [VALUE]", 1, 2, ASKS, cmd_config_panel,
+     "other access to the panel, tried before it is kept",
+     "  pg-limiter config panel domain panel.example.com:8000\n"
+     "  pg-limiter config panel login admin        asks for the password\n"
+     "  pg-limiter config panel key                asks for the key\n",
+     "PUT /config/panel"},
     {"config cleanup", "", 0, 0, ASKS | BIT(OPT_DRY_RUN) | BIT(OPT_UNDO), cmd_config_cleanup,
      "remove limits and exceptions of users whom the panel no longer has",
      "Users the panel has not had for cleanup_days; never when it did not answer in full.\n"

@@ -37,6 +37,7 @@ enum {
     OP_CHANGED_JOURNAL = 16, /* open rows were added to the journal */
     OP_CHANGED_ADMINS = 32,  /* who is served by the bot, or in which language */
     OP_CHANGED_TOPICS = 64,  /* the table chats */
+    OP_CHANGED_ACCESS = 128, /* secrets.env: the daemon starts anew */
 };
 
 /* Disabled users to enable. */
@@ -191,6 +192,8 @@ struct op_port {
     int (*users_of)(void *app, int64_t panel_admin_id, struct db_scope *ret);
     /* Why the value a setting has in s would have no effect at the moment, NULL when it has; may be NULL. */
     const char *(*setting_note)(void *app, const struct settings *s, enum setting id);
+    /* Logs in to the panel with the access that next has, beside the one in use; fn once. */
+    void (*try_access)(void *app, const struct settings *next, op_check_fn fn, void *arg);
     /* Something was changed in the database: OP_CHANGED_…. */
     void (*changed)(void *app, unsigned what);
     /* The breaker: as a JSON object; goes on (false: it was not paused), who for the audit. */

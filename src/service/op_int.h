@@ -110,6 +110,7 @@ extern const struct op_row op_rows_user[];
 extern const struct op_row op_rows_doctor[];
 extern const struct op_row op_rows_violations[];
 extern const struct op_row op_rows_cleanup[];
+extern const struct op_row op_rows_access[];
 extern const struct op_row op_rows_panel[];
 extern const struct op_row op_rows_patterns[];
 extern const struct op_row op_rows_filters[];

@@ -25,7 +25,7 @@ static const struct op_row *const groups[] = {
     op_rows_geo,
     op_rows_violations,
     op_rows_cleanup,
-    op_rows_panel,
+    op_rows_access, op_rows_panel,
     op_rows_patterns,
     op_rows_filters,
     op_rows_admins,
