@@ -108,11 +108,11 @@ static const struct action actions[] = {
 
 static const struct slash commands[] = {
     {"settings", TEXT_CMD_SETTINGS, "nconf"},
-    {"set_check_interval", TEXT_CMD_INTERVAL, "aput|check_interval|||{0}",
+    {"set_check_interval", TEXT_CMD_INTERVAL, "aput|check_interval|sconf||{0}",
      "nset|check_interval|sconf", OP_ROLE_OWNER},
-    {"set_time_to_active_users", TEXT_CMD_ACTIVE_TIME, "aput|time_to_active_users|||{0}",
+    {"set_time_to_active_users", TEXT_CMD_ACTIVE_TIME, "aput|time_to_active_users|sconf||{0}",
      "nset|time_to_active_users|sconf", OP_ROLE_OWNER},
-    {"country", TEXT_CMD_COUNTRY, "aput|country_code|||{0}", "nset|country_code|sconf",
+    {"country", TEXT_CMD_COUNTRY, "aput|country_code|sconf||{0}", "nset|country_code|sconf",
      OP_ROLE_OWNER},
     {"set_ipinfo_token", TEXT_NONE, "nset|ipinfo_token|sconf", NULL, OP_ROLE_OWNER},
     {"show_enhanced_details", TEXT_NONE, "nset|enhanced_details|sconf", NULL, OP_ROLE_OWNER},

@@ -115,7 +115,13 @@ void show_send(struct turn *t, struct view *v)
             json_array_remove(s->parts, json_array_size(s->parts) - 2);
     if (!s || !json_array_size(s->parts)) {
         log_error("bot", "an answer could not be made: out of memory, or too long");
-        turn_toast(t, text_raw(t->admin.lang, TEXT_NO_MEMORY), true);
+        if (t->query)
+            turn_toast(t, text_raw(t->admin.lang, TEXT_NO_MEMORY), true);
+        else
+            bot_call(t->bot, "sendMessage",
+                     json_pack("{sI ss}", "chat_id", (json_int_t)t->chat_id, "text",
+                               text_raw(t->admin.lang, TEXT_NO_MEMORY)),
+                     NULL, NULL);
         if (s) {
             json_decref(s->parts);
             json_decref(s->rows);

@@ -10,6 +10,14 @@
 
 void show_ways(struct view *v, const char *back)
 {
+    struct target t;
+    struct buf store;
+
+    /* Where it came from may be an argument, which a command has not. */
+    buf_init(&store, BOT_ARGS * (LIMIT_BOT_ARG + 1));
+    if (back && target_fill(back, v->arg, &store, &t))
+        back = NULL;
+    buf_release(&store);
     view_row(v);
     view_target(v, view_word(v, TEXT_BACK, NULL), back ? back : "smain");
     view_target(v, view_word(v, TEXT_HOME, NULL), "smain");

@@ -177,6 +177,31 @@ static void delete_message(struct bot *bot, json_t *message)
              NULL, NULL);
 }
 
+/*
+ * Numbers as a Persian or Arabic keyboard writes them (۹۰, ٩٠) in Latin digits, and its comma; anything
+ * else stays what it is. In place: the digits are shorter. Names and patterns of panels hold none of them.
+ */
+static void latin_digits(char *text)
+{
+    const unsigned char *in = (const unsigned char *)text;
+    char *out = text;
+
+    while (*in) {
+        if (in[0] == 0xdb && in[1] >= 0xb0 && in[1] <= 0xb9) /* U+06F0… */
+            *out++ = (char)('0' + in[1] - 0xb0);
+        else if (in[0] == 0xd9 && in[1] >= 0xa0 && in[1] <= 0xa9) /* U+0660… */
+            *out++ = (char)('0' + in[1] - 0xa0);
+        else if (in[0] == 0xd8 && in[1] == 0x8c) /* U+060C */
+            *out++ = ',';
+        else {
+            *out++ = (char)*in++;
+            continue;
+        }
+        in += 2;
+    }
+    *out = '\0';
+}
+
 /* What was awaited has come. */
 static void input_came(struct turn *t, struct pending *p, json_t *message, const char *text)
 {
@@ -204,6 +229,8 @@ static void input_came(struct turn *t, struct pending *p, json_t *message, const
         return;
     }
     copy = strndup(trimmed.p, trimmed.n);
+    if (copy && !(in->flags & BOT_SECRET))
+        latin_digits(copy);
     failed = failed || !copy || turn_add_arg(t, copy);
     free(copy);
     if (failed || (!next && !action)) {
@@ -263,7 +290,10 @@ static void run_command(struct turn *t, const struct slash *c, struct slice rest
             for (word.n = 0; word.n < rest.n && !strchr(" \t\n,", rest.p[word.n]); word.n++)
                 ;
         rest = slice_trim(slice_skip(rest, word.n));
-        words[n++] = strndup(word.p, word.n < LIMIT_BOT_ARG ? word.n : LIMIT_BOT_ARG);
+        words[n] = strndup(word.p, word.n < LIMIT_BOT_ARG ? word.n : LIMIT_BOT_ARG);
+        if (words[n])
+            latin_digits(words[n]);
+        n++;
     }
     for (i = 0; i < BOT_ARGS; i++)
         args[i] = words[i] ? words[i] : "";
