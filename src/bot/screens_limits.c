@@ -162,7 +162,7 @@ static const struct screen screens[] = {
      .ask = {"/users/limits"},
      .build = build_limits,
      .entries =
-         ENTRIES(GO_AS("ifind|ulim", U_SPECIAL_SET), GO_BESIDE("spl"), SETTING(GENERAL_LIMIT))},
+         ENTRIES(GO_AS("ifind|ulim", U_SPECIAL_SET), GO_BESIDE("sspl"), SETTING(GENERAL_LIMIT))},
     {.id = "spl",
      .title = TEXT_U_SPECIAL,
      .parent = "slim",

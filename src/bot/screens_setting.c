@@ -105,8 +105,8 @@ static void entries(struct view *v, enum setting id)
     view_button(v, view_word(v, TEXT_SET_ADD, NULL), "iladd", v->arg[0], v->arg[1], v->arg[2],
                 NULL);
     if (n)
-        view_button(v, view_word(v, TEXT_SET_CLEAR, NULL), "aclr", v->arg[0], v->arg[1], v->arg[2],
-                    NULL);
+        view_button(v, view_word(v, TEXT_SET_CLEAR, NULL), "aempty", v->arg[0], v->arg[1],
+                    v->arg[2], NULL);
 }
 
 static void buttons(struct view *v, enum setting id)
@@ -139,8 +139,8 @@ static void buttons(struct view *v, enum setting id)
     view_button(v, NULL, def->type == TYPE_SECRET ? "isec" : "ival", v->arg[0], v->arg[1],
                 v->arg[2], NULL);
     if (setting_may_be_empty(id) && settings_has(v->settings, id))
-        view_button(v, view_word(v, TEXT_SET_CLEAR, NULL), "aclr", v->arg[0], v->arg[1], v->arg[2],
-                    NULL);
+        view_button(v, view_word(v, TEXT_SET_CLEAR, NULL), "aempty", v->arg[0], v->arg[1],
+                    v->arg[2], NULL);
 }
 
 /* Other ways to set it, by picking what the panel has. */
@@ -348,7 +348,7 @@ static const struct action actions[] = {
      .body = "{\"{0}\":\"{3}\"}",
      .told = told_put,
      .then = BACK},
-    {.id = "clr",
+    {.id = "empty",
      .method = OP_PATCH,
      .path = "/config",
      .body = "{\"{0}\":\"\"}",
