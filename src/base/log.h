@@ -68,7 +68,8 @@ bool log_enabled(enum log_level level);
 /* Adds a sink (at most 4; further ones are ignored). Called with the log's lock held: no logging inside. */
 void log_add_sink(log_sink_fn fn, void *arg);
 /*
- * Who is to hear of every ERROR line but those of log_error_told; NULL ends it. Called as a sink is.
+ * Who is to hear of every ERROR line but those of log_error_told; NULL ends it, and once this returns fn is
+ * not called any more. Called as a sink is, whatever the level of the log.
  */
 void log_set_alarm(log_sink_fn fn, void *arg);
 /* Parses DEBUG, INFO, WARNING, WARN, ERROR, CRITICAL in any case. ERR_INVALID. */

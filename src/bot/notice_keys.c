@@ -104,7 +104,8 @@ static void of_case(struct keys *k, char menu)
     snprintf(target, sizeof(target), "ncard|id:%lld", (long long)note->user_id);
     put_text(k, false, TEXT_N_DETAILS, 0, target);
     if (note->devices && k->place->acts) {
-        snprintf(target, sizeof(target), "nucs|id:%lld", (long long)note->user_id);
+        snprintf(target, sizeof(target), "ncuslang|id:%lld|%s", (long long)note->user_id,
+                 text_lang_word(k->place->lang));
         put_text(k, true, TEXT_N_CUSTOMER, 0, target);
     }
 }

@@ -8,6 +8,8 @@
 #include "service/jout.h"
 #include "base/banned.h"
 
+static const int64_t first_us = 5 * STAMP_SECOND; /* its title is asked for after the start */
+
 /* ---- where a kind goes ---- */
 
 bool topics_place(const struct topics *t, enum notice_kind kind, int64_t *ret_chat,
@@ -75,7 +77,8 @@ static void read_done(void *arg, int rc, const struct err *err)
     if (t && !rc) {
         if (r->group != t->group) {
             t->broken = false;
-            t->title[0] = '\0';
+            snprintf(t->title, sizeof(t->title), "%s",
+                     r->group == t->asked_group ? t->asked_title : "");
         }
         for (i = 0; i < NOTICE_KINDS; i++)
             if (r->group != t->group || r->thread[i] != t->thread[i])
@@ -83,6 +86,8 @@ static void read_done(void *arg, int rc, const struct err *err)
         t->group = r->group;
         memcpy(t->thread, r->thread, sizeof(t->thread));
         memcpy(t->routed, r->routed, sizeof(t->routed));
+        if (t->group && !t->title[0] && !loop_timer_armed(t->timer))
+            loop_timer_set(t->timer, first_us);
     }
     free(r);
 }
@@ -270,7 +275,7 @@ static void tried(void *arg, int rc, const char *word, const char *text)
 
     (void)word;
     if (rc) {
-        if (rc == ERR_REFUSED)
+        if (rc == ERR_REFUSED && t->broken)
             snprintf(t->why, sizeof(t->why), "%s", text);
         loop_timer_set(t->timer, TOPICS_TRY_US);
         return;
@@ -289,7 +294,7 @@ static void try_again(void *arg)
 {
     struct topics *t = arg;
 
-    if (t->group && t->broken)
+    if (t->group && (t->broken || !t->title[0]))
         topics_check(t, t->group, tried, t);
     else if (t->group)
         topics_try_threads(t);

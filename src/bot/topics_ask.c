@@ -61,6 +61,18 @@ static bool refused(struct topics_try *y, int rc, const struct telegram_answer *
 
 /* ---- the check ---- */
 
+/* The group can have topics: its title is remembered for when it is set. */
+static void well(struct topics_try *y)
+{
+    struct topics *t = y->t;
+
+    t->asked_group = y->group;
+    memcpy(t->asked_title, y->title, sizeof(t->asked_title));
+    if (t->group == y->group)
+        memcpy(t->title, y->title, sizeof(t->title));
+    topics_try_end(y, ERR_OK, "ok", y->title);
+}
+
 static void on_member(void *arg, int rc, const struct telegram_answer *a)
 {
     struct topics_try *y = arg;
@@ -70,14 +82,14 @@ static void on_member(void *arg, int rc, const struct telegram_answer *a)
         return;
     status = json_string_value(json_object_get(a->result, "status"));
     if (status && strcmp(status, "creator") == 0)
-        topics_try_end(y, ERR_OK, "ok", y->title);
+        well(y);
     else if (!status || strcmp(status, "administrator") != 0)
         topics_try_end(y, ERR_REFUSED, "no_admin", "the bot is no administrator of the group");
     else if (!json_is_true(json_object_get(a->result, "can_manage_topics")))
         topics_try_end(y, ERR_REFUSED, "no_right",
                        "the bot is an administrator without the right to manage topics");
     else
-        topics_try_end(y, ERR_OK, "ok", y->title);
+        well(y);
 }
 
 static void on_chat(void *arg, int rc, const struct telegram_answer *a)

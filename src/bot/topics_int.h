@@ -21,6 +21,8 @@ struct topics {
     bool broken;                  /* the group does not */
     char why[200];                /* in Telegram's words */
     char title[256];
+    int64_t asked_group; /* the last one that a check was well of, and its title */
+    char asked_title[256];
     struct loop_timer *timer; /* the next try */
     struct topics_read *reading;
     struct topics_try *tries; /* questions on their way */

@@ -114,15 +114,16 @@ static void run_data(struct turn *t, const char *data)
 
 /* ---- presses ---- */
 
-/* Whether the same press is on its way already; what is older on the same message is overtaken. */
-static bool pressed_before(struct bot *bot, int64_t chat_id, int64_t message_id, const char *data)
+/* Whether the same press of his is on its way already; what is older on the message is overtaken. */
+static bool pressed_before(struct bot *bot, int64_t chat_id, int64_t message_id, int64_t admin_id,
+                           const char *data)
 {
     struct turn *t;
 
     for (t = bot->turns; t; t = t->next) {
         if (t->ended || t->chat_id != chat_id || !message_id || t->pressed_id != message_id)
             continue;
-        if (strcmp(t->data, data) == 0)
+        if (strcmp(t->data, data) == 0 && t->admin.id == admin_id)
             return true;
         t->superseded = true;
     }
@@ -146,7 +147,8 @@ static void press(struct bot *bot, json_t *query)
         return;
     }
     if (!data || strlen(data) > BOT_DATA || !number_of(chat, "id") ||
-        pressed_before(bot, number_of(chat, "id"), number_of(message, "message_id"), data)) {
+        pressed_before(bot, number_of(chat, "id"), number_of(message, "message_id"), admin.id,
+                       data)) {
         answer_empty(bot, id);
         return;
     }
@@ -309,6 +311,23 @@ static void run_command(struct turn *t, const struct slash *c, struct slice rest
         free(words[i]);
 }
 
+/* Whether a message says that this bot was added to a group. */
+static bool says_added(const struct bot *bot, json_t *message)
+{
+    const char *name = bot->opts.name ? bot->opts.name(bot->opts.tg) : "", *other;
+    json_t *who;
+    size_t i;
+
+    json_array_foreach(json_object_get(message, "new_chat_members"), i, who)
+    {
+        other = json_string_value(json_object_get(who, "username"));
+        if (json_is_true(json_object_get(who, "is_bot")) && name[0] && other &&
+            strcmp(name, other) == 0)
+            return true;
+    }
+    return false;
+}
+
 static void wrote(struct bot *bot, json_t *message)
 {
     json_t *from = json_object_get(message, "from"), *chat = json_object_get(message, "chat");
@@ -328,6 +347,12 @@ static void wrote(struct bot *bot, json_t *message)
         return;
     }
     p = pending_find(bot, number_of(chat, "id"), admin.id);
+    if (says_added(bot, message) && admin.role >= OP_ROLE_OWNER) {
+        t = begin(bot, &admin, message);
+        if (t)
+            run_data(t, "atopcmd");
+        return;
+    }
     if (!slash && !is_private(chat) && !p)
         return;
     t = begin(bot, &admin, message);

@@ -42,13 +42,15 @@ int db_summary_count(struct db *db, int64_t from_us, int64_t to_us, const struct
                            "ttp", from_us, to_us, scope),
                   &s.disabled, &s.ordered, err);
     if (!rc)
-        rc = pair(&q,
-                  sql_open(&q, db, err,
-                           "SELECT count(*), count(nullif(closed_by, '')) FROM enforcements"
-                           " WHERE state='restored' AND closed_at>=?1 AND closed_at<?2"
-                           " AND in_scope(user_id, ?3)",
-                           "ttp", from_us, to_us, scope),
-                  &s.enabled, &s.by_hand, err);
+        rc = pair(
+            &q,
+            sql_open(
+                &q, db, err,
+                "SELECT count(*), count(nullif(nullif(closed_by, ''), 'pg-limiter')) FROM enforcements"
+                " WHERE state='restored' AND closed_at>=?1 AND closed_at<?2"
+                " AND in_scope(user_id, ?3)",
+                "ttp", from_us, to_us, scope),
+            &s.enabled, &s.by_hand, err);
     if (!rc)
         rc = pair(&q,
                   sql_open(&q, db, err,
