@@ -7,6 +7,7 @@
 #include "bot/bot.h"
 #include "bot/notice.h"
 #include "telegram/outbox.h"
+#include "telegram/telegram.h"
 #include "base/banned.h"
 
 /* The copy of the tables of admins that the bot goes by. */
@@ -47,11 +48,24 @@ static void welcome(struct daemon *d, const struct roster_admin *a)
     buf_release(&text);
 }
 
+/* The commands of one who is no longer served go from beside his field of input. */
+static void take_commands(struct daemon *d, int64_t id)
+{
+    if (d->telegram)
+        telegram_call(d->telegram, "deleteMyCommands",
+                      json_pack("{s{ss sI}}", "scope", "type", "chat", "chat_id", (json_int_t)id),
+                      TELEGRAM_NOW, NULL, NULL);
+}
+
 static void greet(struct daemon *d, const struct roster *before)
 {
     struct roster_admin a, known;
     char id[32];
     size_t i;
+
+    for (i = 0; roster_at(before, &d->settings, i, &a); i++)
+        if (!roster_find(&d->roster, &d->settings, a.id, &known))
+            take_commands(d, a.id);
 
     for (i = 0; roster_at(&d->roster, &d->settings, i, &a); i++) {
         if (roster_find(before, &d->settings, a.id, &known))

@@ -54,6 +54,8 @@ def test_an_admin_comes_in_and_goes_at_once(daemon, lab, telegram):
     before = zoe.chat.last.text
     press = zoe.press("Language", on=zoe.chat.last)
     assert press.answered is not None and zoe.chat.last.text == before
+    telegram.wait(lambda: any(str(zoe.id) in str(c.values)
+                              for c in telegram.calls_of("deleteMyCommands")), 5, "his commands go")
     # Never the last owner; he who stands in ADMIN_IDS is removed where he stands.
     refused = d.cli("admin", "remove", ali.id, "--yes", check=False)
     assert refused.returncode == 1 and "ADMIN_IDS" in refused.stderr

@@ -1,8 +1,13 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """Backup and restore in the bot, and the backup of every few hours."""
 
+import base64
+import contextlib
 import io
 import json
+import os
+import sqlite3
+import stat
 import time
 import zipfile
 
@@ -20,6 +25,7 @@ def start(daemon, lab, telegram):
     return make
 
 
+SLOT = "SELECT value FROM meta WHERE key='backup_slot'"
 META = "SELECT * FROM meta WHERE key NOT LIKE 'telegram%'"
 
 
@@ -92,6 +98,28 @@ def test_with_secrets_the_passphrase_leaves_no_trace(start, telegram):
     assert not documents(group) and not documents(zoe.chat)
 
 
+def test_too_large_for_telegram_stays_on_the_server(start, telegram):
+    ali = telegram.user("Ali")
+    d = start(ali)
+    d.stop()
+    with contextlib.closing(sqlite3.connect(d.db_file)) as db:
+        now = int(time.time() * 1000)
+        db.executemany("INSERT INTO events(at, kind, who, what, data) VALUES(?, 'x', 'y', 'z', ?)",
+                       ((now, base64.b64encode(os.urandom(750_000)).decode()) for _ in range(70)))
+        db.commit()
+    d.start()
+    ali.ask("/start", "Main menu")
+    ali.say("/backup")
+    begun = time.monotonic()
+    ali.ask("/help", "/cancel")  # nobody waits for it
+    assert time.monotonic() - begun < 2
+    told = ali.chat.wait("It lies on the server", 60).text
+    [kept] = (d.data_dir / "backups").glob("*.zip")
+    assert str(kept) in told and kept.stat().st_size > 50 << 20
+    assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+    assert not documents(ali.chat)
+
+
 @pytest.mark.parametrize("what", ["text", "junk", "cut"])
 def test_what_is_no_backup_changes_nothing(start, telegram, what):
     ali = telegram.user("Ali")
@@ -141,7 +169,7 @@ def test_every_few_hours_over_restarts(start, telegram):
     d = start(ali, environment=clock, BACKUP_EVERY=1)
     d.cli("admin", "add", zoe.id, "owner")
     telegram.wait(lambda: len(documents(ali.chat)) >= 1, 15, d.tail)
-    slots = [int(d.sql("SELECT value FROM meta WHERE key='backup_slot'")[0]["value"])]
+    slots = [int(d.wait(lambda: d.sql(SLOT), 10, "it is noted")[0]["value"])]
     telegram.wait(lambda: len(documents(ali.chat)) >= 2, 20, d.tail)
     d.stop()
     # Due while nobody runs: sent once when somebody does, and the hours stay as they were.
@@ -150,8 +178,7 @@ def test_every_few_hours_over_restarts(start, telegram):
     d.start(environment=clock)
     telegram.wait(lambda: len(documents(ali.chat)) > n, 15, d.tail)
     telegram.wait(lambda: len(documents(ali.chat)) > n + 1, 20, d.tail)
-    time.sleep(0.5)
-    slots.append(int(d.sql("SELECT value FROM meta WHERE key='backup_slot'")[0]["value"]))
+    slots.append(int(d.sql(SLOT)[0]["value"]))
     assert (slots[1] - slots[0]) % (3600 * 10**6) == 0
     shown = json.loads(d.cli("schedule", "--json"))
     assert shown["every_h"] == 1 and shown["next_at"] and not shown["last_error"]
