@@ -69,7 +69,7 @@ bool log_enabled(enum log_level level);
 void log_add_sink(log_sink_fn fn, void *arg);
 /*
  * Who is to hear of every ERROR line but those of log_error_told; NULL ends it, and once this returns fn is
- * not called any more. Called as a sink is, whatever the level of the log.
+ * not called any more. Called as a sink is.
  */
 void log_set_alarm(log_sink_fn fn, void *arg);
 /* Parses DEBUG, INFO, WARNING, WARN, ERROR, CRITICAL in any case. ERR_INVALID. */

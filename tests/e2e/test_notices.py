@@ -34,6 +34,7 @@ def begin(s, *admins, users=(), crowd=0, environment=None, nodes=1, **more):
 def connected(d):
     d.wait(lambda: d.status()["journal_compared"] and d.status()["panel"]["up"], 20)
     d.wait(lambda: d.status()["telegram"]["state"] == "ok", 20)
+    d.wait(lambda: d.status()["nodes"]["streams_open"] and d.status()["users"]["listed_at"], 20)
 
 
 def disable(d, name, **more):
@@ -130,6 +131,7 @@ def many_at_once_become_one(s):
     ali.press("List", on=fold)
     page = ali.chat.wait(lambda m: "294 in all, page 1 of 30" in m.text)
     seen = [b["text"] for row in page.buttons for b in row if b["text"].startswith("crowd")]
+    assert page.buttons[0][0]["callback_data"].startswith("scard|id:")
     for _ in range(29):
         before = len(page.history)
         ali.press("➡️", on=page)
