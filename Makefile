@@ -4,7 +4,7 @@ BUILD ?= build
 PREFIX ?= /usr/local
 FUZZ_SECONDS ?= 600
 
-.PHONY: all clean install deb bench fuzz lint format report
+.PHONY: all clean install deb bench fuzz lint format report pictures
 all: $(BUILD)/build.ninja
 	@ninja -C $(BUILD)
 
@@ -26,6 +26,10 @@ fuzz:
 # docs/verdicts.md from 1000 seeds of each labelled trace; builds into build/report.
 report:
 	@tools/verdict_report
+
+# docs/pictures from a panel, a daemon and a Telegram that are played; the program in build/.
+pictures: all
+	@PG_LIMITER=$(abspath $(BUILD)/pg-limiter) .venv/bin/python tests/e2e/pictures.py
 
 lint:
 	@tools/lint

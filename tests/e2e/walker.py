@@ -22,6 +22,16 @@ def kind_of(data):
     return _NUMBER.sub("#", _MARK.sub("#", data))
 
 
+def without_italics(message):
+    """The text but for what stands in italics: there an operation speaks, in English."""
+    data = message.text.encode("utf-16-le", "surrogatepass")
+    for one in message.entities:
+        if one["type"] == "italic":
+            begin, end = 2 * one["offset"], 2 * (one["offset"] + one["length"])
+            data = data[:begin] + " ".encode("utf-16-le") * one["length"] + data[end:]
+    return data.decode("utf-16-le", "surrogatepass")
+
+
 class Survey:
     """`findings` are (what, where, detail); `kinds`: the first text of each kind of screen.
 
@@ -148,7 +158,7 @@ class Walker:
             self.find("dead end: no buttons")
         elif survey.home not in datas and kind != survey.main and not self.is_question():
             self.find("no way home", f"{datas}")
-        for text in (self.message.text, *self.message.labels):
+        for text in (without_italics(self.message), *self.message.labels):
             self.check_words(text)
         return kind
 

@@ -267,6 +267,12 @@ class Telegram:
         """A proxy in front of it (proxy.py), as a context: `.url`, and the hosts `asked` for."""
         return proxy(kind, self, **login)
 
+    def picture(self, message, path):
+        """One message as a PNG."""
+        from .picture import chat_picture
+        with self.world.lock:
+            return chat_picture(message.chat, path, bot=self.world.bot, only=[message])
+
     # -- people and groups ---------------------------------------------------------------------
 
     def user(self, first_name="Ali", id=None, started=True, **more):

@@ -126,9 +126,10 @@ def head(canvas, chat, bot):
     canvas.show(title, 64, 5, "#ffffff")
 
 
-def chat_picture(chat, path, last=None, bot=None, scale=2):
-    """Draws the chat (its `last` so many messages) into a PNG; how many characters no font had."""
-    shown = [m for m in (chat.shown[-last:] if last else chat.shown) if not m.service]
+def chat_picture(chat, path, last=None, bot=None, scale=1.5, only=None):
+    """Draws the chat (its `last` so many messages, or the ones in `only`) into a PNG; how many
+    characters no font had."""
+    shown = only or [m for m in (chat.shown[-last:] if last else chat.shown) if not m.service]
     bot = bot or next((m.sender for m in chat.messages if m.from_bot), None)
     with contextlib.closing(Canvas(1, 1)) as ruler:
         height = sum(Bubble(ruler, m).height for m in shown)
