@@ -49,7 +49,7 @@ static void build_user_limit(struct view *v)
     if (in_bool(user, "excepted"))
         view_say(v, TEXT_U_LIMIT_BUT_EXCEPTED, NULL);
     add_presets(v, v->arg[0], n);
-    if (in_bool(user, "special") || (from && strcmp(from, "special") == 0)) {
+    if (in_bool(user, "special")) {
         view_row(v);
         view_button(v, NULL, "adell", v->arg[0], NULL);
     }

@@ -165,6 +165,12 @@ static void told_forgiven(struct view *v, json_t *answer)
     view_say(v, TEXT_U_FORGIVEN_N, "n", view_int(v, in_int(answer, "forgiven")), NULL);
 }
 
+/* What the old bot understood: a name, or ALL. */
+static void run_clear(struct turn *t)
+{
+    turn_go(t, strcmp(turn_arg(t, 0), "ALL") == 0 ? "avall" : "afind|uvio|{0}");
+}
+
 /* ---- tables ---- */
 
 static const struct screen screens[] = {
@@ -251,12 +257,15 @@ static const struct action actions[] = {
      .told = told_forgiven,
      .then = "svio",
      .role = OP_ROLE_OWNER},
+    {.id = "vclr", .label = TEXT_U_FORGIVE, .run = run_clear, .then = "svio"},
     {0},
 };
 
 static const struct slash commands[] = {
     {"reports", TEXT_U_CMD_REPORTS, "nrep"},
     {"violations", TEXT_U_CMD_VIOLATIONS, "nvio"},
+    {"user_violations", TEXT_NONE, "afind|uvio|{0}", "nvio"},
+    {"clear_user_violations", TEXT_NONE, "avclr|{0}", "nvio"},
     {"connection_report", TEXT_NONE, "nrcon"},
     {"node_usage", TEXT_NONE, "nrnod"},
     {"multi_device_users", TEXT_NONE, "nrmul"},

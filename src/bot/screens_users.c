@@ -520,8 +520,6 @@ static const struct slash commands[] = {
     {"remove_except_user", TEXT_NONE, "afind|card|{0}", "nexl"},
     {"show_except_users", TEXT_U_CMD_EXCEPTIONS, "nexl"},
     {"enable_all", TEXT_NONE, "nenall"},
-    {"user_violations", TEXT_NONE, "afind|uvio|{0}", "nvio"},
-    {"clear_user_violations", TEXT_NONE, "afind|uvio|{0}", "nvio"},
     {0},
 };
 

@@ -104,6 +104,7 @@ static int user_show(struct db *db, struct op *op, struct err *err)
               rule.excepted        ? "except"
               : rule.special_found ? "special"
                                    : "general");
+    jout_bool(&op->out, "special", rule.special_found);
     jout_bool(&op->out, "excepted", rule.excepted);
     jout_text(&op->out, "reason", rule.reason[0] ? rule.reason : NULL);
     op->disabled = false;
@@ -291,10 +292,12 @@ const struct op_row op_rows_user[] = {
      .kind = OWNER_READ,
      .job = user_show,
      .finish = user_explain},
-    {.def = {OP_GET, "/users/{user}", "A user: limit, state, devices, evidence, what happened.",
-             .answer = "{id:int~,username:text~,known:bool,limit:int,limit_from:text,excepted:bool,"
-                       "reason:text~,disabled:any,violations?:[#violation],events?:[#event],"
-                       "addresses?:[#seen],live:any,daemon:bool}"},
+    {.def =
+         {OP_GET, "/users/{user}", "A user: limit, state, devices, evidence, what happened.",
+          .answer =
+              "{id:int~,username:text~,known:bool,limit:int,limit_from:text,special:bool,excepted:bool,"
+              "reason:text~,disabled:any,violations?:[#violation],events?:[#event],"
+              "addresses?:[#seen],live:any,daemon:bool}"},
      .flags = ROW_USER | ROW_ASK,
      .args = user_args,
      .kind = OWNER_READ,

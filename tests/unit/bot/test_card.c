@@ -233,6 +233,47 @@ static void an_exception_with_its_reason(void **state)
     must_say(s, "Nobody is excepted.");
 }
 
+/* A term that is none is not asked about; the old bot's ALL is asked for. */
+static void what_is_asked_before(void **state)
+{
+    struct bot_bed *b = *state;
+    struct sent *s;
+
+    bot_bed_press(b, 100, 5, "idsm|id:12");
+    bot_bed_answer(b);
+    s = bot_bed_next(b, "editMessageText");
+    must_say(s, "Send the number of minutes");
+    s = say(b, "0");
+    must_say(s, "no number of minutes");
+    s = say(b, "ten");
+    s = say(b, "10");
+    must_say(s, "Disable <b>alice</b> in the panel for 10 minutes?");
+    s = say(b, "/clear_user_violations ALL");
+    must_say(s, "Forgive all violations of everyone? 0 count now.");
+    s = say(b, "/clear_user_violations alice");
+    must_say(s, "There are no violations.");
+    s = say(b, "/clear_user_violations");
+    must_say(s, "In all: 0");
+}
+
+/* Persian isolates what is Latin, Russian has its forms. */
+static void languages(void **state)
+{
+    struct bot_bed *b = *state;
+    struct buf out;
+
+    (void)b;
+    buf_init(&out, 4096);
+    text_add_html(&out, TEXT_RU, TEXT_U_CONN_DEVICES,
+                  (const struct text_arg[]){{"n", "21", false}, {"addresses", "3", false}, {0}});
+    assert_string_equal(buf_str(&out), "📱 21 устройство, 3 адреса");
+    buf_clear(&out);
+    text_add_html(&out, TEXT_FA, TEXT_U_OF_USER,
+                  (const struct text_arg[]){{"user", "<ali>", false}, {0}});
+    assert_non_null(strstr(buf_str(&out), "\xe2\x81\xa8&lt;ali&gt;\xe2\x81\xa9"));
+    buf_release(&out);
+}
+
 /* Every screen of these parts that needs no user opens; those of a user with his. */
 static void every_screen_opens(void **state)
 {
@@ -303,10 +344,15 @@ static void enabling_tells_the_result(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        WITH_BED(the_card_tells_all),           WITH_BED(who_is_looked_for_is_found),
-        WITH_BED(a_limit_is_set_and_removed),   WITH_BED(one_the_panel_never_showed),
-        WITH_BED(an_exception_with_its_reason), WITH_BED(every_screen_opens),
+        WITH_BED(the_card_tells_all),
+        WITH_BED(who_is_looked_for_is_found),
+        WITH_BED(a_limit_is_set_and_removed),
+        WITH_BED(one_the_panel_never_showed),
+        WITH_BED(an_exception_with_its_reason),
+        WITH_BED(every_screen_opens),
         WITH_BED(enabling_tells_the_result),
+        WITH_BED(what_is_asked_before),
+        WITH_BED(languages),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
