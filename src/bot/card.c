@@ -31,6 +31,19 @@ const char *card_action(struct view *v, const char *action, int64_t for_s)
     return kept;
 }
 
+const char *card_who(struct view *v, const char *who)
+{
+    const char *kept;
+    struct buf b;
+
+    buf_init(&b, 1024);
+    word_add_who(&b, v->lang, who);
+    v->failed = v->failed || b.failed;
+    kept = view_fmt(v, "%s", buf_str(&b));
+    buf_release(&b);
+    return kept;
+}
+
 const char *card_name(struct view *v, json_t *row)
 {
     const char *name = in_text(row, "username");

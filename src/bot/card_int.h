@@ -15,6 +15,8 @@
 const char *card_word(struct view *v, enum word_kind kind, const char *word);
 /* What a step or order does: word_add_action. */
 const char *card_action(struct view *v, const char *action, int64_t for_s);
+/* Who did something: word_add_who. */
+const char *card_who(struct view *v, const char *who);
 /* How a person names the user of a row: his name, id:12 without one, "-". */
 const char *card_name(struct view *v, json_t *row);
 /* The user of a row in a target. */

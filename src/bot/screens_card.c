@@ -44,7 +44,7 @@ static void say_disabled(struct view *v, json_t *row)
         view_say(v, TEXT_EXPLAIN_DISABLED_HAND, "since", view_time(v, in_text(row, "disabled_at")),
                  NULL);
     if (in_text(row, "ordered_by"))
-        view_say(v, TEXT_EXPLAIN_ORDERED, "who", in_text(row, "ordered_by"), NULL);
+        view_say(v, TEXT_EXPLAIN_ORDERED, "who", card_who(v, in_text(row, "ordered_by")), NULL);
     if (in_text(row, "last_error"))
         view_say(v, TEXT_EXPLAIN_RETRY, "n", view_int(v, in_int(row, "failed_attempts")), "error",
                  in_text(row, "last_error"), NULL);
@@ -219,7 +219,8 @@ static void build_customer(struct view *v)
 static void history_row(struct view *v, json_t *row)
 {
     view_say(v, TEXT_U_HISTORY_ROW, "time", view_time(v, in_text(row, "at")), "kind",
-             card_word(v, WORD_EVENT, in_text(row, "kind")), "who", in_text(row, "who"), NULL);
+             card_word(v, WORD_EVENT, in_text(row, "kind")), "who",
+             card_who(v, in_text(row, "who")), NULL);
     card_quote(v, in_text(row, "what"));
 }
 

@@ -72,7 +72,7 @@ static void special_row(struct view *v, json_t *row)
 
     view_say(v, TEXT_U_SPECIAL_ROW, "user", card_name(v, row), "limit",
              card_limit(v, in_int(row, "limit")), "time", view_time(v, in_text(row, "updated_at")),
-             "who", in_text(row, "updated_by"), NULL);
+             "who", card_who(v, in_text(row, "updated_by")), NULL);
     if (pending)
         view_say(v, TEXT_U_ROW_PENDING, NULL);
     view_button(v, view_fmt(v, "✏️ %s", card_name(v, row)), pending ? "splim" : "sulim",

@@ -139,7 +139,8 @@ static void build_found(struct view *v)
 static void except_row(struct view *v, json_t *row)
 {
     view_say(v, TEXT_U_EXCEPT_ROW, "user", card_name(v, row), "time",
-             view_time(v, in_text(row, "updated_at")), "who", in_text(row, "updated_by"), NULL);
+             view_time(v, in_text(row, "updated_at")), "who",
+             card_who(v, in_text(row, "updated_by")), NULL);
     card_quote(v, in_text(row, "reason"));
     if (in_bool(row, "pending"))
         view_say(v, TEXT_U_ROW_PENDING, NULL);
@@ -160,7 +161,7 @@ static void disabled_row(struct view *v, json_t *row)
     else
         view_say(v, TEXT_U_DISABLED_BY_HAND, NULL);
     if (in_text(row, "ordered_by"))
-        view_say(v, TEXT_EXPLAIN_ORDERED, "who", in_text(row, "ordered_by"), NULL);
+        view_say(v, TEXT_EXPLAIN_ORDERED, "who", card_who(v, in_text(row, "ordered_by")), NULL);
     if (in_text(row, "last_error"))
         view_say(v, TEXT_EXPLAIN_RETRY, "n", view_int(v, in_int(row, "failed_attempts")), "error",
                  in_text(row, "last_error"), NULL);

@@ -83,6 +83,14 @@ static const char *action(struct page *p, const char *a, int64_t for_s)
     return buf_str(b);
 }
 
+static const char *person(struct page *p, const char *who)
+{
+    struct buf *b = scratch(p);
+
+    word_add_who(b, p->lang, who);
+    return buf_str(b);
+}
+
 static void say(struct page *p, enum text_id id, const struct text_arg *args)
 {
     text_add(p->out, p->lang, id, args);
@@ -137,7 +145,7 @@ static void say_disabled(struct page *p, json_t *row)
     else
         SAY(p, TEXT_EXPLAIN_DISABLED_HAND, {"since", since, false});
     if (text_of(row, "ordered_by"))
-        SAY(p, TEXT_EXPLAIN_ORDERED, {"who", text_of(row, "ordered_by"), false});
+        SAY(p, TEXT_EXPLAIN_ORDERED, {"who", person(p, text_of(row, "ordered_by")), false});
     if (text_of(row, "last_error"))
         SAY(p, TEXT_EXPLAIN_RETRY, {"n", number(p, int_of(row, "failed_attempts")), false},
             {"error", text_of(row, "last_error"), false});

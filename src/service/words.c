@@ -128,3 +128,19 @@ void word_add_action(struct buf *out, enum text_lang lang, const char *action, i
     else
         text_add(out, lang, adopt ? TEXT_ACTION_ADOPT_HAND : TEXT_ACTION_HAND, NULL);
 }
+
+void word_add_who(struct buf *out, enum text_lang lang, const char *who)
+{
+    static const char telegram[] = "telegram:";
+
+    if (!who || !who[0])
+        buf_add_char(out, '-');
+    else if (strcmp(who, "cli") == 0)
+        text_add(out, lang, TEXT_WHO_CLI, NULL);
+    else if (strncmp(who, "api", 3) == 0 && (who[3] == ':' || !who[3]))
+        text_add(out, lang, TEXT_WHO_API, NULL);
+    else if (strncmp(who, telegram, sizeof(telegram) - 1) == 0)
+        buf_addf(out, "Telegram %s", who + sizeof(telegram) - 1);
+    else
+        buf_add_str(out, who);
+}

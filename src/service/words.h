@@ -30,4 +30,10 @@ void word_add(struct buf *out, enum text_lang lang, enum word_kind kind, const c
  */
 void word_add_action(struct buf *out, enum text_lang lang, const char *action, int64_t for_s);
 
+/*
+ * Appends who did something, plain: "cli", "api:admin", "telegram:12", "pg-limiter" as events and the journal
+ * have it.
+ */
+void word_add_who(struct buf *out, enum text_lang lang, const char *who);
+
 #endif
