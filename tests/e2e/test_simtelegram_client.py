@@ -126,6 +126,6 @@ def test_a_picture_of_a_chat(telegrams, tmp_path):
     data = path.read_bytes()
     assert data.startswith(b"\x89PNG")
     width, height = struct.unpack(">II", data[16:24])
-    assert width == 780 and 200 < height < 600
+    assert width == 585 and 150 < height < 450
     ali.say("\U0010ffff")
     assert ali.chat.picture(path) == 1
