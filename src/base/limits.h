@@ -97,7 +97,8 @@ enum {
     LIMIT_BOT_INPUT = 4096,    /* text that somebody writes */
     LIMIT_BOT_PENDING = 128,   /* admins and chats whose text is awaited */
     LIMIT_BOT_STRANGERS = 256, /* strangers remembered, each answered once */
-    LIMIT_BOT_TURNS = 256,     /* presses and texts being answered at once */
+    LIMIT_BOT_SHOWN = 1024, /* messages whose content is remembered, not to edit them to the same */
+    LIMIT_BOT_TURNS = 256,  /* presses and texts being answered at once */
 };
 
 /* The REST API. */

@@ -82,5 +82,11 @@ const struct settings *bot_settings(const struct bot *bot)
 
 void bot_call(struct bot *bot, const char *method, json_t *params, telegram_done_fn fn, void *arg)
 {
+    json_t *message = json_object_get(params, "message_id");
+
+    /* Whatever becomes of it; what was sent by send.c is remembered again once it has arrived. */
+    if (message)
+        bot_forget(bot, json_integer_value(json_object_get(params, "chat_id")),
+                   json_integer_value(message));
     bot->opts.call(bot->opts.tg, method, params, TELEGRAM_NOW, fn, arg);
 }

@@ -91,6 +91,12 @@ struct stranger {
     int64_t told_us; /* monotonic, when he was last answered */
 };
 
+/* What a message showed last. */
+struct shown {
+    int64_t chat_id, message_id;
+    uint64_t mark; /* of text and buttons */
+};
+
 struct bot {
     struct bot_opts opts;
     struct notices *notices;
@@ -100,8 +106,9 @@ struct bot {
     struct loop_timer *tick;
     struct pending pending[LIMIT_BOT_PENDING];
     struct stranger strangers[LIMIT_BOT_STRANGERS];
-    int64_t stranger_us;     /* when any of them was last answered */
-    struct brought *brought; /* a file that waits for a yes (restore.c) */
+    struct shown shown[LIMIT_BOT_SHOWN]; /* by what chat and number hash to */
+    int64_t stranger_us;                 /* when any of them was last answered */
+    struct brought *brought;             /* a file that waits for a yes (restore.c) */
     bool started;
     bool changing[SET_COUNT]; /* a change made out of its value is on its way */
     uint64_t commands_told;   /* a mark of what Telegram knows as commands */
@@ -116,6 +123,8 @@ const struct settings *bot_settings(const struct bot *bot);
 
 /* How long a text is awaited, monotonic microseconds. */
 extern const int64_t pending_wait_us;
+/* What a message shows is not known any more: it is edited whatever comes. */
+void bot_forget(struct bot *bot, int64_t chat_id, int64_t message_id);
 /* The message loses its buttons; id 0: nothing. */
 void bot_strip(struct bot *bot, int64_t chat_id, int64_t message_id);
 

@@ -162,6 +162,20 @@ static const char *picker_of(enum setting id)
     }
 }
 
+/* What .env or the environment says, where that is not what is in force. */
+static void add_outside(struct view *v, enum setting id)
+{
+    const char *env = settings_layer(v->settings, id, ORIGIN_ENV);
+    const char *text = env ? env : settings_layer(v->settings, id, ORIGIN_FILE);
+
+    if (!text || !settings_layer(v->settings, id, ORIGIN_DB) ||
+        strcmp(text, settings_text(v->settings, id)) == 0)
+        return;
+    view_say(v, TEXT_SET_OUTSIDE, "place",
+             view_word(v, setting_origin_text(env ? ORIGIN_ENV : ORIGIN_FILE), NULL), "value",
+             setting_value_text(v, id, text), NULL);
+}
+
 static void build(struct view *v)
 {
     enum setting id;
@@ -172,11 +186,14 @@ static void build(struct view *v)
     }
     view_html(v, "<b>");
     view_plain(v, view_word(v, setting_title(id), NULL));
-    view_html(v, "</b> (<code>%s</code>)\n", setting_def(id)->key);
+    view_html(v, "</b>\n");
+    if (v->lang == TEXT_EN) /* its name on the command line; among other scripts it only disturbs */
+        view_html(v, "<code>%s</code>\n", setting_def(id)->key);
     view_say(v, setting_help(id), NULL);
     view_gap(v);
     view_say(v, TEXT_SET_NOW, "value", view_setting(v, id), "origin",
              view_word(v, setting_origin_text(settings_origin(v->settings, id)), NULL), NULL);
+    add_outside(v, id);
     setting_add_allowed(v, id);
     if (setting_is_later(id, settings_text(v->settings, id)))
         view_say(v, TEXT_SET_LATER, NULL);
@@ -264,7 +281,8 @@ static void told_put(struct view *v, json_t *answer)
     view_say(v, TEXT_SET_DONE, "name", view_word(v, setting_title(id), NULL), "value",
              setting_value_text(v, id, in_text(row, "value")), NULL);
     note = note ? note : in_text(answer, "note");
-    if (note) {
+    /* That .env says something else is told in his language by the page. */
+    if (note && !strstr(note, "the database is in force")) {
         view_html(v, "<i>");
         view_plain(v, note);
         view_html(v, "</i>\n");
