@@ -7,6 +7,7 @@ import pathlib
 import sqlite3
 import subprocess
 import tempfile
+import time
 
 from panel_driver import ROOT, Client
 
@@ -36,9 +37,9 @@ class Bot(Client):
         return self.wait("now", n + 1)[n]
 
     def until_empty(self, seconds=20.0):
-        import time
+        """Waits until nothing waits. A bot that has just begun has not counted yet: the table has."""
         end = time.monotonic() + seconds
-        while self.now()["waiting"]:
+        while self.now()["waiting"] or self.home.sql("SELECT 1 FROM outbox LIMIT 1"):
             assert time.monotonic() < end, f"{self.now()} {self.log[-20:]}"
             time.sleep(0.05)
 
@@ -61,6 +62,7 @@ class Home:
                                    stderr=subprocess.PIPE, text=True,
                                    env={**os.environ, **environment})
         self.bots.append(Bot(process))
+        self.bots[-1].home = self
         return self.bots[-1]
 
     def stop(self, bot):
@@ -72,7 +74,8 @@ class Home:
         bot.process.wait(5)
 
     def sql(self, text, *values):
-        with contextlib.closing(sqlite3.connect(self.folder / "data" / "pg-limiter.db")) as db:
+        with contextlib.closing(sqlite3.connect(self.folder / "data" / "pg-limiter.db",
+                                                timeout=10)) as db:
             db.row_factory = sqlite3.Row
             with db:
                 return [dict(r) for r in db.execute(text, values)]

@@ -440,7 +440,7 @@ def test_order_and_once_whatever_happens(telegram):
                     put[u.id] = max(known, default=-1) + 1
                 b = h.begin()
         telegram.clear_faults()
-        b.until_empty(30)
+        b.until_empty(60)
         h.stop(b)
     repeats = 0
     for u in users:
