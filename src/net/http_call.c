@@ -353,7 +353,7 @@ bool http_sent(const struct http_call *call)
 {
     curl_off_t us = 0;
 
-    /* 0 until name, connection, proxy and TLS are through. */
+    /* 0 until name, connection, proxy and TLS are through; where all are kept, at once. */
     return curl_easy_getinfo(call->easy, CURLINFO_PRETRANSFER_TIME_T, &us) == CURLE_OK && us > 0;
 }
 
