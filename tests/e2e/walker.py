@@ -214,8 +214,8 @@ class Walker:
         with survey.lock:
             survey.presses += 1
             survey.slowest = max(survey.slowest, time.monotonic() - begun)
-        if press.text:
-            self.check_words(press.text)
+        if press.text:  # below its first line an operation speaks
+            self.check_words(press.text.split("\n")[0])
         # A toast is enough, and so is a screen that is shown already.
         enough = (bool(press.text) or data.startswith("-") or data == self.showing or
                   "🔄" in button["text"])
