@@ -389,6 +389,21 @@ static int build(struct daemon *d, struct err *err)
 }
 
 /* anew: a backup was put in place of the database. */
+/*
+ * Until the loop has its handlers, and between two lives, a signal waits: by itself it would end the process
+ * there and then.
+ */
+static void hold_signals(bool hold)
+{
+    sigset_t set;
+
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGHUP);
+    pthread_sigmask(hold ? SIG_BLOCK : SIG_UNBLOCK, &set, NULL);
+}
+
 static int run(struct daemon *d, bool anew)
 {
     struct loop_signal *term = NULL, *interrupt = NULL, *hup = NULL;
@@ -402,6 +417,7 @@ static int run(struct daemon *d, bool anew)
     if (!rc && !d->pulse)
         rc = ERR_NOMEM;
     if (!rc) {
+        hold_signals(false);
         config_tell(d);
         rest_apply(d->rest, &d->settings);
         enforce_recover(d->enforce);
@@ -409,6 +425,7 @@ static int run(struct daemon *d, bool anew)
         tell_start(d, anew);
         loop_run(d->loop);
     }
+    hold_signals(true);
     pulse_free(d->pulse);
     loop_signal_free(term);
     loop_signal_free(interrupt);
@@ -429,6 +446,7 @@ static int live(const struct run_opts *opts, bool *ret_again)
 
     *ret_again = false;
     signal(SIGPIPE, SIG_IGN);
+    hold_signals(true);
     log_setup(LOG_INFO, false, isatty(STDERR_FILENO));
     if (!d || settings_init(&d->settings)) {
         free(d);

@@ -209,12 +209,13 @@ def everything_written(d, port, backup):
 def test_no_secret_anywhere(lab, daemon, telegram):
     sim = lab("--nodes", "1")
     sim.add_user("sharer")
+    owner = telegram.user("Ali")
     port = free_port()
     mine = {"API_PASSWORD": secrets.token_hex(12), "WEBHOOK_SECRET": secrets.token_hex(12),
             "REDIS_PASSWORD": secrets.token_hex(12), "IPINFO_TOKEN": secrets.token_hex(12),
             "PANEL_API_KEY": None}
     base = settings_for(sim, LOG_LEVEL="DEBUG", API_ENABLED="true", API_PORT=port,
-                        BOT_TOKEN=telegram.token, ADMIN_IDS="4711", TELEGRAM_API_URL=telegram.url,
+                        BOT_TOKEN=telegram.token, ADMIN_IDS=owner.id, TELEGRAM_API_URL=telegram.url,
                         REDIS_URL="redis://user:" + (redis := secrets.token_hex(12)) + "@127.0.0.1:1/0",
                         **mine)
     d = daemon(**base)
@@ -224,15 +225,20 @@ def test_no_secret_anywhere(lab, daemon, telegram):
     warm_up(sim)
     with Traffic(sim, Sharer("sharer")):
         d.wait_state("sharer", "applied", 60)
+    owner.chat.wait("sharer", 10)
+    d.wait(lambda: read(d.data_dir / "logs" / "telegram.log"), 5, "a line of the bot")
     Rest(port, password=mine["API_PASSWORD"]).get("/status?password=" + mine["API_PASSWORD"])
     Rest(port, password="wrong").get("/" + mine["API_PASSWORD"])
     d.call("PATCH", "/config", {"ipinfo_token": "token-" + mine["IPINFO_TOKEN"]})
     d.cli("doctor", check=False)
     backup = d.folder / "backup.zip"
     d.cli("backup", backup)
-    d.cli("restore", backup, "--yes", check=False)
+    begun = len(d.log)
+    d.cli("restore", backup, "--yes")
+    d.wait_log("listening on", 15, since=begun)
+    begun = len(d.log)
     d.reload()
-    d.wait_log("read again", 10)
+    d.wait_log("read again", 10, since=begun)
     time.sleep(0.5)
     # The database (and its copy beside it) may hold what an operator set by command; nothing else may.
     for name, content in everything_written(d, port, backup):

@@ -122,6 +122,25 @@ def test_two_daemons_on_one_directory(daemon):
     first.start()
 
 
+def test_signals_while_it_is_built_anew(daemon):
+    """After a restore the daemon is taken apart and built anew: no signal may end it in between."""
+    d = daemon(**quiet())
+    backup = d.folder / "backup.zip"
+    d.cli("backup", backup)
+    for _ in range(2):
+        begun = len(d.log)
+        restore = subprocess.Popen([program(), "restore", str(backup), "--yes", "--env", str(d.env_file)],
+                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        end = time.monotonic() + 20
+        while time.monotonic() < end and not d.logged("log files in", begun):
+            d.reload()
+            time.sleep(0.003)
+        assert restore.wait(20) == 0
+        assert d.running(), d.tail()
+        d.wait(d.answers, 15, "the control socket")
+    d.stop()
+
+
 def test_a_wrong_configuration_is_not_restarted(daemon):
     d = daemon(PANEL_DOMAIN="x", GENERAL_LIMIT="many", start=False)
     d.start(wait=False)
