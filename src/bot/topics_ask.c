@@ -127,7 +127,7 @@ void topics_check(struct topics *t, int64_t group, op_topics_fn fn, void *arg)
         return;
     }
     if (!t->n->tg) {
-        fn(arg, ERR_UNREACHABLE, "unreachable", "the bot is not connected");
+        fn(arg, ERR_REFUSED, "unreachable", "the bot is not connected: see `pg-limiter status`");
         return;
     }
     y = topics_try_new(t, fn, arg);
@@ -314,7 +314,8 @@ static void make_next(struct topics_try *y)
     }
     if (!t->n->tg) {
         t->making = false;
-        topics_try_end(y, ERR_UNREACHABLE, "unreachable", "the bot is not connected");
+        topics_try_end(y, ERR_REFUSED, "unreachable",
+                       "the bot is not connected: see `pg-limiter status`");
         return;
     }
     name = name_of(y, text_lang_of(settings_text(s, SET_BOT_LANGUAGE)), &colour);

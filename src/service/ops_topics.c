@@ -229,8 +229,7 @@ static bool needs_bot(struct op *op)
 {
     if (op->port->topics_make)
         return false;
-    op_reply(op,
-             err_set(&op->err, ERR_UNREACHABLE, "there is no bot: set BOT_TOKEN and ADMIN_IDS"));
+    op_reply(op, err_set(&op->err, ERR_REFUSED, "there is no bot: set BOT_TOKEN and ADMIN_IDS"));
     return true;
 }
 

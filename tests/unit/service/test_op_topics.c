@@ -103,9 +103,9 @@ static void asking_and_making(void **state)
 {
     struct bed *bed = *state;
 
-    assert_int_equal(bed_ask(bed, "POST /topics/check", "{}"), 503);
+    assert_int_equal(bed_ask(bed, "POST /topics/check", "{}"), 409);
     bed->port.status_json = (void (*)(void *, struct buf *))(void *)status;
-    assert_int_equal(bed_ask(bed, "POST /topics/create", "{}"), 503);
+    assert_int_equal(bed_ask(bed, "POST /topics/create", "{}"), 409);
     bed->port.topics_check = check;
     bed->port.topics_make = make;
     mood = 0;
