@@ -82,6 +82,7 @@ struct daemon {
     bool recovered;                         /* the journal has been compared with the panel */
     bool hold;             /* the panel's ids mean other people: nobody is touched */
     bool again;            /* the database was replaced: everything is built anew */
+    bool accessed;         /* … because of the access to the panel alone */
     char restored[32];     /* which restore the database is of, "" = none */
     int64_t panel_down_us; /* the admins were told that it is away since then; 0: it is not */
     bool newer_told;       /* and that it is newer than any tested */

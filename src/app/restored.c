@@ -14,6 +14,8 @@
 
 /* Long enough for the answer to whoever asked for the restore to go out. */
 static const int64_t soon_us = STAMP_SECOND / 4;
+/* Nothing is wrong meanwhile: the bot's answer keeps Telegram's pace, a message a second. */
+static const int64_t told_us = 3 * STAMP_SECOND;
 
 void restored_read(struct db *db, char *text)
 {
@@ -34,11 +36,11 @@ static void end(void *arg)
     loop_stop(((struct daemon *)arg)->loop);
 }
 
-static void begin_anew(struct daemon *d)
+static void begin_anew(struct daemon *d, int64_t wait_us)
 {
     d->again = true;
     if (loop_timer_new(d->loop, end, d, &d->again_due) == 0)
-        loop_timer_set_real(d->again_due, soon_us);
+        loop_timer_set_real(d->again_due, wait_us);
     else
         loop_stop(d->loop);
 }
@@ -48,7 +50,7 @@ void restored_begin(struct daemon *d)
     if (d->again || d->stopping)
         return;
     log_warning("restore", "a backup was put in place of the database: everything starts anew");
-    begin_anew(d);
+    begin_anew(d, soon_us);
 }
 
 void restored_access(struct daemon *d)
@@ -56,7 +58,8 @@ void restored_access(struct daemon *d)
     if (d->again || d->stopping)
         return;
     log_warning("config", "the access to the panel was changed: everything starts anew with it");
-    begin_anew(d);
+    d->accessed = true;
+    begin_anew(d, told_us);
 }
 
 int restored_work(void *app, op_work_fn job, op_worked_fn done, void *arg)

@@ -434,14 +434,13 @@ static int run(struct daemon *d, bool anew)
 }
 
 /*
- * One life of the daemon; *ret_again: the database was replaced, and another one is to begin. Before, it
- * says whether this is such another one.
+ * One life of the daemon. restored: it begins with the database of a backup. *ret_again: another one is
+ * to begin, *ret_accessed: because of other access to the panel.
  */
-static int live(const struct run_opts *opts, bool *ret_again)
+static int live(const struct run_opts *opts, bool restored, bool *ret_again, bool *ret_accessed)
 {
     struct daemon *d = calloc(1, sizeof(*d));
     struct err err = {0};
-    bool anew = *ret_again;
     int rc;
 
     *ret_again = false;
@@ -468,9 +467,10 @@ static int live(const struct run_opts *opts, bool *ret_again)
         log_error("run", "%s", err.text[0] ? err.text : err_name(rc));
         rc = EXIT_FAILED;
     } else {
-        rc = run(d, anew);
+        rc = run(d, restored);
     }
     *ret_again = rc == 0 && d->again;
+    *ret_accessed = d->accessed;
     take_apart(d);
     if (rc == 0 && !*ret_again)
         log_info("run", "stopped");
@@ -480,11 +480,11 @@ static int live(const struct run_opts *opts, bool *ret_again)
 
 int app_run(const struct run_opts *opts)
 {
-    bool again = false;
+    bool again = false, accessed = false;
     int rc;
 
     do {
-        rc = live(opts, &again);
+        rc = live(opts, again && !accessed, &again, &accessed);
     } while (again);
     return rc;
 }

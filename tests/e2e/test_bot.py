@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """The bot's frame in the whole daemon: Main, Settings, free input, strangers."""
 
+import stat
+
 import pytest
 
 
@@ -119,3 +121,19 @@ def test_panel_access_is_tried_first(owner, daemon):
     messages = [m for m in ali.chat.messages if "wrong-password" in (m.text or "")]
     assert all(m.deleted for m in messages)
     d.check_log()
+
+
+def test_panel_access_is_kept_and_used(owner):
+    ali, d, _ = owner
+    ali.go("Settings", "Panel access", "Login and password")
+    ali.ask("admin", "Write the password")
+    ali.ask("admin-password", "The panel accepts it")
+    assert stat.S_IMODE((d.data_dir / "secrets.env").stat().st_mode) == 0o600
+    assert not [m for m in ali.chat.messages if "admin-password" in (m.text or "")]
+    d.wait_log("everything starts anew with it")
+    d.wait_log("settings from", count=2)  # a second life in the same process
+    d.wait(lambda: d.status()["panel"]["up"], 15)
+    ali.ask("/start", "Main menu")
+    rows = d.get("/config")["data"]
+    assert next(r["origin"] for r in rows if r["key"] == "panel_password") == "secrets.env"
+    assert not [m for m in ali.chat.messages if "backup was put" in (m.text or "")]
