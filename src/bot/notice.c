@@ -131,6 +131,7 @@ static json_t *params_of(struct notices *n, const struct note *note, const struc
 
     buf_init(&text, 16384);
     notice_text(n, note, place, &text);
+    text_direct(&text, place->lang);
     if (text.n && !text.failed)
         params = json_pack("{s:s#,s:s,s:{s:b}}", "text", text.p, (int)text.n, "parse_mode", "HTML",
                            "link_preview_options", "is_disabled", 1);

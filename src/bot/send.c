@@ -163,6 +163,7 @@ void show_send(struct turn *t, struct view *v)
 
     if (s)
         *s = (struct sending){.t = t, .parts = json_array(), .rows = json_incref(v->rows)};
+    text_direct(&v->text, v->lang);
     if (s && !v->failed && !v->text.failed &&
         split_html(buf_slice(&v->text), LIMIT_BOT_TEXT, s->parts) == 0)
         while (json_array_size(s->parts) > LIMIT_BOT_PARTS)

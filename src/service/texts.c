@@ -219,3 +219,27 @@ void text_add_time(struct buf *out, int64_t us)
     else
         buf_add_char(out, '-');
 }
+
+void text_direct(struct buf *text, enum text_lang lang)
+{
+    struct slice rest = buf_slice(text), line;
+    struct buf made;
+
+    if (lang != TEXT_FA || text->failed)
+        return;
+    buf_init(&made, text->max);
+    while (rest.n) {
+        line = slice_cut(&rest, '\n');
+        if (line.n)
+            buf_add_str(&made, "\xe2\x80\x8f");
+        buf_add_slice(&made, line);
+        if (rest.p)
+            buf_add_char(&made, '\n');
+    }
+    if (made.failed) {
+        buf_release(&made);
+        return;
+    }
+    buf_release(text);
+    *text = made;
+}

@@ -65,6 +65,12 @@ void text_add_html(struct buf *out, enum text_lang lang, enum text_id id,
  * newline a blank: Telegram refuses a whole message for one of them.
  */
 void text_escape(struct buf *out, struct slice s);
+/*
+ * Makes every line of a finished message run in the direction of its language: a Persian line that begins
+ * with a Latin name would be laid out from the left otherwise (Unicode TR 9, rule P2). For other
+ * languages nothing; without memory, or beyond the text's maximum, the text stays as it is.
+ */
+void text_direct(struct buf *text, enum text_lang lang);
 /* Appends a length of time in its two greatest units: "45 s", "3 min", "2 h 5 min", "7 d". */
 void text_add_span(struct buf *out, enum text_lang lang, int64_t seconds);
 /* Appends a point in time as `2026-11-25 23:45` in the zone of the settings; STAMP_NONE "-". */

@@ -211,6 +211,27 @@ static void values_are_filled_in(void **state)
     buf_release(&b);
 }
 
+static void lines_run_as_their_language_does(void **state)
+{
+    struct buf b;
+
+    (void)state;
+    buf_init(&b, 64);
+    buf_add_str(&b, "5.6.7.8 \xc2\xb7 de\n\n<b>reza</b>\n");
+    text_direct(&b, TEXT_RU);
+    assert_string_equal(buf_str(&b), "5.6.7.8 \xc2\xb7 de\n\n<b>reza</b>\n");
+    text_direct(&b, TEXT_FA);
+    assert_string_equal(buf_str(&b), "\xe2\x80\x8f"
+                                     "5.6.7.8 \xc2\xb7 de\n\n\xe2\x80\x8f<b>reza</b>\n");
+    buf_release(&b);
+
+    buf_init(&b, 8); /* no room for a mark */
+    buf_add_str(&b, "12345678");
+    text_direct(&b, TEXT_FA);
+    assert_string_equal(buf_str(&b), "12345678");
+    buf_release(&b);
+}
+
 static void customer(const char *json, enum text_lang lang, const char *want)
 {
     json_t *user = json_loads(json, 0, NULL);
@@ -277,6 +298,7 @@ int main(void)
         cmocka_unit_test(words_go_with_numbers),
         cmocka_unit_test(spans_are_short),
         cmocka_unit_test(html_of_values_is_escaped),
+        cmocka_unit_test(lines_run_as_their_language_does),
         cmocka_unit_test(a_customer_is_told_no_address),
     };
 
