@@ -180,7 +180,8 @@ def good_play():
         reza={}, reza_on_panel="active",
         node_states=[(90, "connected"), (130, "error"), (145, "connected")], node_lines=(10, 20),
         nodes=[{"id": 1, "counted": 30}, {"id": cast.DROPPED, "counted": 19}], status={},
-        stage=stage, errors=[], exit_code=0)
+        stage=stage, errors=[], exit_code=0, refused_calls=[],
+        told=[["⚠️ reza — warned", "⛔ reza — disabled", "✅ reza — enabled again"], ["reza"]])
 
 
 def missing(play):
@@ -241,6 +242,12 @@ OFF, ON = put(REZA_ID, True, 171.05), put(REZA_ID, False, 183.01)
     (with_field(nodes=[{"id": 1, "counted": 29}]), "every connection"),
     (with_field(errors=["ERROR: AddressSanitizer"]), "no error"),
     (with_field(exit_code=-6), "with code -6"),
+    (with_field(told=[]), "the bot told"),
+    (with_field(told=[["⚠️ reza — warned"], ["⛔ reza — disabled", "✅ reza — enabled again"]]),
+     "in one message"),
+    (with_field(told=[["⚠️ reza — warned", "✅ reza — enabled again", "⛔ reza — disabled"]]),
+     "in one message"),
+    (with_field(refused_calls=["sendMessage: Bad Request"]), "refused nothing"),
 ])
 def test_a_play_that_went_wrong_says_what_is_missing(change, words):
     play = good_play()

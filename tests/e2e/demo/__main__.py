@@ -10,8 +10,10 @@ import tempfile
 import time
 
 from simpanel import as_process
+from simtelegram import in_thread
 
 from . import cast, daemon, facts, play, summary
+from .phone import Phone
 from .screen import Screen, count
 
 RULES = ("general_limit", "verdict", "evidence_threshold", "gain_cap", "gain_block")
@@ -32,11 +34,12 @@ def introduce(screen, program):
                 f"{len(cast.CAST) + len(cast.OTHERS)} users, and the real daemon, on this "
                 "machine's loopback only. It takes about a minute and a half; Ctrl-C ends it.")
     screen.write()
-    screen.text("Real: the daemon, its log, its database, its decisions, and each line it reads. "
-                "Played: the panel and the people.")
+    screen.text("Real: the daemon, its bot, its log, its database, its decisions, and each line it "
+                "reads. Played: the panel, Telegram and the people.")
     screen.write()
     screen.text("mm:ss             what the players do, at that time of the play", 2)
     screen.text("hh:mm:ss.mmm      the daemon's own log (date left out, long lines folded)", 2)
+    screen.text("│                 what the bot shows on the operator's phone", 2)
     screen.write()
     shown = os.path.relpath(program) if program.is_relative_to(pathlib.Path.cwd()) else str(program)
     screen.text(f"The daemon is started: {shown} run --env .env")
@@ -68,14 +71,15 @@ def people(sim):
     return dict(zip(names, made["ids"]))
 
 
-def run(screen, sim, program, folder):
+def run(screen, sim, telegram, program, folder):
     """The demonstration; its exit code."""
     ids = people(sim)
-    limiter = daemon.Daemon(program, sim, folder)
+    phone = Phone(telegram)
+    limiter = daemon.Daemon(program, sim, folder, phone.settings)
     show = None
     try:
         limiter.start()
-        show = play.Play(sim, limiter, screen, ids)
+        show = play.Play(sim, limiter, screen, ids, phone)
         ready = limiter.ready(len(cast.NODES))
         show.pump(0.1)
         if not ready:
@@ -120,8 +124,9 @@ def main(argv=None):
     code = 1
     try:
         introduce(screen, program)
-        with as_process("--nodes", len(cast.NODES), "--latency", "real") as sim:
-            code = run(screen, sim, program, folder)
+        with as_process("--nodes", len(cast.NODES), "--latency", "real") as sim, \
+                in_thread() as telegram:
+            code = run(screen, sim, telegram, program, folder)
     except play.Broken as broken:
         screen.block("end")
         screen.write(screen.paint(f"demo: {broken}", "red"))

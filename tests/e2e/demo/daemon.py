@@ -31,10 +31,11 @@ def binary():
     return pathlib.Path(os.environ.get("PG_LIMITER") or ROOT / "build" / "pg-limiter").resolve()
 
 
-def env_text(sim, folder):
+def env_text(sim, folder, more=()):
     lines = [f"PANEL_DOMAIN={sim.url}", "PANEL_USERNAME=admin", "PANEL_PASSWORD=admin-password",
              f"PANEL_CA_FILE={folder}/panel.pem", f"DATA_DIR={folder}/data"]
-    return "\n".join(lines + [f"{key}={value}" for key, value in SHORTENED.items()]) + "\n"
+    lines += [f"{key}={value}" for key, value in {**SHORTENED, **dict(more)}.items()]
+    return "\n".join(lines) + "\n"
 
 
 class Socket(http.client.HTTPConnection):
@@ -53,7 +54,7 @@ class Socket(http.client.HTTPConnection):
 class Daemon:
     """One `pg-limiter run` in `folder`, against `sim`."""
 
-    def __init__(self, program, sim, folder):
+    def __init__(self, program, sim, folder, more=()):
         self.program = program
         self.folder = pathlib.Path(folder)
         self.env = self.folder / ".env"
@@ -63,7 +64,7 @@ class Daemon:
         self.environment = {k: os.environ[k] for k in PASSED_ON if k in os.environ}
         shutil.copyfile(sim.cert, self.folder / "panel.pem")
         self.env.touch(0o600)
-        self.env.write_text(env_text(sim, self.folder))
+        self.env.write_text(env_text(sim, self.folder, more))
 
     def start(self):
         command = [str(self.program), "run", "--env", str(self.env)]

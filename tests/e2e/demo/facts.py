@@ -130,6 +130,8 @@ class Facts:
     stage: object                    # cast.Stage, or anything with its counters
     errors: list                     # lines of the daemon's log of level ERROR or in no known form
     exit_code: int | None
+    told: list                       # what the bot's messages about reza have said: [[text, …], …]
+    refused_calls: list              # of the bot, by Telegram
     changes: list = field(init=False)
     other_changes: list = field(init=False)
 
@@ -211,6 +213,22 @@ def about_the_honest(f):
     yield not refused, "no connection of an honest user was refused by the panel" + told(refused)
 
 
+LIFE = ("warned", "disabled", "enabled again")
+
+
+def lived(texts):
+    """Whether a message went through all of a case's life, in its order."""
+    heads = iter(text.split("\n")[0] for text in texts)
+    return all(any(word in head for head in heads) for word in LIFE)
+
+
+def about_the_phone(f):
+    yield any(lived(texts) for texts in f.told), \
+        f"the bot told the operator, in one message: {', '.join(LIFE)} " \
+        f"({count(len(f.told), 'message')} about reza)"
+    yield not f.refused_calls, "Telegram refused nothing of the bot" + told(f.refused_calls[:3])
+
+
 def about_the_rest(f):
     states = [status for _, status in f.node_states]
     away = [i for i, s in enumerate(states) if s != "connected"]
@@ -234,5 +252,5 @@ def told(names):
 
 def checks(f):
     """What should have happened, each with whether it did: [(bool, sentence)]."""
-    return [(bool(good), text) for part in (about_reza, about_the_honest, about_the_rest)
+    return [(bool(good), text) for part in (about_reza, about_the_phone, about_the_honest, about_the_rest)
             for good, text in part(f)]

@@ -21,7 +21,8 @@ class Broken(Exception):
 
 
 class Play:
-    def __init__(self, sim, daemon, screen, ids):
+    def __init__(self, sim, daemon, screen, ids, phone):
+        self.phone = phone
         self.sim, self.daemon, self.screen, self.ids = sim, daemon, screen, ids
         self.stage = cast.Stage(sim, cast.actors())
         self.cases = {name: Case(name) for name in (*cast.CAST, *cast.OTHERS)}
@@ -108,9 +109,17 @@ class Play:
         self.say(f"{len(leave)} of the {cast.PEOPLE} give up and take accounts of their own. "
                  f"{cast.STAY} go on trying.")
 
+    def look_up(self):
+        self.say("The operator writes /user reza to the bot.")
+        self.phone.look_up(cast.REZA)
+
+    def show_phone(self):
+        for lines in self.phone.news():
+            self.screen.phone(lines)
+
     def on_enabled(self):
         self.ends = min(LAST, self.now() + AFTER)
-        self.cues.append((self.ends - 1.0, self.look_round))
+        self.cues += [(self.ends - 2.0, self.look_up), (self.ends - 1.0, self.look_round)]
         self.say(f"reza is active again: his time was up. The {cast.STAY} who kept it connect.")
 
     # -- tables, asked of the control socket -------------------------------------------------------
@@ -185,6 +194,7 @@ class Play:
     def read(self):
         """A few readings, each when it is due, so that the log is shown without delay."""
         now = self.now()
+        self.show_phone()
         if now >= self.next_panel:
             self.next_panel = now + PANEL_EVERY
             self.look_at_panel()
@@ -233,6 +243,7 @@ class Play:
         for name in self.cases:
             self.look(name)
         self.look_at_dropped()
+        self.show_phone()
         nodes = (self.daemon.get("/nodes") or {"data": []})["data"]
         status = self.daemon.get("/status") or {}
         last = next((n.get("lines", 0) for n in nodes if n["id"] == cast.DROPPED), 0)
@@ -244,4 +255,5 @@ class Play:
                      verdicts=verdicts, events=events, reza=self.cases[cast.REZA].last,
                      reza_on_panel=self.sim.user(cast.REZA)["status"],
                      node_states=self.node_states, node_lines=(self.node_lines, last), nodes=nodes,
-                     status=status, stage=self.stage, errors=self.errors, exit_code=code)
+                     status=status, stage=self.stage, errors=self.errors, exit_code=code,
+                     told=self.phone.told(cast.REZA), refused_calls=self.phone.refused())

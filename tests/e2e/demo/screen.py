@@ -125,6 +125,12 @@ class Screen:
                         + part[len(entry.time) + 8:])
             self.write(part)
 
+    def phone(self, lines):
+        """A message on the operator's phone."""
+        self.block("phone")
+        for line in lines:
+            self.write(self.paint("  │ ", "cyan") + line)
+
     def command(self, words, output):
         """A command and what it printed."""
         self.block("command")
