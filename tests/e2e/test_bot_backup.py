@@ -68,6 +68,7 @@ def test_backup_and_restore(start, lab, telegram):
     ali.press("Put it in place")
     ali.chat.wait("Restored", 20)
     d.wait_log("everything starts anew", 10)
+    d.wait_log("settings from", 20, count=2)  # the life before answers for a moment more
     d.wait(lambda: d.answers() and not d.sql("SELECT * FROM exceptions"), 20, "the new life")
     assert d.sql("SELECT max_devices FROM special_limits") == [{"max_devices": 5}]
     assert d.status()["enforcement"] == "shadow"
