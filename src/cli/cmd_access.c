@@ -49,8 +49,10 @@ int cli_ask_secret(const char *question, const char *no_terminal, struct buf *ou
     fputc('\n', tty);
     fclose(tty);
     sigaction(SIGINT, &before, NULL);
-    if (interrupted)
+    if (interrupted) {
         raise(SIGINT);
+        got = NULL; /* whoever started us had it ignored */
+    }
     if (got)
         buf_add_slice(out, slice_trim(slice_of(line)));
     explicit_bzero(line, sizeof(line));

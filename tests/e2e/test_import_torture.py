@@ -5,6 +5,7 @@ import json
 import os
 import pty
 import select
+import signal
 import sqlite3
 import stat
 import subprocess
@@ -144,6 +145,7 @@ def on_terminal(d, answers, *arguments):
     """Runs a command on a terminal, answering each question in turn; returns all it said and its code."""
     pid, fd = pty.fork()
     if pid == 0:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # a job in the background ignores it
         os.execv(program(), [str(program()), *map(str, arguments), "--env", str(d.env_file)])
     said, left, end = b"", list(answers), time.monotonic() + 60
     while time.monotonic() < end:
