@@ -6,6 +6,7 @@ import re
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 LANGUAGES = ("en", "fa", "ru", "zh")
 OWN_NAMES = ("فارسی", "Русский", "中文", "English")
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")  # as LOG_LEVEL and every line of a log have them
 _STRING = re.compile(r'"((?:[^"\\]|\\.)*)"')
 _LATIN = re.compile(r"[A-Za-z][A-Za-z'’-]*")
 _COMMAND = re.compile(r"/\w+|\bid:\d+|\btelegram:\d+|https?://\S+")
@@ -56,7 +57,7 @@ class Foreign:
         texts = table()
         self.own = {w.lower() for t in texts.values() for w in _LATIN.findall(t[language])}
         self.plain = sorted({str(n) for n in (*names, *OWN_NAMES)}, key=len, reverse=True)
-        self.names = {w.lower() for name in names for w in _LATIN.findall(str(name))}
+        self.names = {w.lower() for name in (*names, *LOG_LEVELS) for w in _LATIN.findall(str(name))}
 
     def words(self, text):
         if self.language == "en":
