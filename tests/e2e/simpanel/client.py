@@ -1,17 +1,16 @@
 """A client of the control API, and two ways to run a panel: in a thread, or as a process."""
 
-import asyncio
 import contextlib
 import http.client
 import json
 import pathlib
 import subprocess
 import sys
-import threading
 import time
 from urllib.parse import urlencode, urlsplit
 
 from .panel import Panel
+from .thread import served
 
 
 class Sim:
@@ -114,38 +113,10 @@ class Sim:
 @contextlib.contextmanager
 def in_thread(**options):
     """A panel in a thread of this process; yields its `Sim` (with `.panel`)."""
-    ready = threading.Event()
-    box = {}
-
-    async def body():
-        try:
-            panel = Panel(**options)
-            await panel.start()
-            box.update(panel=panel, loop=asyncio.get_running_loop(), stop=asyncio.Event())
-        except BaseException as error:
-            box["error"] = error
-            raise
-        finally:
-            ready.set()
-        await box["stop"].wait()
-        await panel.stop()
-
-    def run():
-        with contextlib.suppress(BaseException):
-            asyncio.run(body())
-
-    thread = threading.Thread(target=run, name="simpanel", daemon=True)
-    thread.start()
-    ready.wait(30)
-    if "error" in box:
-        raise box["error"]
-    sim = Sim(box["panel"].info())
-    sim.panel = box["panel"]
-    try:
+    with served(lambda: Panel(**options), "simpanel") as panel:
+        sim = Sim(panel.info())
+        sim.panel = panel
         yield sim
-    finally:
-        box["loop"].call_soon_threadsafe(box["stop"].set)
-        thread.join(10)
 
 
 @contextlib.contextmanager

@@ -3,9 +3,9 @@
 import asyncio
 import contextlib
 import ipaddress
-import threading
 
 from simpanel.http import Server
+from simpanel.thread import served
 
 from .app import TelegramApp
 from .flood import Limits
@@ -71,33 +71,5 @@ class TelegramServer:
 def in_thread(**options):
     """A Telegram in a thread of this process; yields its driver (driver.Telegram)."""
     from .driver import Telegram
-    ready = threading.Event()
-    box = {}
-
-    async def body():
-        try:
-            server = TelegramServer(**options)
-            await server.start()
-            box.update(server=server, stop=asyncio.Event(), loop=asyncio.get_running_loop())
-        except BaseException as error:
-            box["error"] = error
-            raise
-        finally:
-            ready.set()
-        await box["stop"].wait()
-        await server.stop()
-
-    def run():
-        with contextlib.suppress(BaseException):
-            asyncio.run(body())
-
-    thread = threading.Thread(target=run, name="simtelegram", daemon=True)
-    thread.start()
-    ready.wait(30)
-    if "error" in box:
-        raise box["error"]
-    try:
-        yield Telegram(box["server"])
-    finally:
-        box["loop"].call_soon_threadsafe(box["stop"].set)
-        thread.join(10)
+    with served(lambda: TelegramServer(**options), "simtelegram") as server:
+        yield Telegram(server)
