@@ -6,7 +6,7 @@
 
 #include "base/limits.h"
 #include "base/stamp.h"
-#include "service/op_event.h"
+#include "service/ops/op_event.h"
 #include "store/db_events.h"
 #include "base/banned.h"
 

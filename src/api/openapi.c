@@ -5,7 +5,7 @@
 
 #include "base/limits.h"
 #include "service/jout.h"
-#include "service/op.h"
+#include "service/ops/op.h"
 #include "base/banned.h"
 
 /* ---- shapes (see struct op_def) into JSON Schema ---- */

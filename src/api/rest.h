@@ -5,8 +5,8 @@
 #include "base/attr.h"
 #include "base/err.h"
 #include "net/loop.h"
-#include "service/op.h"
-#include "service/settings.h"
+#include "service/ops/op.h"
+#include "service/settings/settings.h"
 
 /*
  * REST over TCP as the settings api_… want it: switched on or off, moved, its certificate or password

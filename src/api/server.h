@@ -9,7 +9,7 @@
 #include "base/attr.h"
 #include "base/err.h"
 #include "net/loop.h"
-#include "service/op.h"
+#include "service/ops/op.h"
 
 /*
  * An HTTP/1.1 server on the loop (libmicrohttpd) that turns every request into an op_call: the control

@@ -6,7 +6,7 @@
 #include "app/daemon.h"
 #include "base/log.h"
 #include "base/stamp.h"
-#include "bot/notice.h"
+#include "bot/notice/notice.h"
 #include "store/db_events.h"
 #include "store/db_nodes.h"
 #include "store/db_violations.h"

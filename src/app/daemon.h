@@ -17,11 +17,11 @@
 #include "net/loop.h"
 #include "net/worker.h"
 #include "panel/panel.h"
-#include "service/enforce.h"
-#include "service/env.h"
-#include "service/op.h"
+#include "service/enforce/enforce.h"
+#include "service/settings/env.h"
+#include "service/ops/op.h"
 #include "service/roster.h"
-#include "service/settings.h"
+#include "service/settings/settings.h"
 #include "store/owner.h"
 
 struct carry;    /* carry.c: decisions into deeds */
@@ -30,7 +30,7 @@ struct watch;    /* watch.c: how well the nodes are seen */
 struct janitor;  /* janitor.c: what has to be done now and then */
 struct pulse;    /* pulse.c: what the service manager is told */
 struct gone;     /* gone.c: which groups of the panel are no more */
-struct notices;  /* bot/notice.h: what the admins are told */
+struct notices;  /* bot/notice/notice.h: what the admins are told */
 struct telegram; /* telegram/telegram.h */
 struct outbox;   /* telegram/outbox.h */
 struct bot;      /* bot/bot.h */

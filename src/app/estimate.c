@@ -6,7 +6,7 @@
 #include "app/daemon.h"
 #include "base/attr.h"
 #include "base/stamp.h"
-#include "service/settings_policy.h"
+#include "service/settings/settings_policy.h"
 #include "base/banned.h"
 
 enum { PERCENT_ASKED = 5 };

@@ -7,7 +7,7 @@
 #include "base/attr.h"
 #include "base/err.h"
 #include "core/limit.h"
-#include "service/op.h"
+#include "service/ops/op.h"
 
 struct daemon;
 

@@ -3,7 +3,7 @@
 
 #include "app/daemon.h"
 #include "app/estimate.h"
-#include "service/settings_policy.h"
+#include "service/settings/settings_policy.h"
 #include "base/banned.h"
 
 /* Who is disabled by a verdict that would not be reached under other rules. */

@@ -2,7 +2,7 @@
 #include "app/daemon.h"
 #include "base/log.h"
 #include "base/stamp.h"
-#include "bot/notice.h"
+#include "bot/notice/notice.h"
 #include "bot/topics.h"
 #include "telegram/outbox.h"
 #include "base/banned.h"

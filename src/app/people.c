@@ -5,7 +5,7 @@
 #include "app/daemon.h"
 #include "base/log.h"
 #include "base/stamp.h"
-#include "bot/notice.h"
+#include "bot/notice/notice.h"
 #include "store/db_cleanup.h"
 #include "store/db_heirs.h"
 #include "store/db_limits.h"

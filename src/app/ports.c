@@ -5,7 +5,7 @@
 #include "app/daemon.h"
 #include "app/estimate.h"
 #include "base/log.h"
-#include "bot/notice.h"
+#include "bot/notice/notice.h"
 #include "base/stamp.h"
 #include "geo/geoview.h"
 #include "panel/checkup.h"

@@ -5,7 +5,7 @@
 #include "app/daemon.h"
 #include "base/log.h"
 #include "bot/bot.h"
-#include "bot/notice.h"
+#include "bot/notice/notice.h"
 #include "telegram/outbox.h"
 #include "telegram/telegram.h"
 #include "base/banned.h"

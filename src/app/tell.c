@@ -5,8 +5,8 @@
 
 #include "app/daemon.h"
 #include "base/stamp.h"
-#include "bot/notice.h"
-#include "service/doctor.h"
+#include "bot/notice/notice.h"
+#include "service/doctor/doctor.h"
 #include "base/banned.h"
 
 /* What the parts of the daemon know, in the form in which the admins are told of it. */

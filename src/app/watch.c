@@ -7,9 +7,9 @@
 #include "app/hosts.h"
 #include "base/log.h"
 #include "base/stamp.h"
-#include "bot/notice.h"
+#include "bot/notice/notice.h"
 #include "service/jout.h"
-#include "service/settings_policy.h"
+#include "service/settings/settings_policy.h"
 #include "store/db_nodes.h"
 #include "base/banned.h"
 

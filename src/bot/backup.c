@@ -5,8 +5,8 @@
 
 #include "base/stamp.h"
 #include "bot/frame.h"
-#include "service/backup_here.h"
-#include "service/sealed.h"
+#include "service/backup/backup_here.h"
+#include "service/backup/sealed.h"
 #include "base/banned.h"
 
 /*

@@ -9,8 +9,8 @@
 #include "base/attr.h"
 #include "base/err.h"
 #include "net/loop.h"
-#include "service/op.h"
-#include "service/texts.h"
+#include "service/ops/op.h"
+#include "service/texts/texts.h"
 #include "telegram/telegram.h"
 
 /*

@@ -37,7 +37,7 @@
 #include "base/buf.h"
 #include "base/slice.h"
 #include "bot/bot.h"
-#include "service/settings.h"
+#include "service/settings/settings.h"
 
 struct turn;
 struct view;

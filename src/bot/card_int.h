@@ -3,7 +3,7 @@
 #define BOT_CARD_INT_H
 
 #include "bot/bot_int.h"
-#include "service/words.h"
+#include "service/texts/words.h"
 
 /*
  * What the screens about users share (screens_card, …_limits, …_users, …_monitoring, …_reports). A user is

@@ -8,7 +8,7 @@
 #include "base/num.h"
 #include "base/stamp.h"
 #include "bot/frame.h"
-#include "service/import_read.h"
+#include "service/import/import_read.h"
 #include "base/banned.h"
 
 /*

@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 #include "base/attr.h"
-#include "bot/notice.h"
+#include "bot/notice/notice.h"
 
 /*
  * The group that notifications go to, with a forum topic for each kind of them. While the group or a

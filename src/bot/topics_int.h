@@ -5,7 +5,7 @@
 /* What topics.c and topics_ask.c share; nobody else includes this. */
 
 #include "base/stamp.h"
-#include "bot/notice_int.h"
+#include "bot/notice/notice_int.h"
 #include "bot/topics.h"
 #include "store/db_chats.h"
 

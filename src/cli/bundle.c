@@ -11,7 +11,7 @@
 #include "base/limits.h"
 #include "base/stamp.h"
 #include "cli/json_in.h"
-#include "service/redact.h"
+#include "service/doctor/redact.h"
 #include "store/db.h"
 #include "store/db_limits.h"
 #include "store/db_users.h"

@@ -5,7 +5,7 @@
 #include "cli/cli_int.h"
 #include "cli/json_in.h"
 #include "cli/term.h"
-#include "service/settings.h"
+#include "service/settings/settings.h"
 #include "base/banned.h"
 
 /* config … */

@@ -11,7 +11,7 @@
 #include "cli/manage.h"
 #include "cli/child.h"
 #include "cli/term.h"
-#include "service/env.h"
+#include "service/settings/env.h"
 #include "base/banned.h"
 
 /* config without more: an editor on .env, whose text is checked before it takes the old one's place. */

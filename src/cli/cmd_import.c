@@ -7,7 +7,7 @@
 #include "cli/docker.h"
 #include "cli/json_in.h"
 #include "cli/term.h"
-#include "service/import_read.h"
+#include "service/import/import_read.h"
 #include "base/banned.h"
 
 /*

@@ -11,7 +11,7 @@
 #include "core/sse.h"
 #include "net/worker.h"
 #include "panel/checkup.h"
-#include "service/settings_policy.h"
+#include "service/settings/settings_policy.h"
 #include "base/banned.h"
 
 enum { STREAMS_MAX = 256, WORKER_JOBS = 16 };

@@ -2,7 +2,7 @@
 #ifndef CLI_DOCTOR_HERE_H
 #define CLI_DOCTOR_HERE_H
 
-#include "service/doctor.h"
+#include "service/doctor/doctor.h"
 
 /*
  * The doctor's look at the panel without a daemon, for when it does not start: a client of the panel that

@@ -2,8 +2,8 @@
 #ifndef CLI_EVERYONE_HERE_H
 #define CLI_EVERYONE_HERE_H
 
-#include "service/op.h"
-#include "service/settings.h"
+#include "service/ops/op.h"
+#include "service/settings/settings.h"
 
 /*
  * op_port.everyone without a daemon: logs in to the panel of the settings and lists all users. Blocks until

@@ -7,7 +7,7 @@
 #include "base/attr.h"
 #include "base/buf.h"
 #include "base/err.h"
-#include "service/op.h"
+#include "service/ops/op.h"
 
 /*
  * How the CLI reaches the operations: the control socket of a running daemon (HTTP over a unix socket), or

@@ -13,8 +13,8 @@
 #include "cli/replay_rules.h"
 #include "core/engine.h"
 #include "geo/geodb.h"
-#include "service/settings.h"
-#include "service/settings_policy.h"
+#include "service/settings/settings.h"
+#include "service/settings/settings_policy.h"
 #include "base/banned.h"
 
 enum { FILES_MAX = 256, EXIT_FAILED = 1, EXIT_USAGE = 2 };

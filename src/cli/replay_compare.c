@@ -14,7 +14,7 @@
 #include "cli/json_in.h"
 #include "cli/replay.h"
 #include "cli/term.h"
-#include "service/env.h"
+#include "service/settings/env.h"
 #include "base/banned.h"
 
 /* What one run says, by user: id, or name where there is none, to {name, punished, warned, first}. */

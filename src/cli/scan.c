@@ -8,8 +8,8 @@
 #include "cli/cli_int.h"
 #include "cli/linein.h"
 #include "core/scan.h"
-#include "service/settings.h"
-#include "service/settings_policy.h"
+#include "service/settings/settings.h"
+#include "service/settings/settings_policy.h"
 #include "base/banned.h"
 
 /* `scan [FILE|-]`: for each log line one JSON object, what it says or why it is not counted. */

@@ -13,7 +13,7 @@
 
 #include "base/num.h"
 #include "cli/child.h"
-#include "service/env.h"
+#include "service/settings/env.h"
 #include "base/banned.h"
 
 enum { COMPOSE_MAX = 1 << 20, STATE_MAX = 4096, WORDS_MOST = 6 };

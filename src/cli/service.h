@@ -8,7 +8,7 @@
 #include "base/attr.h"
 #include "base/buf.h"
 #include "base/err.h"
-#include "service/settings.h"
+#include "service/settings/settings.h"
 
 /*
  * The daemon as a service of this machine: a unit of systemd, or a container of Docker Compose.

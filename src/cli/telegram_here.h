@@ -2,7 +2,7 @@
 #ifndef CLI_TELEGRAM_HERE_H
 #define CLI_TELEGRAM_HERE_H
 
-#include "service/doctor.h"
+#include "service/doctor/doctor.h"
 
 /*
  * Asks Telegram from this process, without a daemon, who the bot is (nothing is received), and writes what

@@ -9,8 +9,8 @@
 
 /*
  * Every number the engine judges by, as values. Core knows no defaults: the settings table fills this
- * (service/settings.h, settings_policy), for the daemon, for replay and for the tests alike. Names are
- * those of the settings; times are microseconds, evidence is in nats.
+ * (service/settings/settings_policy.h), for the daemon, for replay and for the tests alike. Names
+ * are those of the settings; times are microseconds, evidence is in nats.
  */
 
 enum policy_mode { MODE_ON, MODE_SHADOW, MODE_OFF };

@@ -12,7 +12,7 @@
 #include "geo/geofetch.h"
 #include "net/loop.h"
 #include "net/worker.h"
-#include "service/settings.h"
+#include "service/settings/settings.h"
 #include "store/owner.h"
 
 /*

@@ -8,7 +8,7 @@
 #include "base/err.h"
 #include "core/geo.h"
 #include "geo/geofile.h"
-#include "service/settings.h"
+#include "service/settings/settings.h"
 
 /* The two databases together, either of which may be missing. */
 struct geodb {

@@ -7,7 +7,7 @@
 #include "base/err.h"
 #include "net/loop.h"
 #include "net/worker.h"
-#include "service/settings.h"
+#include "service/settings/settings.h"
 
 /*
  * `geo update`: fetches the databases of geoip_country_url and geoip_asn_url into DATA_DIR/geo. A broken

@@ -6,7 +6,7 @@
 #include "core/geo.h"
 #include "geo/geodb.h"
 #include "geo/geofile.h"
-#include "service/settings.h"
+#include "service/settings/settings.h"
 
 /* The JSON of GET /geo and of a look-up, the same with a daemon and without. */
 

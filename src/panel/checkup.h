@@ -5,7 +5,7 @@
 #include "base/attr.h"
 #include "core/engine.h"
 #include "panel/panel.h"
-#include "service/doctor.h"
+#include "service/doctor/doctor.h"
 
 /*
  * The doctor's look at the panel: which of our calls it allows, how its nodes are seen, and whether the

@@ -3,7 +3,7 @@
 #define SERVICE_NOTICE_KINDS_H
 
 #include "base/slice.h"
-#include "service/settings.h"
+#include "service/settings/settings.h"
 
 /* The kinds of messages that admins get by themselves: switched by settings, routed to forum topics. */
 

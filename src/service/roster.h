@@ -9,9 +9,9 @@
 #include "base/attr.h"
 #include "base/err.h"
 #include "base/limits.h"
-#include "service/op.h"
-#include "service/settings.h"
-#include "service/texts.h"
+#include "service/ops/op.h"
+#include "service/settings/settings.h"
+#include "service/texts/texts.h"
 
 struct db;
 

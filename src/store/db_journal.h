@@ -16,7 +16,7 @@ struct db;
 
 /*
  * Table enforcements: the journal of what is done to users in the panel. The rules stand in
- * service/enforce.h; here a row only moves forward:
+ * service/enforce/enforce.h; here a row only moves forward:
  *
  *   intended -> applied -> restoring -> restored | superseded
  *   intended -> cancelled                (the user was never disabled)

@@ -19,8 +19,8 @@
 #include "bench.h"
 #include "core/brief.h"
 #include "core/engine.h"
-#include "service/settings.h"
-#include "service/settings_policy.h"
+#include "service/settings/settings.h"
+#include "service/settings/settings_policy.h"
 #include "base/banned.h"
 
 enum { LINES = 1000000, USERS = 10000, MANY_USERS = 100000, STEP_US = 100 };

@@ -16,7 +16,7 @@
 #include "bench.h"
 #include "core/engine.h"
 #include "geo/geodb.h"
-#include "service/settings_policy.h"
+#include "service/settings/settings_policy.h"
 #include "base/banned.h"
 
 enum { ADDRS = 1000000, LINES = 400000, USERS = 10000 };

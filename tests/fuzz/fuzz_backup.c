@@ -7,9 +7,9 @@
 #include <stdlib.h>
 
 #include "base/limits.h"
-#include "service/backup.h"
-#include "service/sealed.h"
-#include "service/zipfile.h"
+#include "service/backup/backup.h"
+#include "service/backup/sealed.h"
+#include "service/backup/zipfile.h"
 #include "store/db.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -11,8 +11,8 @@
 #include "base/limits.h"
 #include "base/stamp.h"
 #include "core/engine_int.h"
-#include "service/settings.h"
-#include "service/settings_policy.h"
+#include "service/settings/settings.h"
+#include "service/settings/settings_policy.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

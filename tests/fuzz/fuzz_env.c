@@ -3,9 +3,9 @@
 #include <stdlib.h>
 
 #include "base/limits.h"
-#include "service/env_file.h"
-#include "service/settings.h"
-#include "service/settings_policy.h"
+#include "service/settings/env_file.h"
+#include "service/settings/settings.h"
+#include "service/settings/settings_policy.h"
 
 /* A .env as hostile as it may be: every pair goes into the settings as the daemon's reader would put it. */
 

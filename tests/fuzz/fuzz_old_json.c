@@ -8,8 +8,8 @@
 #include <string.h>
 
 #include "base/limits.h"
-#include "service/import_settings.h"
-#include "service/old_doc.h"
+#include "service/import/import_settings.h"
+#include "service/import/old_doc.h"
 #include "store/old_db.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

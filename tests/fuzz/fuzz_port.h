@@ -5,7 +5,7 @@
 /* A port without a database, for targets that speak to the operations: whatever needs one is "busy". */
 
 #include "base/stamp.h"
-#include "service/op.h"
+#include "service/ops/op.h"
 
 static struct settings settings; /* settings_init before the first call */
 

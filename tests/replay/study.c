@@ -19,8 +19,8 @@
 #include "core/engine.h"
 #include "kinds.h"
 #include "oldrule.h"
-#include "service/settings.h"
-#include "service/settings_policy.h"
+#include "service/settings/settings.h"
+#include "service/settings/settings_policy.h"
 #include "base/banned.h"
 
 struct options {

@@ -23,7 +23,7 @@
 #include "../unit/service/fakepanel.h"
 #include "../unit/store/scratch.h"
 #include "base/fault.h"
-#include "service/enforce.h"
+#include "service/enforce/enforce.h"
 #include "store/db.h"
 #include "store/db_journal.h"
 #include "store/owner.h"

@@ -17,8 +17,8 @@
 #include "base/stamp.h"
 #include "core/engine.h"
 #include "core/sse.h"
-#include "service/settings.h"
-#include "service/settings_policy.h"
+#include "service/settings/settings.h"
+#include "service/settings/settings_policy.h"
 
 #define S STAMP_SECOND
 

@@ -8,7 +8,7 @@
 #include <jansson.h>
 
 #include "api/openapi.h"
-#include "service/op.h"
+#include "service/ops/op.h"
 
 static json_t *document(bool login)
 {

@@ -8,7 +8,7 @@
 #include "../store/scratch.h"
 #include "base/log.h"
 #include "base/stamp.h"
-#include "service/settings_policy.h"
+#include "service/settings/settings_policy.h"
 #include "store/db_users.h"
 #include "store/sql.h"
 

@@ -12,8 +12,8 @@
 #include <jansson.h>
 
 #include "base/stamp.h"
-#include "bot/notice.h"
-#include "bot/notice_int.h"
+#include "bot/notice/notice.h"
+#include "bot/notice/notice_int.h"
 
 enum { BED_OWNER = 1001, BED_NARROW = 1002, BED_VIEWER = 1003, BED_GROUP = -100500 };
 

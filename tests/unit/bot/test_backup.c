@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "service/backup.h"
+#include "service/backup/backup.h"
 
 /* Backup and restore in the bot, each step of them, and what goes wrong. */
 

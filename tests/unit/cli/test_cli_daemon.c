@@ -11,7 +11,7 @@
 #include "base/attr.h"
 #include "base/stamp.h"
 #include "cli/cli.h"
-#include "service/settings_store.h"
+#include "service/settings/settings_store.h"
 #include "store/db.h"
 #include "store/db_users.h"
 

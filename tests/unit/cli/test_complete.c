@@ -8,7 +8,7 @@
 #include "base/stamp.h"
 #include "cli/cli.h"
 #include "cli/command.h"
-#include "service/settings.h"
+#include "service/settings/settings.h"
 #include "store/db.h"
 #include "store/db_users.h"
 

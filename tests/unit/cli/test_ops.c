@@ -12,7 +12,7 @@
 #include "base/attr.h"
 #include "base/slice.h"
 #include "cli/command.h"
-#include "service/op.h"
+#include "service/ops/op.h"
 
 /* One set of operations: none without a command. */
 

@@ -4,8 +4,8 @@
 
 #include <stdlib.h>
 
-#include "service/settings.h"
-#include "service/settings_policy.h"
+#include "service/settings/settings.h"
+#include "service/settings/settings_policy.h"
 
 /* The policy of an installation that has set nothing. */
 static inline struct policy default_policy(void)

@@ -8,7 +8,7 @@
 
 #include "../store/scratch.h"
 #include "fakepanel.h"
-#include "service/enforce.h"
+#include "service/enforce/enforce.h"
 #include "store/db.h"
 #include "store/db_journal.h"
 

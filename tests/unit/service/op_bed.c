@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "service/settings_store.h"
+#include "service/settings/settings_store.h"
 #include "store/db.h"
 #include "store/db_users.h"
 

@@ -12,7 +12,7 @@
 #include <jansson.h>
 
 #include "base/stamp.h"
-#include "service/op.h"
+#include "service/ops/op.h"
 #include "service/roster.h"
 
 /* The clock of the tests. */

@@ -9,9 +9,9 @@
 
 #include "../store/dump.h"
 #include "base/limits.h"
-#include "service/backup.h"
-#include "service/sealed.h"
-#include "service/zipfile.h"
+#include "service/backup/backup.h"
+#include "service/backup/sealed.h"
+#include "service/backup/zipfile.h"
 #include "store/db.h"
 #include "store/db_settings.h"
 

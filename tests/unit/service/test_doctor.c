@@ -12,8 +12,8 @@
 #include <string.h>
 
 #include "base/stamp.h"
-#include "service/doctor.h"
-#include "service/redact.h"
+#include "service/doctor/doctor.h"
+#include "service/doctor/redact.h"
 
 static const int64_t now_us = INT64_C(1795448496) * STAMP_SECOND;
 static const int64_t day_us = 86400 * STAMP_SECOND;

@@ -6,7 +6,7 @@
 #include <cmocka.h>
 
 #include "enforce_test.h"
-#include "service/enforce_note.h"
+#include "service/enforce/enforce_note.h"
 
 /* Revoking, orders of persons, adopting, and the mark in the panel's note. */
 

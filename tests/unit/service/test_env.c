@@ -10,8 +10,8 @@
 #include <cmocka.h>
 
 #include "base/limits.h"
-#include "service/env.h"
-#include "service/env_file.h"
+#include "service/settings/env.h"
+#include "service/settings/env_file.h"
 
 /* ---- the grammar ---- */
 

@@ -9,8 +9,8 @@
 #include <string.h>
 
 #include "base/stamp.h"
-#include "service/explain_text.h"
-#include "service/words.h"
+#include "service/texts/explain_text.h"
+#include "service/texts/words.h"
 
 #define NOW (INT64_C(1795448496) * STAMP_SECOND) /* 2026-11-23 15:41:36 */
 

@@ -8,8 +8,8 @@
 #include <cmocka.h>
 
 #include "base/attr.h"
-#include "service/import_settings.h"
-#include "service/old_doc.h"
+#include "service/import/import_settings.h"
+#include "service/import/old_doc.h"
 #include "store/old_db.h"
 
 static void test_value(void **state)

@@ -2,7 +2,7 @@
 #include "op_bed.h"
 
 #include "base/limits.h"
-#include "service/op_int.h"
+#include "service/ops/op_int.h"
 
 /* The table of operations, and what is refused by it before an operation begins. */
 

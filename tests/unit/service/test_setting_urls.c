@@ -6,7 +6,7 @@
 #include <cmocka.h>
 
 #include "base/err.h"
-#include "service/settings.h"
+#include "service/settings/settings.h"
 
 static void several_proxies_may_stand_in_a_list(void **state)
 {

@@ -9,8 +9,8 @@
 
 #include "base/num.h"
 #include "base/stamp.h"
-#include "service/settings.h"
-#include "service/settings_policy.h"
+#include "service/settings/settings.h"
+#include "service/settings/settings_policy.h"
 #include "service/suggest.h"
 
 static int set(struct settings *s, enum setting id, const char *text, struct err *err)

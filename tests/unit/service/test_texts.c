@@ -11,13 +11,13 @@
 #include <string.h>
 #include <time.h>
 
-#include "service/customer.h"
-#include "service/texts.h"
+#include "service/texts/customer.h"
+#include "service/texts/texts.h"
 
 static const char *const names[TEXT_COUNT] = {
     [TEXT_NONE] = "NONE",
 #define TEXT(id, en, fa, ru, zh) [TEXT_##id] = #id,
-#include "service/texts_all.def"
+#include "service/texts/texts_all.def"
 #undef TEXT
 };
 

@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include "service/ops/op_int.h"
+
+#include <stdio.h>
+
+#include "base/num.h"
+#include "service/jout.h"
+#include "base/banned.h"
+
+/*
+ * The group filter and the admin filter, as what they are for people: names beside ids. They stand in
+ * four settings; a change goes the way of every change of settings.
+ */
+
+static bool is_admins(const struct op *op)
+{
+    return strstr(op->row->def.pattern, "admins") != NULL;
+}
+
+/* The name of an id, or the id of a name ("id:3" for an admin's id); NULL when the panel has none. */
+static const struct op_name *entry_of(const struct op_name *names, size_t n, struct slice item,
+                                      bool admins)
+{
+    struct slice number = admins && slice_starts(item, SLICE("id:")) ? slice_skip(item, 3) : item;
+    int64_t id = 0;
+    bool by_id = (!admins || number.p != item.p) && !num_int(number, 1, INT64_MAX, &id);
+    size_t i;
+
+    for (i = 0; i < n; i++)
+        if (by_id ? names[i].id == id : slice_eq(names[i].name, item))
+            return &names[i];
+    return NULL;
+}
+
+/* ---- show ---- */
+
+static void show(void *arg, int rc, const struct err *err, const struct op_name *names, size_t n)
+{
+    struct op *op = arg;
+    const struct settings *s = op->port->settings(op->port->app);
+    bool admins = is_admins(op);
+    struct slice rest = slice_of(settings_text(s, admins ? SET_ADMIN_FILTER : SET_GROUP_FILTER));
+    struct slice item;
+    int64_t total = 0;
+
+    (void)err;
+    jout_open(&op->out, NULL, '{');
+    jout_text(&op->out, "mode",
+              settings_text(s, admins ? SET_ADMIN_FILTER_MODE : SET_GROUP_FILTER_MODE));
+    jout_bool(&op->out, "on", rest.n > 0);
+    jout_bool(&op->out, "checked", rc == 0);
+    jout_open(&op->out, "data", '[');
+    while (rest.p && rest.n) {
+        const struct op_name *e;
+
+        item = slice_cut(&rest, ',');
+        e = entry_of(names, n, item, admins);
+        jout_open(&op->out, NULL, '{');
+        jout_str(&op->out, "entry", item);
+        jout_str(&op->out, "name", e ? e->name : (struct slice){NULL, 0});
+        if (rc == 0)
+            jout_bool(&op->out, "in_panel", e != NULL);
+        jout_close(&op->out, '}');
+        total++;
+    }
+    jout_close(&op->out, ']');
+    jout_int(&op->out, "total", total);
+    jout_close(&op->out, '}');
+    op_reply(op, ERR_OK);
+}
+
+static void ask_and_show(struct op *op)
+{
+    if (op->port->names)
+        op->port->names(op->port->app, is_admins(op), show, op);
+    else
+        show(op, ERR_UNREACHABLE, NULL, NULL, 0);
+}
+
+/* ---- change ---- */
+
+/* A group that is no number can only be a name, which the panel alone can make a number of. */
+static bool has_names(const struct op *op)
+{
+    json_t *list = op_arg(op, "groups"), *item;
+    int64_t id;
+    size_t i;
+
+    json_array_foreach(list, i, item)
+    {
+        struct slice text = slice_of(json_string_value(item));
+
+        if (num_int(text, 1, INT64_MAX, &id))
+            return true;
+    }
+    return false;
+}
+
+static int set_list(struct op *op, const struct op_name *names, size_t n)
+{
+    json_t *list = op_arg(op, is_admins(op) ? "admins" : "groups"), *item;
+    struct buf text;
+    size_t i;
+    int rc = ERR_OK;
+
+    buf_init(&text, LIMIT_SETTING_VALUE + 1);
+    json_array_foreach(list, i, item)
+    {
+        struct slice entry = slice_trim(slice_of(json_string_value(item)));
+        const struct op_name *e = entry_of(names, n, entry, is_admins(op));
+        int64_t id;
+
+        if (memchr(entry.n ? entry.p : "", ',', entry.n))
+            rc = err_set(&op->err, ERR_INVALID, "an entry holds a comma: %.*s", (int)entry.n,
+                         entry.p);
+        buf_addf(&text, "%s", i ? "," : "");
+        if (!is_admins(op) && num_int(entry, 1, INT64_MAX, &id)) {
+            if (!e)
+                rc = err_set(&op->err, ERR_INVALID, "groups: the panel has no group %.*s",
+                             (int)entry.n, entry.p);
+            else
+                buf_addf(&text, "%lld", (long long)e->id);
+        } else {
+            buf_add_slice(&text, entry);
+        }
+    }
+    if (!rc)
+        rc = op_setting_change(op, is_admins(op) ? SET_ADMIN_FILTER : SET_GROUP_FILTER,
+                               buf_str(&text));
+    /* A filter that ends leaves no mode behind: include of nobody would be refused. */
+    if (!rc && json_array_size(list) == 0 && !op_arg_text(op, "mode")) {
+        enum setting mode = is_admins(op) ? SET_ADMIN_FILTER_MODE : SET_GROUP_FILTER_MODE;
+
+        op->touched[mode] = true;
+        settings_unset(op->settings, mode, ORIGIN_DB);
+    }
+    buf_release(&text);
+    return rc;
+}
+
+static void resolved(void *arg, int rc, const struct err *err, const struct op_name *names,
+                     size_t n)
+{
+    struct op *op = arg;
+
+    if (rc)
+        rc = err_set(&op->err, ERR_UNREACHABLE,
+                     "groups by name need the panel, which does not answer (%s): give their ids",
+                     err ? err->text : "no daemon is running");
+    if (!rc)
+        rc = set_list(op, names, n);
+    if (rc)
+        op_reply(op, rc);
+    else
+        op_settings_go(op);
+}
+
+static int put_args(struct op *op)
+{
+    const char *mode = op_arg_text(op, "mode");
+    int rc = op_settings_begin(op);
+
+    if (!rc && !mode && !op_arg(op, is_admins(op) ? "admins" : "groups"))
+        rc = err_set(&op->err, ERR_INVALID, "neither mode nor %s is given",
+                     is_admins(op) ? "admins" : "groups");
+    if (!rc && mode)
+        rc = op_setting_change(op, is_admins(op) ? SET_ADMIN_FILTER_MODE : SET_GROUP_FILTER_MODE,
+                               mode);
+    return rc;
+}
+
+static void put(struct op *op)
+{
+    int rc = ERR_OK;
+
+    if (!op_arg(op, is_admins(op) ? "admins" : "groups")) {
+        op_settings_go(op);
+    } else if (!is_admins(op) && has_names(op)) {
+        if (op->port->names)
+            op->port->names(op->port->app, false, resolved, op);
+        else
+            resolved(op, ERR_UNREACHABLE, NULL, NULL, 0);
+    } else {
+        rc = set_list(op, NULL, 0);
+        if (rc)
+            op_reply(op, rc);
+        else
+            op_settings_go(op);
+    }
+}
+
+/* ---- the rows ---- */
+
+#define MODE \
+    { \
+        "mode", OP_IN_BODY, OP_TEXT, .choices = "include|exclude", .example = "\"include\"", \
+                                     .help = "judge these only, or leave these alone" \
+    }
+#define CONFIRM \
+    { \
+        "confirm", OP_IN_QUERY, OP_BOOL, .example = "false", \
+                                         .help = "yes to what answered 409 confirm_needed" \
+    }
+
+static const struct op_param group_params[] = {{"groups", OP_IN_BODY, OP_TEXTS, 0, 1000,
+                                                .example = "[\"3\", \"trial\"]",
+                                                .help = "ids or names; none ends the filter"},
+                                               MODE,
+                                               CONFIRM,
+                                               OP_ENABLE_FREED,
+                                               {0}};
+static const struct op_param admin_params[] = {{"admins", OP_IN_BODY, OP_TEXTS, 0, 1000,
+                                                .example = "[\"reza\", \"id:3\"]",
+                                                .help = "names, or id:3; none ends the filter"},
+                                               MODE,
+                                               CONFIRM,
+                                               OP_ENABLE_FREED,
+                                               {0}};
+
+#define SHOWN \
+    "{mode:text,on:bool,checked:bool,data:[{entry:text,name:text~,in_panel?:bool}],total:int}"
+
+const struct op_row op_rows_filters[] = {
+    {.def = {OP_GET, "/filters/groups", "Whose groups are judged, or left alone.", .answer = SHOWN},
+     .finish = ask_and_show},
+    {.def = {OP_PUT, "/filters/groups", "Sets the group filter.", group_params, "#config_change",
+             OP_MAY_409},
+     .args = put_args,
+     .before = put,
+     .kind = OWNER_WRITE,
+     .job = op_settings_write,
+     .finish = op_freed_after,
+     .changes = OP_CHANGED_SETTINGS},
+    {.def = {OP_GET, "/filters/admins", "Whose owners are judged, or left alone.", .answer = SHOWN},
+     .finish = ask_and_show},
+    {.def = {OP_PUT, "/filters/admins", "Sets the admin filter.", admin_params, "#config_change",
+             OP_MAY_409},
+     .args = put_args,
+     .before = put,
+     .kind = OWNER_WRITE,
+     .job = op_settings_write,
+     .finish = op_freed_after,
+     .changes = OP_CHANGED_SETTINGS},
+    {.def = {.pattern = NULL}},
+};
