@@ -29,6 +29,7 @@ static void ask_first(struct turn *t, struct view *v, const char *kind)
 {
     const struct action *a = t->action;
 
+    turn_trace(t, "is asked before", a->id);
     view_row(v);
     view_button(v, view_word(v, TEXT_YES, NULL), view_fmt(v, "%s%s", kind, a->id),
                 t->n_args > 0 ? t->args[0] : NULL, t->n_args > 1 ? t->args[1] : NULL,
@@ -108,11 +109,13 @@ void action_begin(struct turn *t)
         else
             looked(t, 500, NULL);
         free(path);
-    } else if (t->action->run) {
-        t->action->run(t);
-    } else {
-        run_op(t);
+        return;
     }
+    turn_trace(t, "runs", t->action->id);
+    if (t->action->run)
+        t->action->run(t);
+    else
+        run_op(t);
 }
 
 /* ---- how it ended ---- */
@@ -167,6 +170,7 @@ static void wait_on(struct turn *t, struct view *note)
     const struct input *in = t->input;
     struct view v;
 
+    turn_trace(t, "is asked again", in->id);
     turn_view(t, &v);
     buf_add_slice(&v.text, slice_trim(buf_slice(&note->text)));
     view_gap(&v);

@@ -210,6 +210,11 @@ struct turn *turn_new(struct bot *bot, const struct bot_admin *admin, int64_t ch
 void turn_run(struct turn *t, const struct target *target);
 /* Appends an argument; the last one is replaced when there are BOT_ARGS. ERR_NOMEM. */
 int turn_add_arg(struct turn *t, const char *text) MUST_CHECK;
+/*
+ * A line of the log at DEBUG: who, what ("shows", "asks", "runs" …), and id of a screen, input or action, e.g.
+ * "telegram:5: shows scard|id:12". Arguments of actions are left out: people type secrets there.
+ */
+void turn_trace(const struct turn *t, const char *what, const char *id);
 /* A view for the turn's admin with the turn's arguments. */
 void turn_view(struct turn *t, struct view *v);
 /* Ends: frees the turn once nothing comes back any more. Answers the press without a text if need be. */

@@ -290,6 +290,7 @@ static void build(struct turn *t)
     for (i = 0; i < BOT_ASKS; i++)
         v.answer[i] = t->statuses[i] < 400 ? t->answers[i] : NULL;
     add_note(t, &v);
+    turn_trace(t, failed >= 0 ? "is refused" : "shows", t->screen ? t->screen->id : t->input->id);
     if (failed >= 0) {
         show_error(&v, t->statuses[failed], t->answers[failed]);
         retry_button(t, &v);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "base/banned.h"
 
 /* The life of a turn, what it asks operations for, and how it answers a press. */
@@ -97,6 +98,21 @@ void turn_toast(struct turn *t, const char *text, bool alert)
     free(t->query);
     t->query = NULL;
     bot_call(t->bot, "answerCallbackQuery", params, NULL, NULL);
+}
+
+void turn_trace(const struct turn *t, const char *what, const char *id)
+{
+    struct buf args;
+    size_t i;
+
+    if (!log_enabled(LOG_DEBUG))
+        return;
+    buf_init(&args, BOT_ARGS * (LIMIT_BOT_ARG + 1) + 1);
+    for (i = 0; i < t->n_args && !t->action; i++)
+        buf_addf(&args, "|%s", t->args[i]);
+    log_debug("bot", "telegram:%lld: %s %c%s%s", (long long)t->admin.id, what, t->kind, id,
+              buf_str(&args));
+    buf_release(&args);
 }
 
 /* ---- what it holds ---- */

@@ -1,4 +1,4 @@
-"""The table of texts (src/service/texts_*.def) as tests see it, and what is untranslated in a message."""
+"""The table of texts (src/service/texts/*.def) as tests see it, and what is untranslated in a message."""
 
 import pathlib
 import re
@@ -41,7 +41,7 @@ def _entries(text):
 def table():
     """id → {language: text}."""
     out = {}
-    for path in sorted((ROOT / "src" / "service").glob("texts_*.def")):
+    for path in sorted((ROOT / "src" / "service" / "texts").glob("*.def")):
         for name, columns in _entries(path.read_text("utf-8")):
             assert len(columns) == len(LANGUAGES), (path.name, name, len(columns))
             out[name] = dict(zip(LANGUAGES, columns, strict=True))
