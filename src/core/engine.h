@@ -220,9 +220,10 @@ size_t engine_sample(const struct engine *e, uint16_t node, int64_t since_us, in
 
 /*
  * Calls fn for every user seen active in the last day with the most devices he had at once: `most` by
- * active_window as it was, `wide` if it had been as long as it can be. Only what this process has seen.
+ * active_window as it was, `wide` if it had been as long as it can be. Only what this process has seen, at
+ * its checks and now. O(users).
  */
-void engine_each_peak(const struct engine *e, int64_t now_us,
+void engine_each_peak(struct engine *e, int64_t now_us,
                       void (*fn)(void *arg, int64_t id, int most, int wide), void *arg);
 
 /* Other settings, to learn what would come of them. */

@@ -155,9 +155,18 @@ void engine_note_peak(struct engine *e, const struct user *u, int64_t now_us)
     peaks_note(&e->peaks, u->id, now_us, now.devices, wide.devices);
 }
 
-void engine_each_peak(const struct engine *e, int64_t now_us,
+void engine_each_peak(struct engine *e, int64_t now_us,
                       void (*fn)(void *arg, int64_t id, int most, int wide), void *arg)
 {
+    uint32_t i;
+
+    /* Those who came since the last check are users of the last day as well. */
+    for (i = 0; i < e->n_slots; i++) {
+        const struct user *u = engine_slot(e, i);
+
+        if (u->id != 0 && u->last_us > now_us - e->policy.active_window_us)
+            engine_note_peak(e, u, now_us);
+    }
     peaks_each(&e->peaks, now_us, fn, arg);
 }
 

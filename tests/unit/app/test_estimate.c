@@ -62,6 +62,19 @@ static void a_lower_limit(void **state)
     assert_int_equal(ask(b, OP_PATCH, "/config", "", "{\"general_limit\":2}"), 200);
 }
 
+/* Eight seconds into a minute: no check has seen them yet. */
+static void before_the_first_check(void **state)
+{
+    struct app_bed *b = *state;
+
+    bed_set(b, SET_GENERAL_LIMIT, "4");
+    bed_share(b, 1, 16, 1, 3);
+    bed_share(b, 13, 4, 2, 6);
+    assert_int_equal(ask(b, OP_PATCH, "/config", "", "{\"general_limit\":1}"), 409);
+    assert_non_null(strstr(said, "4 of the last day's 16 users"));
+    assert_int_equal(ask(b, OP_PATCH, "/config", "", "{\"general_limit\":2}"), 200);
+}
+
 static void a_day_later_it_is_forgotten(void **state)
 {
     struct app_bed *b = *state;
@@ -225,6 +238,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_lower_limit, bed_setup, bed_teardown),
+        cmocka_unit_test_setup_teardown(before_the_first_check, bed_setup, bed_teardown),
         cmocka_unit_test_setup_teardown(a_day_later_it_is_forgotten, bed_setup, bed_teardown),
         cmocka_unit_test_setup_teardown(a_longer_window, bed_setup, bed_teardown),
         cmocka_unit_test_setup_teardown(a_pattern_that_matches_everyone, bed_setup, bed_teardown),
