@@ -218,7 +218,8 @@ class ControlApp:
     def node_view(self, node):
         return {"id": node.id, "name": node.name, "status": node.status, "message": node.message,
                 "waiting": len(node.channel.waiting), "pushed": node.channel.pushed,
-                "dropped": node.channel.dropped, "readers": len(node.channel.readers),
+                "dropped": node.channel.dropped, "lost": node.channel.lost,
+                "readers": len(node.channel.readers),
                 "streams": len(node.streams), "refused": node.refused,
                 "clock_offset": node.clock_offset}
 

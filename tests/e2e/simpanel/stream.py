@@ -34,6 +34,7 @@ class Channel:
         self.turn = 0
         self.dropped = 0
         self.pushed = 0
+        self.lost = 0  # given to a reader who had hung up already
 
     def push(self, lines):
         """Takes lines (bytes). Returns how many were dropped."""
@@ -105,19 +106,25 @@ class LogStream:
             keep = self.cut_after - self.lines
             rest = lines[keep:]
             lines = lines[:keep]
-            self.send([frame(line) for line in lines])
-            self.lines += len(lines)
+            self.send_lines(lines)
             self.finish(self.cut, rest[0])
             return
+        self.send_lines(lines)
+
+    def send_lines(self, lines):
         self.lines += len(lines)
-        self.send([frame(line) for line in lines])
+        if not self.send([frame(line) for line in lines]) and self.channel is not None:
+            self.channel.lost += len(lines)
 
     def send(self, frames):
+        """Returns whether the connection took them."""
         try:
             if frames:
                 self.conn.send_records(frames)
         except Gone:
             self.done.set()
+            return False
+        return True
 
     def finish(self, how, line=b"2026/11/23 15:44:42.883276 from 203.0.113.9:1 accepted"):
         """Ends the stream: `end` with the last chunk, `close` without, `mid_frame` inside a
