@@ -480,9 +480,13 @@ static int live(const struct run_opts *opts, bool restored, bool *ret_again, boo
 
 int app_run(const struct run_opts *opts)
 {
+    const struct sigaction reap = {.sa_handler = SIG_IGN, .sa_flags = SA_NOCLDWAIT};
     bool again = false, accessed = false;
     int rc;
 
+    /* The first process of a container inherits every orphan in it, and has no children of its own. */
+    if (getpid() == 1)
+        sigaction(SIGCHLD, &reap, NULL);
     do {
         rc = live(opts, again && !accessed, &again, &accessed);
     } while (again);

@@ -86,6 +86,7 @@ int cmd_run(struct cli *cli);
 int cmd_scan(struct cli *cli);
 int cmd_replay(struct cli *cli);
 int cmd_status(struct cli *cli);
+int cmd_health(struct cli *cli);
 int cmd_nodes(struct cli *cli);
 int cmd_explain(struct cli *cli);
 int cmd_user_list(struct cli *cli);

@@ -7,7 +7,10 @@
 #include "cli/term.h"
 #include "base/banned.h"
 
-/* status, nodes */
+/* status, health, nodes */
+
+/* Health checks are given 10 s or so. */
+enum { HEALTH_SECONDS = 8 };
 
 static void print_problems(json_t *json)
 {
@@ -162,6 +165,18 @@ int cmd_status(struct cli *cli)
     print_telegram(json_object_get(json, "telegram"));
     print_problems(json);
     json_decref(json);
+    return CLI_OK;
+}
+
+int cmd_health(struct cli *cli)
+{
+    struct err err;
+    int rc = link_alive(cli->opt[OPT_ENV], HEALTH_SECONDS, &err);
+
+    if (rc)
+        return cli_fail(CLI_UNREACHABLE, "no daemon answers here (`pg-limiter run` is one): %s",
+                        err.text);
+    puts(cli->json ? "{\"status\": \"ok\"}" : "ok");
     return CLI_OK;
 }
 

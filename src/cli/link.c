@@ -29,7 +29,8 @@ enum { CALL_SECONDS = 900, CONNECT_SECONDS = 5 };
 
 struct link {
     char socket[sizeof(((struct sockaddr_un *)NULL)->sun_path)];
-    CURL *curl; /* NULL without a daemon */
+    CURL *curl;  /* NULL without a daemon */
+    int seconds; /* the longest wait for an answer of the daemon's */
     struct db *db;
     struct settings settings;
     struct env_report env;
@@ -187,11 +188,14 @@ static int call_here(struct link *l, enum op_method method, const char *path, st
 /* ---- with a daemon ---- */
 
 /* Whether something listens. ERR_UNREACHABLE when nothing does, ERR_IO when it is not ours to know. */
-static int knock(const struct link *l, struct err *err)
+static int knock(struct link *l, const char *dir, struct err *err)
 {
     struct sockaddr_un addr = {.sun_family = AF_UNIX};
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), rc, why;
+    int n = snprintf(l->socket, sizeof(l->socket), "%s/run/control.sock", dir), fd, rc, why;
 
+    if (n < 0 || (size_t)n >= sizeof(l->socket))
+        return err_set(err, ERR_UNREACHABLE, "DATA_DIR %s: too long for a socket", dir);
+    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return err_set(err, ERR_IO, "no socket: %s", strerror(errno));
     memcpy(addr.sun_path, l->socket, sizeof(addr.sun_path));
@@ -235,7 +239,7 @@ static struct curl_slist *set_request(struct link *l, enum op_method method, con
     curl_easy_setopt(c, CURLOPT_PATH_AS_IS, 1L);
     curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT, (long)CONNECT_SECONDS);
-    curl_easy_setopt(c, CURLOPT_TIMEOUT, (long)CALL_SECONDS);
+    curl_easy_setopt(c, CURLOPT_TIMEOUT, (long)l->seconds);
     curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, take_bytes);
     curl_easy_setopt(c, CURLOPT_WRITEDATA, ret_json);
     curl_easy_setopt(c, CURLOPT_HTTPHEADER, more);
@@ -267,7 +271,7 @@ static int call_daemon(struct link *l, enum op_method method, const char *path, 
     curl_slist_free_all(headers);
     buf_release(&url);
     if (rc == CURLE_OPERATION_TIMEDOUT)
-        return err_set(err, ERR_TIMEOUT, "the daemon gave no answer in %d s", CALL_SECONDS);
+        return err_set(err, ERR_TIMEOUT, "the daemon gave no answer in %d s", l->seconds);
     if (rc == CURLE_COULDNT_CONNECT || rc == CURLE_GOT_NOTHING || rc == CURLE_RECV_ERROR ||
         rc == CURLE_SEND_ERROR)
         return err_set(err, ERR_UNREACHABLE, "the daemon does not answer: %s",
@@ -300,11 +304,12 @@ int link_open(const char *env_path, bool sick, struct link **ret_link, struct er
 {
     struct link *l = calloc(1, sizeof(*l));
     const char *dir;
-    int rc, n;
+    int rc;
 
     if (!l)
         return err_set(err, ERR_NOMEM, "%s", err_name(ERR_NOMEM));
     l->lock_fd = -1;
+    l->seconds = CALL_SECONDS;
     rc = read_settings(l, env_path, err);
     if (rc)
         goto fail;
@@ -314,8 +319,7 @@ int link_open(const char *env_path, bool sick, struct link **ret_link, struct er
     rc = become_owner(dir, err);
     if (rc)
         goto fail;
-    n = snprintf(l->socket, sizeof(l->socket), "%s/run/control.sock", dir);
-    rc = n < 0 || (size_t)n >= sizeof(l->socket) ? ERR_UNREACHABLE : knock(l, err);
+    rc = knock(l, dir, err);
     make_port(l);
     if (rc == ERR_UNREACHABLE) {
         rc = open_database(l, dir, err);
@@ -331,6 +335,43 @@ int link_open(const char *env_path, bool sick, struct link **ret_link, struct er
     *ret_link = l;
     return ERR_OK;
 fail:
+    link_close(l);
+    return rc;
+}
+
+int link_alive(const char *env_path, int seconds, struct err *err)
+{
+    struct env_opts opts = {.path = env_path, .environ = environ};
+    struct link *l = calloc(1, sizeof(*l));
+    struct err ignored;
+    struct buf answer;
+    const char *dir;
+    int rc, status = 0;
+
+    if (!l)
+        return err_set(err, ERR_NOMEM, "%s", err_name(ERR_NOMEM));
+    buf_init(&answer, LIMIT_ENV_FILE);
+    l->lock_fd = -1;
+    l->seconds = seconds;
+    env_report_init(&l->env);
+    rc = settings_init(&l->settings);
+    if (rc || env_load(&l->settings, &opts, &l->env, &ignored) == ERR_NOMEM) {
+        rc = err_set(err, ERR_NOMEM, "%s", err_name(ERR_NOMEM));
+        goto done;
+    }
+    dir = settings_text(&l->settings, SET_DATA_DIR);
+    rc = become_owner(dir, err);
+    if (!rc)
+        rc = knock(l, dir, err);
+    if (!rc && !(l->curl = curl_easy_init()))
+        rc = err_set(err, ERR_NOMEM, "%s", err_name(ERR_NOMEM));
+    if (!rc)
+        rc = call_daemon(l, OP_GET, "/healthz", SLICE(""), "application/json", &status, &answer,
+                         err);
+    if (!rc && status != 200)
+        rc = err_set(err, ERR_PROTOCOL, "the daemon answers with %d", status);
+done:
+    buf_release(&answer);
     link_close(l);
     return rc;
 }

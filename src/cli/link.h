@@ -25,6 +25,12 @@ int link_open(const char *env_path, bool sick, struct link **ret_link, struct er
 /* As link_call, with any bytes of that type for a body (n 0: none) and for an answer. */
 int link_send(struct link *link, enum op_method method, const char *path, struct slice body,
               const char *type, int *ret_status, struct buf *ret_bytes, struct err *err) MUST_CHECK;
+/*
+ * Whether the loop of the daemon on DATA_DIR turns: one question that it answers at once, awaited for so many
+ * seconds. Opens no database. What is wrong in .env beside DATA_DIR is no matter: the daemon goes on with
+ * what it has. ERR_UNREACHABLE: none runs; ERR_TIMEOUT, ERR_PROTOCOL; ERR_IO: its socket is not ours.
+ */
+int link_alive(const char *env_path, int seconds, struct err *err) MUST_CHECK;
 /* The .env that was read, "" for none. */
 const char *link_env_file(const struct link *link);
 /* The settings as read from outside, and without a daemon from the database. */

@@ -34,12 +34,15 @@ static void read_text(const char *path, size_t max, struct buf *out)
         close(fd);
 }
 
-static bool is_inside(void)
+/* Whether the process of that number, as it is counted here, is one of ours. */
+static bool is_ours(int64_t pid)
 {
+    char path[64];
     struct buf b;
     bool yes;
 
-    read_text("/proc/1/comm", 64, &b);
+    snprintf(path, sizeof(path), "/proc/%lld/comm", (long long)pid);
+    read_text(path, 64, &b);
     yes = slice_eq(slice_trim(buf_slice(&b)), SLICE("pg-limiter"));
     buf_release(&b);
     return yes;
@@ -106,7 +109,9 @@ int service_find(const char *env_path, struct service *ret, struct err *err)
     if (rc)
         return rc;
     find_compose(ret);
-    if (is_inside())
+    /* Compose would take our .env for its own and refuse it for a password with ${ in it. */
+    setenv("COMPOSE_DISABLE_ENV_FILE", "1", 1);
+    if (is_ours(1))
         ret->kind = SERVICE_INSIDE;
     else if (has_unit())
         ret->kind = SERVICE_SYSTEMD;
@@ -251,6 +256,10 @@ int service_do(const struct service *s, enum service_verb verb, struct err *err)
         break;
     default:
         pid = service_pid(s);
+        if (verb == SERVICE_RELOAD && pid && !is_ours(pid))
+            return err_set(
+                err, ERR_REFUSED,
+                "the daemon runs in a container: send it SIGHUP from where that was started");
         if (verb == SERVICE_RELOAD && pid)
             return kill((pid_t)pid, SIGHUP) ? err_set(err, ERR_REFUSED, "process %lld: %s",
                                                       (long long)pid, strerror(errno))

@@ -94,7 +94,7 @@ def test_the_old_readme_pasted(daemon, lab):  # noqa: F811
         assert ip in text
 
 
-READS = ["status", "nodes", "user list", "user show ali", "except list", "except check ali",
+READS = ["status", "health", "nodes", "user list", "user show ali", "except list", "except check ali",
          "disabled list", "disabled info ali", "config show", "config show general_limit", "mode",
          "explain ali", "shared list", "version", "doctor"]
 
@@ -182,7 +182,7 @@ def test_bad_input_is_named_and_does_nothing(daemon, lab, running):  # noqa: F81
 def test_what_needs_the_daemon_says_so(daemon):  # noqa: F811
     d = daemon(start=False)
     d.data_dir.mkdir()
-    for line in ("status", "nodes", "disabled enable ali", "disabled enable-all --yes"):
+    for line in ("status", "health", "nodes", "disabled enable ali", "disabled enable-all --yes"):
         done = paste(d, "pg-limiter " + line)
         assert done.returncode == 3 and "pg-limiter run" in done.stderr, (line, done)
 

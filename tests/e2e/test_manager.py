@@ -41,6 +41,7 @@ esac
 """
 DOCKER = r"""#!/bin/bash
 echo "docker $*" >> "$FAKE/calls"
+[ "$COMPOSE_DISABLE_ENV_FILE" = 1 ] || { echo "compose would read our .env" >&2; exit 1; }
 case "$4" in
 ps) [ ! -e "$FAKE/up" ] || echo pg-limiter ;;
 up) [ ! -e "$FAKE/refuse" ] && touch "$FAKE/up" ;;
@@ -77,8 +78,9 @@ class Machine:
         (self.fake / "unit").touch() if there else (self.fake / "unit").unlink()
 
     def compose(self, ours=True):
-        text = "x-pg-limiter: 1\n" if ours else ""
-        (self.env_file.parent / "docker-compose.yml").write_text(text + "services:\n  pg-limiter: {}\n")
+        text = (ROOT / "docker-compose.yml").read_text()
+        (self.env_file.parent / "docker-compose.yml").write_text(
+            text if ours else text.replace("\nx-pg-limiter: 1\n", "\n"))
 
     def state(self, word=None):
         if word:

@@ -122,6 +122,44 @@ def test_two_daemons_on_one_directory(daemon):
     first.start()
 
 
+@pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("unshare"), reason="a PID namespace needs root")
+def test_as_the_first_process_of_a_container(daemon):
+    """Process 1 gets no signal it has no handler for, and every orphan to bury."""
+    d = daemon(**quiet(), start=False)
+    outer = subprocess.Popen(["unshare", "--pid", "--fork", "--kill-child", program(), "run", "--env", str(d.env_file)],
+                             stderr=subprocess.DEVNULL)
+    try:
+        d.process = outer
+        d.wait(d.answers, 15, "the control socket")
+        first = int(pathlib.Path(f"/proc/{outer.pid}/task/{outer.pid}/children").read_text())
+        status = pathlib.Path(f"/proc/{first}/status")
+        assert re.search(r"^NSpid:\t\d+\t1$", status.read_text(), re.MULTILINE)
+        orphan = subprocess.run(["nsenter", "--target", str(first), "--pid", "sh", "-c", "sleep 0.3 & echo $!"],
+                                capture_output=True, text=True, timeout=10)
+        assert orphan.returncode == 0, orphan.stderr
+        children = pathlib.Path(f"/proc/{first}/task/{first}/children")
+        assert children.read_text().split(), "it has inherited the orphan"
+        d.wait(lambda: not children.read_text().split(), 5, "the orphan to be buried")
+        health = subprocess.run([program(), "health", "--env", str(d.env_file)], capture_output=True, text=True)
+        assert (health.returncode, health.stdout) == (0, "ok\n"), health.stderr
+        # .env is spoilt later: what runs goes on, and is healthy.
+        d.env_file.write_text(d.env_file.read_text() + "GENERAL_LIMIT=many\n")
+        health = subprocess.run([program(), "health", "--env", str(d.env_file)], capture_output=True, text=True)
+        assert health.returncode == 0, health.stderr
+        os.kill(first, signal.SIGHUP)
+        time.sleep(0.2)
+        os.kill(first, signal.SIGSTOP)
+        health = subprocess.run([program(), "health", "--env", str(d.env_file)], capture_output=True, text=True)
+        assert health.returncode == 3 and "no answer" in health.stderr
+        os.kill(first, signal.SIGCONT)
+        os.kill(first, signal.SIGTERM)
+        assert outer.wait(10) == 0
+    finally:
+        if outer.poll() is None:
+            outer.kill()
+        d.process = None
+
+
 def test_signals_while_it_is_built_anew(daemon):
     """After a restore the daemon is taken apart and built anew: no signal may end it in between."""
     d = daemon(**quiet())

@@ -159,7 +159,11 @@ static void settings_are_changed_and_reset(void **state)
 
 static void what_needs_the_daemon_is_three(void **state)
 {
-    static const char *const lines[] = {"status", "nodes", "status --json", "disabled enable alice",
+    static const char *const lines[] = {"status",
+                                        "nodes",
+                                        "status --json",
+                                        "health",
+                                        "disabled enable alice",
                                         "disabled enable-all --yes"};
     struct bed *bed = *state;
     size_t i;

@@ -186,6 +186,8 @@ static void state_is_shown(void **state)
 {
     struct bed *bed = *state;
 
+    assert_int_equal(bed_run(bed, "health"), CLI_OK);
+    assert_string_equal(bed->out, "ok\n");
     assert_int_equal(bed_run(bed, "status"), CLI_OK);
     assert_string_equal(bed->err, "");
     assert_non_null(strstr(bed->out, "not reachable"));
