@@ -207,6 +207,7 @@ static json_t *params_of(const struct backups *b, const struct place *p)
                        "parse_mode", "HTML");
     if (p->thread_id)
         json_object_set_new(params, "message_thread_id", json_integer(p->thread_id));
+    text_direct_call(params, p->lang);
     buf_release(&text);
     buf_release(&when);
     return params;

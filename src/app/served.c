@@ -41,7 +41,7 @@ static void welcome(struct daemon *d, const struct roster_admin *a)
     text_add_html(&text, a->lang, TEXT_ADMIN_WELCOME, args);
     params = json_pack("{ss ss}", "text", buf_str(&text), "parse_mode", "HTML");
     item.params = params;
-    if (!params || outbox_put(d->outbox, &item))
+    if (!params || outbox_put(d->outbox, &item, a->lang))
         log_warning("bot", "the new admin %lld is not welcomed: the outbox is full",
                     (long long)a->id);
     json_decref(params);

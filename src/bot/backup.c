@@ -76,6 +76,7 @@ static void send(struct turn *t)
         fail(t, TEXT_BACKUP_NOT_SENT, err_name(ERR_NOMEM));
         return;
     }
+    text_direct_call(params, t->admin.lang);
     t->refs++;
     (bot->opts.send_file ? bot->opts.send_file
                          : telegram_send_file)(bot->opts.tg, "sendDocument", params, TELEGRAM_NOW,

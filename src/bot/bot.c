@@ -80,7 +80,8 @@ const struct settings *bot_settings(const struct bot *bot)
     return bot->opts.port->settings(bot->opts.port->app);
 }
 
-void bot_call(struct bot *bot, const char *method, json_t *params, telegram_done_fn fn, void *arg)
+void bot_call(struct bot *bot, enum text_lang lang, const char *method, json_t *params,
+              telegram_done_fn fn, void *arg)
 {
     json_t *message = json_object_get(params, "message_id");
 
@@ -88,5 +89,6 @@ void bot_call(struct bot *bot, const char *method, json_t *params, telegram_done
     if (message)
         bot_forget(bot, json_integer_value(json_object_get(params, "chat_id")),
                    json_integer_value(message));
+    text_direct_call(params, lang);
     bot->opts.call(bot->opts.tg, method, params, TELEGRAM_NOW, fn, arg);
 }

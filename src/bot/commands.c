@@ -38,7 +38,7 @@ static void tell(struct bot *bot, enum text_lang lang, const char *code,
     if (admin)
         json_object_set_new(params, "scope",
                             json_pack("{ss sI}", "type", "chat", "chat_id", (json_int_t)admin->id));
-    bot_call(bot, "setMyCommands", params, NULL, NULL);
+    bot_call(bot, lang, "setMyCommands", params, NULL, NULL);
 }
 
 void commands_tell(struct bot *bot, const struct bot_admin *admin)

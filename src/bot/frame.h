@@ -114,8 +114,9 @@ struct bot {
     uint64_t commands_told;   /* a mark of what Telegram knows as commands */
 };
 
-/* Calls a method in the lane of answers; params stolen. fn may be NULL. */
-void bot_call(struct bot *bot, const char *method, json_t *params, telegram_done_fn fn, void *arg);
+/* Calls a method in the lane of answers; params stolen; lang is that of its words. fn may be NULL. */
+void bot_call(struct bot *bot, enum text_lang lang, const char *method, json_t *params,
+              telegram_done_fn fn, void *arg);
 /* The settings in force. */
 const struct settings *bot_settings(const struct bot *bot);
 

@@ -29,7 +29,7 @@ struct pending *pending_find(struct bot *bot, int64_t chat_id, int64_t admin_id)
 void bot_strip(struct bot *bot, int64_t chat_id, int64_t message_id)
 {
     if (message_id)
-        bot_call(bot, "editMessageReplyMarkup",
+        bot_call(bot, TEXT_EN, "editMessageReplyMarkup",
                  json_pack("{sI sI}", "chat_id", (json_int_t)chat_id, "message_id",
                            (json_int_t)message_id),
                  NULL, NULL);
@@ -106,7 +106,7 @@ void pending_expire(struct bot *bot)
             view_init(&v, bot, &admin, p->chat_id > 0);
             view_say(&v, TEXT_INPUT_OVER, NULL);
             show_ways(&v, p->input->back);
-            bot_call(bot, "editMessageText",
+            bot_call(bot, admin.lang, "editMessageText",
                      json_pack("{sI sI ss ss s{sO}}", "chat_id", (json_int_t)p->chat_id,
                                "message_id", (json_int_t)p->message_id, "text", buf_str(&v.text),
                                "parse_mode", "HTML", "reply_markup", "inline_keyboard", v.rows),

@@ -154,7 +154,8 @@ static void send_part(struct sending *s)
         json_object_set_new(params, "message_thread_id", json_integer(t->thread_id));
     if (last && json_array_size(s->rows))
         json_object_set_new(params, "reply_markup", json_pack("{sO}", "inline_keyboard", s->rows));
-    bot_call(t->bot, t->message_id ? "editMessageText" : "sendMessage", params, sent, s);
+    bot_call(t->bot, t->admin.lang, t->message_id ? "editMessageText" : "sendMessage", params, sent,
+             s);
 }
 
 void show_send(struct turn *t, struct view *v)
@@ -163,9 +164,10 @@ void show_send(struct turn *t, struct view *v)
 
     if (s)
         *s = (struct sending){.t = t, .parts = json_array(), .rows = json_incref(v->rows)};
+    /* Before it is cut; a line that is cut gets a mark for its second part when that is sent. */
     text_direct(&v->text, v->lang);
     if (s && !v->failed && !v->text.failed &&
-        split_html(buf_slice(&v->text), LIMIT_BOT_TEXT, s->parts) == 0)
+        split_html(buf_slice(&v->text), LIMIT_BOT_TEXT - 1, s->parts) == 0)
         while (json_array_size(s->parts) > LIMIT_BOT_PARTS)
             json_array_remove(s->parts, json_array_size(s->parts) - 2);
     if (!s || !json_array_size(s->parts)) {
@@ -173,7 +175,7 @@ void show_send(struct turn *t, struct view *v)
         if (t->query)
             turn_toast(t, text_raw(t->admin.lang, TEXT_NO_MEMORY), true);
         else
-            bot_call(t->bot, "sendMessage",
+            bot_call(t->bot, t->admin.lang, "sendMessage",
                      json_pack("{sI ss}", "chat_id", (json_int_t)t->chat_id, "text",
                                text_raw(t->admin.lang, TEXT_NO_MEMORY)),
                      NULL, NULL);

@@ -168,7 +168,7 @@ static void say_to(void *arg, const struct place *place)
     params = json_pack("{s:s,s:s}", "text", buf_str(&text), "parse_mode", "HTML");
     buf_release(&text);
     item.params = params;
-    if (params && outbox_put(s->t->n->o.outbox, &item))
+    if (params && outbox_put(s->t->n->o.outbox, &item, place->lang))
         log_warning("notice", "a message about the group is lost");
     json_decref(params);
 }
@@ -214,7 +214,7 @@ static void put_instead(void *arg, const struct place *place)
                                .slot = f->slot,
                                .edit = f->slot.n > 0};
 
-    if (outbox_put(t->n->o.outbox, &item))
+    if (outbox_put(t->n->o.outbox, &item, place->lang))
         log_warning("notice", "a message is lost");
 }
 

@@ -97,7 +97,7 @@ void turn_toast(struct turn *t, const char *text, bool alert)
     }
     free(t->query);
     t->query = NULL;
-    bot_call(t->bot, "answerCallbackQuery", params, NULL, NULL);
+    bot_call(t->bot, t->admin.lang, "answerCallbackQuery", params, NULL, NULL);
 }
 
 void turn_trace(const struct turn *t, const char *what, const char *id)
@@ -316,7 +316,7 @@ static void took_away(void *arg, int rc, const struct telegram_answer *answer)
 
     /* Too old to be deleted: its buttons go. */
     if (t->bot && !rc && !answer->ok)
-        bot_call(t->bot, "editMessageReplyMarkup",
+        bot_call(t->bot, TEXT_EN, "editMessageReplyMarkup",
                  json_pack("{sI sI}", "chat_id", (json_int_t)t->chat_id, "message_id",
                            (json_int_t)t->pressed_id),
                  NULL, NULL);
@@ -334,7 +334,7 @@ void turn_run(struct turn *t, const struct target *target)
     }
     if (target->kind == 'x') {
         t->refs++;
-        bot_call(t->bot, "deleteMessage",
+        bot_call(t->bot, TEXT_EN, "deleteMessage",
                  json_pack("{sI sI}", "chat_id", (json_int_t)t->chat_id, "message_id",
                            (json_int_t)t->pressed_id),
                  took_away, t);

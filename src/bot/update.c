@@ -41,40 +41,45 @@ static bool may_tell_stranger(struct bot *bot, int64_t id)
     return true;
 }
 
-/* In his own language, when it is one of ours. */
-static const char *refusal(const struct bot *bot, json_t *from)
+/* His own language, when it is one of ours. */
+static enum text_lang lang_of(const struct bot *bot, json_t *from)
 {
     const char *code = json_string_value(json_object_get(from, "language_code"));
     char word[3] = {code && code[0] ? code[0] : '\0', code && code[0] ? code[1] : '\0', '\0'};
     const char *own = settings_text(bot_settings(bot), SET_BOT_LANGUAGE);
 
-    return text_raw(text_lang_of(code ? word : own), TEXT_STRANGER);
+    return text_lang_of(code ? word : own);
 }
 
 static void stranger_wrote(struct bot *bot, json_t *from, json_t *chat)
 {
+    enum text_lang lang = lang_of(bot, from);
+
     if (!may_tell_stranger(bot, number_of(from, "id")))
         return;
-    bot_call(bot, "sendMessage",
+    bot_call(bot, lang, "sendMessage",
              json_pack("{sI ss}", "chat_id", (json_int_t)number_of(chat, "id"), "text",
-                       refusal(bot, from)),
+                       text_raw(lang, TEXT_STRANGER)),
              NULL, NULL);
 }
 
 static void answer_empty(struct bot *bot, const char *query)
 {
-    bot_call(bot, "answerCallbackQuery", json_pack("{ss}", "callback_query_id", query), NULL, NULL);
+    bot_call(bot, TEXT_EN, "answerCallbackQuery", json_pack("{ss}", "callback_query_id", query),
+             NULL, NULL);
 }
 
 static void stranger_pressed(struct bot *bot, json_t *from, const char *query)
 {
+    enum text_lang lang = lang_of(bot, from);
+
     if (!may_tell_stranger(bot, number_of(from, "id"))) {
         answer_empty(bot, query);
         return;
     }
-    bot_call(bot, "answerCallbackQuery",
-             json_pack("{ss ss sb}", "callback_query_id", query, "text", refusal(bot, from),
-                       "show_alert", 1),
+    bot_call(bot, lang, "answerCallbackQuery",
+             json_pack("{ss ss sb}", "callback_query_id", query, "text",
+                       text_raw(lang, TEXT_STRANGER), "show_alert", 1),
              NULL, NULL);
 }
 
@@ -172,7 +177,7 @@ static void press(struct bot *bot, json_t *query)
 
 static void delete_message(struct bot *bot, json_t *message)
 {
-    bot_call(bot, "deleteMessage",
+    bot_call(bot, TEXT_EN, "deleteMessage",
              json_pack("{sI sI}", "chat_id",
                        (json_int_t)number_of(json_object_get(message, "chat"), "id"), "message_id",
                        (json_int_t)number_of(message, "message_id")),

@@ -53,7 +53,8 @@ void turn_working(struct turn *t, turn_next_fn fn, enum text_id id, ...)
         json_object_set_new(params, "message_id", json_integer(t->message_id));
     else if (t->thread_id)
         json_object_set_new(params, "message_thread_id", json_integer(t->thread_id));
-    bot_call(t->bot, t->message_id ? "editMessageText" : "sendMessage", params, told, w);
+    bot_call(t->bot, t->admin.lang, t->message_id ? "editMessageText" : "sendMessage", params, told,
+             w);
 }
 
 /* ---- operations ---- */

@@ -310,10 +310,11 @@ static struct slice copy(char **at, struct slice s)
     return kept;
 }
 
-int outbox_put(struct outbox *ob, const struct outbox_item *item)
+int outbox_put(struct outbox *ob, const struct outbox_item *item, enum text_lang lang)
 {
     struct slice field = slice_of(item->file_field), name = slice_of(item->file_name), file, slot,
                  params, method = slice_of(item->method);
+    json_t *directed;
     struct ob_put *p;
     char *text, *at;
     int rc;
@@ -324,7 +325,10 @@ int outbox_put(struct outbox *ob, const struct outbox_item *item)
     file = field.n ? item->file : (struct slice){NULL, 0};
     if (file.n > LIMIT_TELEGRAM_UPLOAD)
         return ERR_TOO_BIG;
-    text = json_dumps(item->params, JSON_COMPACT);
+    directed = json_copy((json_t *)item->params);
+    text_direct_call(directed, lang);
+    text = directed ? json_dumps(directed, JSON_COMPACT) : NULL;
+    json_decref(directed);
     params = slice_of(text);
     slot = item->slot;
     p = calloc(1, sizeof(*p));

@@ -10,6 +10,7 @@
 #include "base/err.h"
 #include "base/slice.h"
 #include "net/loop.h"
+#include "service/texts/texts.h"
 #include "store/owner.h"
 #include "telegram/telegram.h"
 
@@ -89,11 +90,11 @@ void outbox_state(struct outbox *ob, enum telegram_state state);
 void outbox_migrate(struct outbox *ob, int64_t from_chat, int64_t to_chat);
 
 /*
- * Adds a message to be delivered. Durable when the job of the owner has run; items put one after another
+ * Adds a message to be delivered; lang is that of its words. Durable when the job of the owner has run; items put one after another
  * are delivered in that order. created_at is now. ERR_INVALID (no chat, no method), ERR_NOMEM, ERR_TOO_BIG
  * (parameters over LIMIT_OUTBOX_PARAMS, the file over LIMIT_TELEGRAM_UPLOAD, or the store's queue full).
  */
-int outbox_put(struct outbox *ob, const struct outbox_item *item) MUST_CHECK;
+int outbox_put(struct outbox *ob, const struct outbox_item *item, enum text_lang lang) MUST_CHECK;
 /*
  * Takes what stands under a slot out of the book: what waits under it is not sent, and a later edit is sent
  * as a new message. ERR_NOMEM, ERR_TOO_BIG.

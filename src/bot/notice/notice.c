@@ -131,7 +131,6 @@ static json_t *params_of(struct notices *n, const struct note *note, const struc
 
     buf_init(&text, 16384);
     notice_text(n, note, place, &text);
-    text_direct(&text, place->lang);
     if (text.n && !text.failed)
         params = json_pack("{s:s#,s:s,s:{s:b}}", "text", text.p, (int)text.n, "parse_mode", "HTML",
                            "link_preview_options", "is_disabled", 1);
@@ -150,6 +149,7 @@ static void send_at_once(struct notices *n, const struct place *place, json_t *p
     json_object_set_new(params, "chat_id", json_integer(place->chat_id));
     if (place->thread_id > 0)
         json_object_set_new(params, "message_thread_id", json_integer(place->thread_id));
+    text_direct_call(params, place->lang);
     telegram_call(n->tg, "sendMessage", json_incref(params), TELEGRAM_NOW, NULL, NULL);
 }
 
@@ -173,7 +173,7 @@ static void send_to(void *arg, const struct place *place)
     if (s->note->event == NOTICE_STORE_DOWN) {
         send_at_once(n, place, params);
     } else {
-        rc = outbox_put(n->o.outbox, &item);
+        rc = outbox_put(n->o.outbox, &item, place->lang);
         if (rc)
             log_warning("notice", "a message is lost: %s", err_name(rc));
     }

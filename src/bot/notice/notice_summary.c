@@ -213,10 +213,9 @@ static void put(struct round *r, const struct place *place, json_t *answer)
     item.slot = slice_of(slot);
     buf_init(&text, 16384);
     notice_summary_text(answer, place->lang, &text);
-    text_direct(&text, place->lang);
     params = json_pack("{s:s,s:s}", "text", buf_str(&text), "parse_mode", "HTML");
     item.params = params;
-    if (!params || outbox_put(r->s->n->o.outbox, &item))
+    if (!params || outbox_put(r->s->n->o.outbox, &item, place->lang))
         r->failed = true;
     json_decref(params);
     buf_release(&text);

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/limits.h"
 #include "base/num.h"
 #include "base/stamp.h"
 #include "base/utf8.h"
@@ -220,6 +221,9 @@ void text_add_time(struct buf *out, int64_t us)
         buf_add_char(out, '-');
 }
 
+/* U+200F. */
+#define RIGHT_TO_LEFT "\xe2\x80\x8f"
+
 void text_direct(struct buf *text, enum text_lang lang)
 {
     struct slice rest = buf_slice(text), line;
@@ -230,8 +234,8 @@ void text_direct(struct buf *text, enum text_lang lang)
     buf_init(&made, text->max);
     while (rest.n) {
         line = slice_cut(&rest, '\n');
-        if (line.n)
-            buf_add_str(&made, "\xe2\x80\x8f");
+        if (line.n && !slice_starts(line, SLICE(RIGHT_TO_LEFT)))
+            buf_add_str(&made, RIGHT_TO_LEFT);
         buf_add_slice(&made, line);
         if (rest.p)
             buf_add_char(&made, '\n');
@@ -242,4 +246,24 @@ void text_direct(struct buf *text, enum text_lang lang)
     }
     buf_release(text);
     *text = made;
+}
+
+void text_direct_call(json_t *params, enum text_lang lang)
+{
+    static const char *const names[] = {"text", "caption"};
+    size_t i;
+
+    for (i = 0; i < ARRAY_LEN(names) && lang == TEXT_FA; i++) {
+        const char *text = json_string_value(json_object_get(params, names[i]));
+        struct buf made;
+
+        if (!text)
+            continue;
+        buf_init(&made, LIMIT_OUTBOX_PARAMS);
+        buf_add_str(&made, text);
+        text_direct(&made, lang);
+        if (!made.failed)
+            json_object_set_new(params, names[i], json_string(buf_str(&made)));
+        buf_release(&made);
+    }
 }

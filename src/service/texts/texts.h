@@ -2,6 +2,7 @@
 #ifndef SERVICE_TEXTS_H
 #define SERVICE_TEXTS_H
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -68,9 +69,15 @@ void text_escape(struct buf *out, struct slice s);
 /*
  * Makes every line of a finished message run in the direction of its language: a Persian line that begins
  * with a Latin name would be laid out from the left otherwise (Unicode TR 9, rule P2). For other
- * languages nothing; without memory, or beyond the text's maximum, the text stays as it is.
+ * languages, and lines that have their mark, nothing; without memory, or beyond the text's maximum, the
+ * text stays as it is.
  */
 void text_direct(struct buf *text, enum text_lang lang);
+/*
+ * The same for a call to Telegram: its parameters `text` and `caption`. Done where messages leave the
+ * program (bot_call, outbox_put and the senders of files), so that nobody who writes one must think of it.
+ */
+void text_direct_call(json_t *params, enum text_lang lang);
 /* Appends a length of time in its two greatest units: "45 s", "3 min", "2 h 5 min", "7 d". */
 void text_add_span(struct buf *out, enum text_lang lang, int64_t seconds);
 /* Appends a point in time as `2026-11-25 23:45` in the zone of the settings; STAMP_NONE "-". */

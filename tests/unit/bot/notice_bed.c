@@ -12,13 +12,14 @@ static struct bed *here; /* the outbox's functions know of one bed */
 
 /* ---- an outbox and a transport that only write down ---- */
 
-int outbox_put(struct outbox *ob, const struct outbox_item *item)
+int outbox_put(struct outbox *ob, const struct outbox_item *item, enum text_lang lang)
 {
     struct bed *bed = here;
     struct shown *s = NULL;
     size_t i;
 
     (void)ob;
+    (void)lang;
     bed->n_put++;
     for (i = 0; item->edit && item->slot.n && i < bed->n_shown; i++)
         if (bed->shown[i].chat == item->chat_id &&

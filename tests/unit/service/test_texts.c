@@ -223,6 +223,9 @@ static void lines_run_as_their_language_does(void **state)
     text_direct(&b, TEXT_FA);
     assert_string_equal(buf_str(&b), "\xe2\x80\x8f"
                                      "5.6.7.8 \xc2\xb7 de\n\n\xe2\x80\x8f<b>reza</b>\n");
+    text_direct(&b, TEXT_FA); /* once is enough */
+    assert_string_equal(buf_str(&b), "\xe2\x80\x8f"
+                                     "5.6.7.8 \xc2\xb7 de\n\n\xe2\x80\x8f<b>reza</b>\n");
     buf_release(&b);
 
     buf_init(&b, 8); /* no room for a mark */

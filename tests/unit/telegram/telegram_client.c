@@ -162,7 +162,7 @@ static void put(json_t *c)
     json_object_set_new(params, file ? "caption" : "text", json_string(text));
     if (json_is_true(json_object_get(c, "html")))
         json_object_set_new(params, "parse_mode", json_string("HTML"));
-    rc = outbox_put(ob, &item);
+    rc = outbox_put(ob, &item, TEXT_EN);
     if (rc)
         say(json_pack("{s:s, s:i}", "event", "not_put", "rc", rc));
     json_decref(params);
