@@ -136,6 +136,8 @@ void topics_migrate(struct topics *t, int64_t from_chat, int64_t to_chat)
     if (!t->group || t->group != from_chat)
         return;
     t->group = to_chat;
+    /* Whatever was wrong with the old one; the new one shows its own troubles. */
+    t->broken = false;
     j = malloc(sizeof(*j));
     if (!j)
         return;
@@ -298,6 +300,17 @@ static void try_again(void *arg)
         topics_check(t, t->group, tried, t);
     else if (t->group)
         topics_try_threads(t);
+}
+
+void topics_joined(struct topics *t, int64_t chat)
+{
+    if (chat && t->group == chat && t->broken)
+        loop_timer_set(t->timer, 0);
+}
+
+int64_t topics_group(const struct topics *t)
+{
+    return t->group;
 }
 
 void topics_live(struct topics *t, struct buf *out)

@@ -31,6 +31,10 @@ bool topics_same(const struct topics *t, enum notice_kind a, enum notice_kind b)
 bool topics_failed(struct topics *t, const struct outbox_failure *f);
 /* The group has got another id. */
 void topics_migrate(struct topics *t, int64_t from_chat, int64_t to_chat);
+/* The bot was added to a chat: if it is the group, and did not take messages, it is tried at once. */
+void topics_joined(struct topics *t, int64_t chat);
+/* The chat id of the group, 0: none. */
+int64_t topics_group(const struct topics *t);
 
 /* op_port's: appends {"title","working","problem","broken":[kinds]} as members of an open object. */
 void topics_live(struct topics *t, struct buf *out);

@@ -4,6 +4,8 @@
 
 #include "base/stamp.h"
 #include "bot/frame.h"
+#include "bot/notice/notice.h"
+#include "bot/topics.h"
 #include "base/banned.h"
 
 /* What comes from Telegram: who it is, and what he wants. */
@@ -316,13 +318,20 @@ static void run_command(struct turn *t, const struct slash *c, struct slice rest
         free(words[i]);
 }
 
-/* Whether a message says that this bot was added to a group. */
-static bool says_added(const struct bot *bot, json_t *message)
+/*
+ * Whether a message says that this bot is in a group since now: it was added, the group was made with it, or
+ * became a supergroup with another id.
+ */
+static bool says_joined(const struct bot *bot, json_t *message)
 {
     const char *name = bot->opts.name ? bot->opts.name(bot->opts.tg) : "", *other;
     json_t *who;
     size_t i;
 
+    if (json_is_true(json_object_get(message, "group_chat_created")) ||
+        json_is_true(json_object_get(message, "supergroup_chat_created")) ||
+        number_of(message, "migrate_from_chat_id"))
+        return true;
     json_array_foreach(json_object_get(message, "new_chat_members"), i, who)
     {
         other = json_string_value(json_object_get(who, "username"));
@@ -331,6 +340,24 @@ static bool says_added(const struct bot *bot, json_t *message)
             return true;
     }
     return false;
+}
+
+/* Whoever it was; an owner is asked whether it is to be the notifications' group, unless it is already. */
+static void joined(struct bot *bot, json_t *message)
+{
+    struct topics *topics = bot->notices ? notices_topics(bot->notices) : NULL;
+    int64_t chat = number_of(json_object_get(message, "chat"), "id");
+    struct bot_admin admin;
+    struct turn *t;
+
+    if (topics)
+        topics_joined(topics, chat);
+    if (!bot_admin_of(bot, number_of(json_object_get(message, "from"), "id"), &admin) ||
+        admin.role < OP_ROLE_OWNER || (topics && topics_group(topics) == chat))
+        return;
+    t = begin(bot, &admin, message);
+    if (t)
+        run_data(t, "atopcmd");
 }
 
 static void wrote(struct bot *bot, json_t *message)
@@ -346,18 +373,16 @@ static void wrote(struct bot *bot, json_t *message)
 
     if (!number_of(chat, "id") || json_is_true(json_object_get(from, "is_bot")))
         return;
+    if (says_joined(bot, message)) {
+        joined(bot, message);
+        return;
+    }
     if (!bot_admin_of(bot, number_of(from, "id"), &admin)) {
         if (is_private(chat) || slash)
             stranger_wrote(bot, from, chat);
         return;
     }
     p = pending_find(bot, number_of(chat, "id"), admin.id);
-    if (says_added(bot, message) && admin.role >= OP_ROLE_OWNER) {
-        t = begin(bot, &admin, message);
-        if (t)
-            run_data(t, "atopcmd");
-        return;
-    }
     if (!slash && !is_private(chat) && !p)
         return;
     t = begin(bot, &admin, message);

@@ -73,7 +73,10 @@ struct telegram_events {
     void (*on_update)(void *arg, json_t *update);
     /* The state changed; text is a sentence with the cure, in English, without the token. */
     void (*on_state)(void *arg, enum telegram_state state, const char *text);
-    /* A group was upgraded: everything kept under its old id belongs under the new one. May be NULL. */
+    /*
+     * A group was upgraded: everything kept under its old id belongs under the new one. Told for the message
+     * about it, before on_update, and for each call that is refused for it. May be NULL.
+     */
     void (*on_migrate)(void *arg, int64_t from_chat, int64_t to_chat);
 };
 

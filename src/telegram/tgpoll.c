@@ -221,6 +221,17 @@ static bool number_holds(const struct telegram *tg)
 
 /* ---- getUpdates ---- */
 
+/* The message that ends a group: it is a supergroup with another id since. */
+static void follow_group(struct telegram *tg, json_t *update)
+{
+    json_t *message = json_object_get(update, "message");
+    int64_t from = json_integer_value(json_object_get(json_object_get(message, "chat"), "id"));
+    int64_t to = json_integer_value(json_object_get(message, "migrate_to_chat_id"));
+
+    if (from && to && tg->events.on_migrate)
+        tg->events.on_migrate(tg->arg, from, to);
+}
+
 /* Hands one update over, unless it has been before. Whether it was new. */
 static bool take_update(struct telegram *tg, json_t *update)
 {
@@ -232,6 +243,7 @@ static bool take_update(struct telegram *tg, json_t *update)
     tg->last_seen_us = loop_wall_us(tg->loop);
     keep_offset(tg);
     tg->stats.updates++;
+    follow_group(tg, update);
     tg->events.on_update(tg->arg, update);
     return true;
 }

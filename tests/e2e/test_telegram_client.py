@@ -347,7 +347,7 @@ def test_a_group_that_is_upgraded_is_followed(telegram, bot):
     group = telegram.group("Team", ali, plain=True)
     bot.put(group, "one", slot="case:1", edit=True)
     group.wait("one")
-    new = group.upgrade()
+    new = group.upgrade(told=False)
     with telegram.expect_refusal("upgraded"):
         bot.put(group, "two")
         bot.put(group, "three", slot="case:1", edit=True)
@@ -355,6 +355,23 @@ def test_a_group_that_is_upgraded_is_followed(telegram, bot):
     bot.until_empty()
     assert texts(new) == ["two", "three"]
     assert bot.wait("migrate")[0]["to"] == new.id
+
+
+def test_a_group_that_says_it_is_upgraded_is_followed(telegram, bot):
+    """Without anything sent to the old one; rows for that move."""
+    ali = telegram.user("Ali")
+    group = telegram.group("Team", ali, plain=True)
+    bot.put(group, "one")
+    group.wait("one")
+    bot.until_empty()
+    telegram.flood(2, group)
+    bot.put(group, "two")
+    telegram.wait(lambda: telegram.calls[-1].code == 429, 5)
+    new = group.upgrade()
+    assert bot.wait("migrate")[0]["to"] == new.id
+    new.wait("two", 10)
+    bot.until_empty()
+    assert texts(new) == ["two"]
 
 
 def test_a_429_is_waited_for_by_chat(telegram, bot):

@@ -204,7 +204,8 @@ static void got_group(struct turn *t, json_t *message)
              num_int(slice_trim(slice_of(text)), -(INT64_C(1) << 53), INT64_C(1) << 53, &id))
         id = 0;
     if (!id) {
-        turn_fail(t, TEXT_T_NO_ID, NULL);
+        /* Of what a member wrote only the member is named. */
+        turn_fail(t, origin ? TEXT_T_NO_ORIGIN : TEXT_T_NO_ID, NULL);
         return;
     }
     if (id > 0)

@@ -82,24 +82,29 @@ class Room:
         """The bot is removed; it learns it by `my_chat_member`, if it asked for that."""
         self.bot_becomes(status)
 
-    def add_bot(self, status="administrator", **rights):
-        self.bot_becomes(status, **rights)
+    def add_bot(self, status="administrator", by=None, **rights):
+        """Somebody (a User; else the first member) adds the bot; a message in the group says so, too."""
+        self.bot_becomes(status, by, **rights)
 
-    def bot_becomes(self, status, **rights):
+    def bot_becomes(self, status, by=None, **rights):
         from .methods_chat import member_json
         world = self.telegram.world
         with world.lock:
             old = member_json(world, self.chat, world.bot)
             self.chat.bot = status
             self.chat.rights = {**dict.fromkeys(RIGHTS, True), **rights}
-            who = world.people[next(iter(self.chat.members), world.bot.id)]
+            who = by.person if by else world.people[next(iter(self.chat.members), world.bot.id)]
+            if old["status"] in ("left", "kicked") and status in ("member", "administrator"):
+                message = world.message(self.chat, who)
+                message.service = {"new_chat_members": [world.bot.json()]}
+                world.publish(message)
             world.update("my_chat_member", {
                 "chat": self.chat.json(), "from": who.json(), "date": int(time.time()),
                 "old_chat_member": old, "new_chat_member": member_json(world, self.chat, world.bot)})
             world.tell()
 
-    def upgrade(self):
-        """A group becomes a supergroup with another id; the Room of that."""
+    def upgrade(self, told=True):
+        """A group becomes a supergroup with another id; the Room of that. `told`: by messages in both."""
         world = self.telegram.world
         with world.lock:
             assert self.chat.kind == GROUP
@@ -110,7 +115,8 @@ class Room:
                                   (new, {"migrate_from_chat_id": self.chat.id})):
                 message = world.message(chat, who)
                 message.service = service
-                world.publish(message)
+                if told:
+                    world.publish(message)
             self.chat.moved_to = new
         return Room(self.telegram, new)
 
@@ -177,12 +183,15 @@ class User:
             message.text = message.source = caption
             return world.publish(message)
 
-    def forward(self, text, author=None, hidden_name=None, room=None):
-        """Forwards a message of somebody (a User), or of one who hides himself."""
+    def forward(self, text, author=None, hidden_name=None, room=None, group=None):
+        """Forwards a message of somebody (a User), of one who hides himself, or of an administrator who
+        writes in the name of his group (a Room): only that tells which group it is from."""
         with self.telegram.world.lock:
             message = self._message(room, None)
             message.text = message.source = text
-            if author is not None:
+            if group is not None:
+                message.origin = {"type": "chat", "sender_chat": group.chat.json()}
+            elif author is not None:
                 message.origin = {"type": "user", "sender_user": author.person.json()}
             else:
                 message.origin = {"type": "hidden_user", "sender_user_name": hidden_name or "Hidden"}
@@ -284,7 +293,8 @@ class Telegram:
             return made
 
     def group(self, title, *members, forum=False, bot="administrator", plain=False, **rights):
-        """A supergroup (`plain`: an old kind of group) with the bot in it, as what `bot` says."""
+        """A supergroup (`plain`: an old kind of group) with the bot in it, as what `bot` says (None: it
+        was never there)."""
         with self.world.lock:
             chat = self.world.group(title, GROUP if plain else SUPERGROUP, forum)
             for i, one in enumerate(members):
