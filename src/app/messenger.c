@@ -18,8 +18,8 @@
  * goes wrong with it, the daemon goes on limiting.
  */
 
-static const int64_t drain_us = 3 * STAMP_SECOND / 2; /* what waits may still go out at the end */
-static const int64_t settle_us = 2 * STAMP_SECOND;    /* and then what is on its way may come in */
+static const int64_t drain_us = STAMP_SECOND;      /* what waits may still go out at the end */
+static const int64_t settle_us = 2 * STAMP_SECOND; /* until then what is on its way may come in */
 static const int64_t turn_us = STAMP_SECOND / 50;
 
 static void on_update(void *arg, json_t *update)
@@ -154,7 +154,6 @@ void messenger_stop(struct daemon *d)
            loop_real_us(d->loop) - began_us < drain_us)
         loop_turn(d->loop, turn_us);
     outbox_stop(d->outbox);
-    began_us = loop_real_us(d->loop);
     while (!outbox_idle(d->outbox) && loop_real_us(d->loop) - began_us < settle_us)
         loop_turn(d->loop, turn_us);
     drop_telegram(d);

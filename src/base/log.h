@@ -37,7 +37,7 @@ void log_setup(enum log_level level, bool json, bool colour);
 int log_files(const char *dir, long long max_bytes, struct err *err) MUST_CHECK;
 /* The files are opened anew: SIGHUP of an external logrotate. */
 void log_reopen(void);
-/* Writes what waits, within two seconds, and closes the files. The console goes on. */
+/* Writes what waits, within a second, and closes the files. The console goes on. */
 void log_stop(void);
 /* Lines that did not reach where they were to go. */
 unsigned long long log_lost(void);

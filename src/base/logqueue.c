@@ -18,7 +18,7 @@
 /* A disk that is full one second and not the next is no news twice a second. */
 static const int64_t say_again_us = 60000000;
 
-enum { FILES = 3, END_WAIT_S = 2, CONSOLE_CHUNK = 4096, CONSOLE_WAIT_MS = 1000 };
+enum { FILES = 3, END_WAIT_S = 1, CONSOLE_CHUNK = 4096, CONSOLE_WAIT_MS = 1000 };
 
 static const struct {
     unsigned bit;

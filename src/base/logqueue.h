@@ -36,7 +36,7 @@ int logqueue_start(const char *dir, off_t max_bytes, logqueue_say_fn say,
 void logqueue_put(unsigned where, struct slice console, struct slice file);
 /* The files are opened anew at their next line. */
 void logqueue_reopen(void);
-/* Writes what waits, for two seconds at most, and ends the thread. Does nothing when there is none. */
+/* Writes what waits, for a second at most, and ends the thread. Does nothing when there is none. */
 void logqueue_stop(void);
 /* Lines left out since the start of the process: no room in the queue, file or console not writable. */
 unsigned long long logqueue_lost(void);

@@ -9,7 +9,7 @@
 #include "base/log.h"
 #include "base/banned.h"
 
-enum { END_WAIT_S = 2 };
+enum { END_WAIT_S = 1 };
 
 struct job {
     struct job *next;

@@ -25,7 +25,7 @@ int worker_new(struct loop *loop, unsigned max_jobs, struct worker **ret_worker)
 int worker_submit(struct worker *w, worker_job_fn job, worker_done_fn done, void *arg) MUST_CHECK;
 /*
  * Ends the thread and calls done for whatever has not been told yet. A job that does not end within
- * 2 s (a name server that does not answer) is abandoned with its memory: for the end of the process.
+ * a second (a name server that does not answer) is abandoned with its memory: for the end of the process.
  * NULL is allowed.
  */
 void worker_free(struct worker *w);

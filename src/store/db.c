@@ -3,13 +3,16 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/buf.h"
 #include "base/fault.h"
+#include "base/stamp.h"
 #include "store/migrate.h"
 #include "store/sql.h"
 #include "base/banned.h"
@@ -73,6 +76,30 @@ static int make_file(const char *path, struct err *err)
     return ERR_OK;
 }
 
+static int64_t mono_us(void)
+{
+    struct timespec ts;
+
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (int64_t)ts.tv_sec * STAMP_SECOND + ts.tv_nsec / 1000;
+}
+
+/* SQLite's own waiting cannot be cut short. */
+static int on_busy(void *arg, int tries)
+{
+    struct db *db = arg;
+    int64_t now = mono_us(), hurry = atomic_load(&db->hurry_us), until;
+    struct timespec rest = {0, (tries < 5 ? 2 : 25) * 1000000};
+
+    if (tries == 0)
+        db->busy_since_us = now;
+    until = db->busy_since_us + (int64_t)db->busy_ms * 1000;
+    if (now >= until || (hurry && now >= hurry))
+        return 0;
+    nanosleep(&rest, NULL);
+    return 1;
+}
+
 static int connect_to(struct db *db, struct err *err)
 {
     int rc = sqlite3_open_v2(db->path, &db->h, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
@@ -82,7 +109,7 @@ static int connect_to(struct db *db, struct err *err)
     if (rc)
         return sql_error(db, rc, err);
     sqlite3_extended_result_codes(db->h, 1);
-    sqlite3_busy_timeout(db->h, db->busy_ms);
+    sqlite3_busy_handler(db->h, on_busy, db);
     /* A file that turns out not to be ours must not be changed even by closing it. */
     sqlite3_db_config(db->h, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
     sqlite3_db_config(db->h, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
@@ -184,7 +211,11 @@ const char *db_path(const struct db *db)
 void db_set_busy_ms(struct db *db, int ms)
 {
     db->busy_ms = ms;
-    sqlite3_busy_timeout(db->h, ms);
+}
+
+void db_hurry(struct db *db, int ms)
+{
+    atomic_store(&db->hurry_us, mono_us() + (int64_t)ms * 1000);
 }
 
 int db_set_max_pages(struct db *db, int64_t pages, struct err *err)

@@ -45,6 +45,11 @@ void db_close(struct db *db);
 const char *db_path(const struct db *db);
 /* Changes how long another process's lock is waited for (DB_BUSY_MS). */
 void db_set_busy_ms(struct db *db, int ms);
+/*
+ * The end is near: all waiting for locks together, also what is under way, takes at most ms from now on.
+ * May be called on any thread.
+ */
+void db_hurry(struct db *db, int ms);
 /* Bounds the file to that many pages of 4096 bytes; past it a write fails with ERR_FULL. For tests. */
 int db_set_max_pages(struct db *db, int64_t pages, struct err *err) MUST_CHECK;
 

@@ -10,7 +10,7 @@
 #include "base/limits.h"
 #include "base/banned.h"
 
-enum { STOP_BUSY_MS = 200 };
+enum { STOP_LOCKS_MS = 1000 };
 
 struct job {
     struct job *next;
@@ -229,7 +229,6 @@ static void *thread_main(void *arg)
 {
     struct owner *o = arg;
     struct jobs batch;
-    bool hurry = false;
 
     pthread_mutex_lock(&o->lock);
     for (;;) {
@@ -238,11 +237,6 @@ static void *thread_main(void *arg)
         if (o->todo.n == 0)
             break;
         take_batch(o, &batch);
-        if (o->stop && !hurry) {
-            /* What is left waits for nobody's lock any more: the next start finds it out. */
-            hurry = true;
-            db_set_busy_ms(o->db, STOP_BUSY_MS);
-        }
         pthread_mutex_unlock(&o->lock);
         run_batch(o, &batch);
         pthread_mutex_lock(&o->lock);
@@ -336,6 +330,8 @@ void owner_free(struct owner *o)
     o->stop = true;
     pthread_cond_signal(&o->wake);
     pthread_mutex_unlock(&o->lock);
+    /* What is left hardly waits for anybody's lock any more: the next start finds it out. */
+    db_hurry(o->db, STOP_LOCKS_MS);
     pthread_join(o->thread, NULL);
     db_close(o->db);
     while ((j = jobs_take(&o->finished)))

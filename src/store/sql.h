@@ -27,8 +27,10 @@ struct db {
     sqlite3 *h;
     char *path;
     int busy_ms;
-    int depth; /* nested db_begin */
-    bool full; /* the outer transaction runs with synchronous=FULL */
+    int64_t busy_since_us;    /* monotonic: since when a lock is waited for */
+    _Atomic int64_t hurry_us; /* monotonic: no lock is waited for any longer; 0: see busy_ms */
+    int depth;                /* nested db_begin */
+    bool full;                /* the outer transaction runs with synchronous=FULL */
     struct sql_cached cache[SQL_CACHE];
     int n_cache;
 };

@@ -510,6 +510,7 @@ int outbox_new(const struct outbox_opts *opts, struct outbox **ret_ob)
 
 void outbox_free(struct outbox *ob)
 {
+    struct err err = {0};
     struct ob_job *j;
     size_t i;
 
@@ -517,7 +518,7 @@ void outbox_free(struct outbox *ob)
         return;
     while ((j = ob->stuck)) {
         ob->stuck = j->next;
-        free(j);
+        j->after(j, ERR_CANCELLED, &err);
     }
     for (i = 0; i < ob->n_chats; i++)
         free(ob->chats[i]);

@@ -90,9 +90,10 @@ void outbox_state(struct outbox *ob, enum telegram_state state);
 void outbox_migrate(struct outbox *ob, int64_t from_chat, int64_t to_chat);
 
 /*
- * Adds a message to be delivered; lang is that of its words. Durable when the job of the owner has run; items put one after another
- * are delivered in that order. created_at is now. ERR_INVALID (no chat, no method), ERR_NOMEM, ERR_TOO_BIG
- * (parameters over LIMIT_OUTBOX_PARAMS, the file over LIMIT_TELEGRAM_UPLOAD, or the store's queue full).
+ * Adds a message to be delivered; lang is that of its words. Durable when the job of the owner has run;
+ * items put one after another are delivered in that order. created_at is now. ERR_INVALID (no chat, no
+ * method), ERR_NOMEM, ERR_TOO_BIG (parameters over LIMIT_OUTBOX_PARAMS, the file over
+ * LIMIT_TELEGRAM_UPLOAD, or the store's queue full).
  */
 int outbox_put(struct outbox *ob, const struct outbox_item *item, enum text_lang lang) MUST_CHECK;
 /*
