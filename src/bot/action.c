@@ -129,9 +129,11 @@ static void go_on(struct turn *t, bool alert)
 
     buf_init(&toast, LIMIT_BOT_VIEW);
     view_toast_text(&toast, buf_slice(&note->text));
-    if (stays(t)) {
+    if (stays(t) && (t->query || !alert)) {
         turn_toast(t, buf_str(&toast), alert);
         turn_end(t);
+    } else if (stays(t)) { /* that it is being worked on was his toast */
+        turn_tell_view(t, note);
     } else if (t->action->flags & BOT_LEAVE || (t->superseded && !t->action->then)) {
         turn_view(t, &v);
         buf_add_slice(&v.text, buf_slice(&note->text));

@@ -5,9 +5,9 @@
 #include "bot/frame.h"
 #include "base/banned.h"
 
-static const int64_t tick_us = 5 * STAMP_SECOND;
-/* A press is answered at the latest after this time: Telegram forgets it soon after. */
-static const int64_t toast_us = 6 * STAMP_SECOND;
+static const int64_t tick_us = STAMP_SECOND / 4;
+/* Who pressed hears something within a second, also while the panel does not answer. */
+static const int64_t toast_us = STAMP_SECOND / 2;
 
 static void on_tick(void *arg)
 {

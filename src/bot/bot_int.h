@@ -149,6 +149,7 @@ struct input {
     enum text_id label;  /* of its buttons, where they give none */
     enum text_id prompt; /* ({0} …) says what is allowed */
     unsigned flags;
+    size_t max; /* bytes of what may be written; 0: LIMIT_BOT_INPUT */
     /* Adds to the prompt: what is allowed, the present value, buttons to choose from; may be NULL. */
     void (*build)(struct view *v);
     const char *ask[BOT_ASKS]; /* for build */

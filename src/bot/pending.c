@@ -104,6 +104,8 @@ void pending_expire(struct bot *bot)
             continue;
         if (p->message_id && bot_admin_of(bot, p->admin_id, &admin)) {
             view_init(&v, bot, &admin, p->chat_id > 0);
+            for (v.n_args = 0; v.n_args < p->n_args; v.n_args++)
+                v.arg[v.n_args] = p->args[v.n_args];
             view_say(&v, TEXT_INPUT_OVER, NULL);
             show_ways(&v, p->input->back);
             bot_call(bot, admin.lang, "editMessageText",

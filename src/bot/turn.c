@@ -80,6 +80,8 @@ void turn_end(struct turn *t)
         return;
     t->ended = true;
     turn_toast(t, NULL, false);
+    if (t->bot)
+        log_debug("bot", "telegram:%lld: is done", (long long)t->admin.id);
     turn_unref(t);
 }
 

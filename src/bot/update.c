@@ -233,7 +233,7 @@ static void input_came(struct turn *t, struct pending *p, json_t *message, const
         in->got(t, message);
         return;
     }
-    if (!text || !trimmed.n || trimmed.n > LIMIT_BOT_INPUT) {
+    if (!text || !trimmed.n || trimmed.n > (in->max ? in->max : LIMIT_BOT_INPUT)) {
         turn_fail(t, text && trimmed.n ? TEXT_INPUT_LONG : TEXT_INPUT_NO_TEXT, NULL);
         return;
     }

@@ -107,8 +107,9 @@ int64_t tgpace_wait(const struct tgpace *p, int64_t chat, bool counts, bool urge
     int64_t wait = longer(p->blocked_until - now, 0);
     uint32_t at = chat ? imap_get(&p->map, chat) : MAP_FREE;
 
-    wait = longer(wait, ring_wait(&p->sent, urgent ? ALL_MESSAGES : ALL_MESSAGES - ALL_ROOM,
-                                  STAMP_SECOND, now));
+    if (counts)
+        wait = longer(wait, ring_wait(&p->sent, urgent ? ALL_MESSAGES : ALL_MESSAGES - ALL_ROOM,
+                                      STAMP_SECOND, now));
     return at == MAP_FREE ? wait : longer(wait, chat_wait(&p->chats[at], counts, urgent, now));
 }
 
@@ -162,8 +163,10 @@ int tgpace_sent(struct tgpace *p, int64_t chat, bool counts, int64_t now)
 {
     struct chat *c;
 
+    if (!counts)
+        return ERR_OK;
     ring_add(&p->sent, now);
-    if (!chat || !counts)
+    if (!chat)
         return ERR_OK;
     c = chat_of(p, chat, now);
     if (!c)

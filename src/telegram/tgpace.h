@@ -26,8 +26,8 @@ struct tgpace *tgpace_new(struct hash_key key, int64_t now);
 /* Frees. NULL is allowed. */
 void tgpace_free(struct tgpace *p);
 /*
- * How long a call must wait. chat 0: it goes to no chat; counts: it is a message (or an edit of one), and
- * not only a question about the chat, which waits for a 429 alone. O(1).
+ * How long a call must wait. chat 0: it goes to no chat; counts: it is a message (or an edit of one). All
+ * else, the answer to a press above all, waits for a 429 alone and takes no room. O(1).
  */
 int64_t tgpace_wait(const struct tgpace *p, int64_t chat, bool counts, bool urgent, int64_t now);
 /* A call goes out. ERR_NOMEM: it is not remembered. */

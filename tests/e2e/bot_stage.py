@@ -8,6 +8,7 @@ import json
 import re
 import time
 
+import pytest
 from daemon import Sharer, Traffic, warm_up
 
 NAMES = ["x" * 128, "ali.reza@home", *(f"user_{i:02}" for i in range(40)), "VIP-1", "a_b_c", "12345"]
@@ -100,3 +101,16 @@ class Stage:
         if self.traffic is not None:
             self.traffic.__exit__(None, None, None)
             self.traffic = None
+
+
+@pytest.fixture
+def stage(lab, daemon, telegram):
+    """A factory: stage(owners=2, …) → Stage, closed with the test."""
+    made = []
+
+    def make(**settings):
+        made.append(Stage(lab, daemon, telegram, **settings))
+        return made[-1]
+    yield make
+    for one in made:
+        one.close()

@@ -2,22 +2,7 @@
 
 import time
 
-import pytest
-from bot_stage import Stage
 from daemon import Sharer, Traffic, warm_up
-
-
-@pytest.fixture
-def stage(lab, daemon, telegram):
-    """A factory: stage(owners=2, …) → Stage, closed with the test."""
-    made = []
-
-    def make(**settings):
-        made.append(Stage(lab, daemon, telegram, **settings))
-        return made[-1]
-    yield make
-    for one in made:
-        one.close()
 
 
 def test_a_stranger_gets_one_plain_refusal(stage, telegram):

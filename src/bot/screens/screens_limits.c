@@ -21,19 +21,21 @@ static void build_limits(struct view *v)
 
 /* ---- one user's ---- */
 
-static void add_presets(struct view *v, const char *ref, int64_t now)
+/* pending: of a name that the panel has never shown, which has a page of its own. */
+static void add_presets(struct view *v, const char *ref, int64_t now, bool pending)
 {
+    const char *set = pending ? "asetp" : "asetl";
     size_t i;
 
     for (i = 0; i < ARRAY_LEN(presets); i++) {
         if (i % 4 == 0)
             view_row(v);
-        view_button(v, view_fmt(v, "%s%d", presets[i] == now ? "✓ " : "", presets[i]), "asetl", ref,
+        view_button(v, view_fmt(v, "%s%d", presets[i] == now ? "✓ " : "", presets[i]), set, ref,
                     view_int(v, presets[i]), NULL);
     }
     view_row(v);
-    view_button(v, view_word(v, TEXT_U_NO_LIMIT, NULL), "asetl", ref, "0", NULL);
-    view_button(v, NULL, "isetl", ref, NULL);
+    view_button(v, view_word(v, TEXT_U_NO_LIMIT, NULL), set, ref, "0", NULL);
+    view_button(v, NULL, pending ? "isetp" : "isetl", ref, NULL);
 }
 
 static void build_user_limit(struct view *v)
@@ -48,7 +50,7 @@ static void build_user_limit(struct view *v)
              card_word(v, WORD_FROM, from), NULL);
     if (in_bool(user, "excepted"))
         view_say(v, TEXT_U_LIMIT_BUT_EXCEPTED, NULL);
-    add_presets(v, v->arg[0], n);
+    add_presets(v, v->arg[0], n, false);
     if (in_bool(user, "special")) {
         view_row(v);
         view_button(v, NULL, "adell", v->arg[0], NULL);
@@ -61,7 +63,7 @@ static void build_user_limit(struct view *v)
 static void build_pending_limit(struct view *v)
 {
     view_say(v, TEXT_U_ROW_PENDING, NULL);
-    add_presets(v, v->arg[0], -1);
+    add_presets(v, v->arg[0], -1, true);
     view_row(v);
     view_button(v, NULL, "adell", v->arg[0], NULL);
 }
@@ -190,6 +192,12 @@ static const struct action actions[] = {
      .done = TEXT_U_LIMIT_SET,
      .then = "sulim|{0}",
      .role = OP_ROLE_OPERATOR},
+    {.id = "setp",
+     .label = TEXT_U_LIMIT_OF,
+     .run = run_set_limit,
+     .done = TEXT_U_LIMIT_SET,
+     .then = "splim|{0}",
+     .role = OP_ROLE_OPERATOR},
     {.id = "setn",
      .label = TEXT_U_LIMIT_OF,
      .run = run_set_named,
@@ -217,7 +225,13 @@ static const struct input inputs[] = {
      .label = TEXT_U_LIMIT_FREE,
      .prompt = TEXT_U_LIMIT_PROMPT,
      .action = "setl",
-     .back = "slim",
+     .back = "sulim|{0}",
+     .role = OP_ROLE_OPERATOR},
+    {.id = "setp",
+     .label = TEXT_U_LIMIT_FREE,
+     .prompt = TEXT_U_LIMIT_PROMPT,
+     .action = "setp",
+     .back = "splim|{0}",
      .role = OP_ROLE_OPERATOR},
     {0},
 };

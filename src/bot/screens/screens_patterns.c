@@ -85,9 +85,17 @@ static const struct action actions[] = {
 };
 
 static const struct input inputs[] = {
-    {.id = "plimt", .prompt = TEXT_PAT_ASK_TEXT, .next = "pliml", .back = "splims"},
+    {.id = "plimt",
+     .prompt = TEXT_PAT_ASK_TEXT,
+     .max = LIMIT_USER_NAME,
+     .next = "pliml",
+     .back = "splims"},
     {.id = "pliml", .prompt = TEXT_PAT_ASK_LIMIT, .action = "plima", .back = "splims"},
-    {.id = "pownt", .prompt = TEXT_PAT_ASK_TEXT, .next = "pownl", .back = "spowns"},
+    {.id = "pownt",
+     .prompt = TEXT_PAT_ASK_TEXT,
+     .max = LIMIT_USER_NAME,
+     .next = "pownl",
+     .back = "spowns"},
     {.id = "pownl", .prompt = TEXT_PAT_ASK_ADMIN, .action = "powna", .back = "spowns"},
     {0},
 };

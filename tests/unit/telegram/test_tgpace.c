@@ -106,7 +106,11 @@ static void an_urgent_one_finds_room(void **state)
     assert_int_equal(tgpace_wait(p, 7, true, false, now), 4 * STAMP_SECOND);
     for (i = 0; i < 40; i++)
         assert_int_equal(tgpace_sent(p, i + 100, true, now), ERR_OK);
-    assert_true(tgpace_wait(p, 0, false, true, now) > 0);
+    assert_true(tgpace_wait(p, 8, true, true, now) > 0);
+    /* The answer to a press neither waits nor takes room. */
+    assert_int_equal(tgpace_wait(p, 0, false, true, now), 0);
+    assert_int_equal(tgpace_sent(p, 0, false, now + STAMP_SECOND), ERR_OK);
+    assert_int_equal(tgpace_wait(p, 8, true, true, now + STAMP_SECOND), 0);
     tgpace_free(p);
 }
 
