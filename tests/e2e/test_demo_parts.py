@@ -93,7 +93,7 @@ def test_the_cast_is_what_the_captions_say():
 # -- daemon ----------------------------------------------------------------------------------------
 
 def test_the_shortened_settings_exist_and_are_times():
-    table = (ROOT / "src" / "service" / "settings_table.c").read_text()
+    table = (ROOT / "src" / "service" / "settings" / "settings_table.c").read_text()
     for key in daemon.SHORTENED:
         row = table[table.index(f'"{key.lower()}"'):][:120]
         assert '"s",' in row, key

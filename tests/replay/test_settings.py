@@ -200,7 +200,7 @@ SPELT = {  # in tests in C, by the name of the policy's member
 
 def test_no_setting_of_the_engine_is_without_a_test():
     """Everything that settings_policy.c makes a policy, filter or address rule of."""
-    source = (ROOT / "src" / "service" / "settings_policy.c").read_text()
+    source = (ROOT / "src" / "service" / "settings" / "settings_policy.c").read_text()
     used = {name.lower() for name in re.findall(r"\bSET_([A-Z0-9_]+)", source)}
     here = {change.split("=")[0] for change in CASES}
     assert len(used) > 40 and used - here - set(ELSEWHERE) == set()
