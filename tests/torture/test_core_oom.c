@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "../unit/faulty_memory.h"
 #include "base/stamp.h"
 #include "core/engine.h"
 #include "core/sse.h"
@@ -21,42 +22,6 @@
 #include "service/settings/settings_policy.h"
 
 #define S STAMP_SECOND
-
-void *__real_malloc(size_t n);
-void *__real_calloc(size_t n, size_t size);
-void *__real_realloc(void *p, size_t n);
-void *__wrap_malloc(size_t n);
-void *__wrap_calloc(size_t n, size_t size);
-void *__wrap_realloc(void *p, size_t n);
-
-/* Which allocations fail: from the first-th on, `many` of them. Counted while on. */
-static struct {
-    bool on;
-    unsigned long count, first, many;
-} fault;
-
-static bool fails(void)
-{
-    if (!fault.on)
-        return false;
-    fault.count++;
-    return fault.count >= fault.first && fault.count - fault.first < fault.many;
-}
-
-void *__wrap_malloc(size_t n)
-{
-    return fails() ? NULL : __real_malloc(n);
-}
-
-void *__wrap_calloc(size_t n, size_t size)
-{
-    return fails() ? NULL : __real_calloc(n, size);
-}
-
-void *__wrap_realloc(void *p, size_t n)
-{
-    return fails() ? NULL : __real_realloc(p, n);
-}
 
 enum { USERS = 8 };
 
@@ -189,14 +154,9 @@ static unsigned long life(const struct policy *policy, unsigned long first, unsi
     int id;
     bool kept;
 
-    fault.count = 0;
-    fault.first = first;
-    fault.many = many;
-    fault.on = true;
-    if (!begin(&l, policy)) {
-        fault.on = false;
-        return fault.count;
-    }
+    memory_fails(first, many);
+    if (!begin(&l, policy))
+        return memory_heals();
     due_us = l.now_us + 100 * S;
     kept = engine_set_punished(l.e, USERS + 1, due_us, l.now_us) == ERR_OK;
     live(&l, 230);
@@ -205,16 +165,16 @@ static unsigned long life(const struct policy *policy, unsigned long first, unsi
     engine_online_available(l.e, true);
     live(&l, 30);
     advance(&l, 100 * S);
-    fault.on = false;
+    memory_heals();
     live(&l, 60);
     advance(&l, 2000 * S);
     /* With memory again every term has ended, and been told so. */
     for (id = 1; id <= USERS; id++)
         assert_false(l.disabled[id]);
     assert_int_equal(l.restored[USERS + 1], kept || l.restored[USERS + 1]);
-    assert_true(first < fault.count || l.punished >= 4);
+    assert_true(first < memory.count || l.punished >= 4);
     engine_free(l.e);
-    return fault.count;
+    return memory.count;
 }
 
 static struct policy short_policy(void)
@@ -302,19 +262,16 @@ static void stream_drops_the_line(void **state)
     (void)state;
     sse_init(&s);
     lines = 0;
-    fault.count = 0;
-    fault.first = fault.many = 1;
-    fault.on = true;
+    memory_fails(1, 1);
     assert_int_equal(sse_feed(&s, SLICE("data: be"), take, NULL), ERR_NOMEM);
-    fault.on = false;
+    memory_heals();
     assert_int_equal(sse_feed(&s, SLICE("gun\r"), take, NULL), ERR_OK);
     assert_int_equal(sse_feed(&s, SLICE("\ndata: good\n"), take, NULL), ERR_OK);
     assert_int_equal(lines, 1);
     assert_string_equal(last, "good");
-    fault.count = 0;
-    fault.on = true;
+    memory_fails(1, 1);
     assert_int_equal(sse_feed(&s, SLICE("data: first\nda"), take, NULL), ERR_NOMEM);
-    fault.on = false;
+    memory_heals();
     assert_int_equal(lines, 2);
     assert_int_equal(sse_feed(&s, SLICE("data: forged\ndata: sec"), take, NULL), ERR_OK);
     assert_int_equal(lines, 2);
@@ -339,10 +296,7 @@ static void directory_stays_whole(void **state)
         int failed = 0;
 
         assert_non_null(l);
-        fault.count = 0;
-        fault.first = n;
-        fault.many = 1;
-        fault.on = true;
+        memory_fails(n, 1);
         for (id = 1; id <= 200; id++) {
             int len = snprintf(name, sizeof(name), "%0*d", (int)(1 + id % 90), (int)(id % 150 + 1));
             int rc = limits_learn(l, id % 150 + 1, (struct slice){name, (size_t)len});
@@ -356,7 +310,7 @@ static void directory_stays_whole(void **state)
             assert_true(slice_eq(limits_name(l, id % 150 + 1), (struct slice){name, (size_t)len}));
             assert_int_equal(limits_id(l, (struct slice){name, (size_t)len}), id % 150 + 1);
         }
-        fault.on = false;
+        memory_heals();
         done = failed == 0;
         limits_free(l);
     }
@@ -366,7 +320,7 @@ static void directory_stays_whole(void **state)
 static int memory_back(void **state)
 {
     (void)state;
-    fault.on = false;
+    memory_heals();
     return 0;
 }
 

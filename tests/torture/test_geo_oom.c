@@ -15,41 +15,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../unit/faulty_memory.h"
 #include "geo/build.h"
 #include "geo/geocache.h"
 #include "geo/geofile.h"
-
-void *__real_malloc(size_t n);
-void *__real_calloc(size_t n, size_t size);
-void *__real_realloc(void *p, size_t n);
-void *__wrap_malloc(size_t n);
-void *__wrap_calloc(size_t n, size_t size);
-void *__wrap_realloc(void *p, size_t n);
-
-static struct {
-    bool on;
-    unsigned long count, fails_at;
-} fault;
-
-static bool fails(void)
-{
-    return fault.on && ++fault.count == fault.fails_at;
-}
-
-void *__wrap_malloc(size_t n)
-{
-    return fails() ? NULL : __real_malloc(n);
-}
-
-void *__wrap_calloc(size_t n, size_t size)
-{
-    return fails() ? NULL : __real_calloc(n, size);
-}
-
-void *__wrap_realloc(void *p, size_t n)
-{
-    return fails() ? NULL : __real_realloc(p, n);
-}
 
 static char dir[64], csv[128], out[128];
 
@@ -110,18 +79,16 @@ static void test_every_allocation(void **state)
         fprintf(f, "8.%d.0.0,8.%d.255.255,%d,\"Network, %d\"\n", i, i, i == 8 ? 15169 : 64000 + i,
                 i);
     fclose(f);
-    fault.on = true;
+    memory_fails(0, 0);
     assert_int_equal(life(), 0);
-    total = fault.count;
+    total = memory_heals();
     assert_in_range(total, 20, 100000);
     for (n = 1; n <= total; n++) {
-        fault.count = 0;
-        fault.fails_at = n;
+        memory_fails(n, 1);
         (void)life();
     }
-    fault.fails_at = 0;
+    memory_heals();
     assert_int_equal(life(), 0);
-    fault.on = false;
     unlink(csv);
     unlink(out);
     assert_int_equal(rmdir(dir), 0); /* no half-written file stays */

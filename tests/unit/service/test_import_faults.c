@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 #include "op_bed.h"
 
+#include "../faulty_memory.h"
 #include "../store/dump.h"
 #include "../store/faulty_disk.h"
 #include "../store/scratch.h"
@@ -13,35 +14,7 @@
  * is complete.
  */
 
-void *__real_malloc(size_t n);
-void *__real_calloc(size_t n, size_t size);
-void *__real_realloc(void *p, size_t n);
-void *__wrap_malloc(size_t n);
-void *__wrap_calloc(size_t n, size_t size);
-void *__wrap_realloc(void *p, size_t n);
-
-static long memory_armed = -1;
-static long memory = -1; /* allocations until the failing one; below 0: none */
-
-static bool is_short(void)
-{
-    return memory >= 0 && memory-- == 0;
-}
-
-void *__wrap_malloc(size_t n)
-{
-    return is_short() ? NULL : __real_malloc(n);
-}
-
-void *__wrap_calloc(size_t n, size_t size)
-{
-    return is_short() ? NULL : __real_calloc(n, size);
-}
-
-void *__wrap_realloc(void *p, size_t n)
-{
-    return is_short() ? NULL : __real_realloc(p, n);
-}
+static long memory_armed = -1; /* allocations until the failing one; below 0: none */
 
 /* ---- what is imported ---- */
 
@@ -212,7 +185,7 @@ static void take_status(void *arg, int status, struct slice json)
 static const struct settings *get_settings(void *app)
 {
     if (memory_armed >= 0) {
-        memory = memory_armed;
+        memory_fails((unsigned long)memory_armed + 1, 1);
         memory_armed = -1;
     }
     return &((struct bed *)app)->settings;
@@ -238,8 +211,7 @@ static bool import_short(long n)
     bed->port.settings = get_settings;
     bed->port.changed = changed;
     op_call(&bed->port, &req, take_status, &bed->status);
-    happened = memory < 0;
-    memory = -1;
+    happened = memory_heals() > (unsigned long)n;
     assert_int_not_equal(bed->status, 0);
     return happened;
 }

@@ -1,22 +1,9 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
+#include "store_bed.h"
 
-#include "base/stamp.h"
-#include "scratch.h"
-#include "store/db.h"
 #include "store/db_cleanup.h"
 #include "store/db_users.h"
-#include "store/sql.h"
 
-#define DAY (86400 * STAMP_SECOND)
-#define T0 (20000 * DAY)
-
-static struct db *db;
-static struct err err;
 static char seen[256];
 
 static int64_t number(const char *sql)
@@ -24,12 +11,6 @@ static int64_t number(const char *sql)
     int64_t n = -1;
 
     return sql_number(db, &n, &err, sql, "") ? -1 : n;
-}
-
-static void run(const char *sql)
-{
-    if (sql_run(db, &err, sql, ""))
-        fail_msg("%s: %s", sql, err.text);
 }
 
 /* Users 1 to 4; 1 has a limit, 2 limit and exception, 3 nothing, 4 an exception. */
@@ -41,21 +22,12 @@ static int set_up(void **state)
                               {4, SLICE("four"), STAMP_NONE}};
 
     (void)state;
-    if (scratch_make() || db_open_file(scratch_path("t.db"), &db, &err) ||
-        db_users_put(db, users, 4, T0, &err))
+    if (bed_open(state) || db_users_put(db, users, 4, T0, &err))
         return -1;
-    run("INSERT INTO special_limits(user_id, name, max_devices, updated_at, updated_by)"
-        " VALUES(1, 'one', 3, 1, 'x'), (2, 'two', 0, 1, 'x')");
-    run("INSERT INTO exceptions(user_id, name, reason, updated_at, updated_by)"
-        " VALUES(2, 'two', 'a friend', 1, 'x'), (4, 'four', '', 1, 'x')");
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    db_close(db);
-    scratch_clear();
+    bed_run("INSERT INTO special_limits(user_id, name, max_devices, updated_at, updated_by)"
+            " VALUES(1, 'one', 3, 1, 'x'), (2, 'two', 0, 1, 'x')");
+    bed_run("INSERT INTO exceptions(user_id, name, reason, updated_at, updated_by)"
+            " VALUES(2, 'two', 'a friend', 1, 'x'), (4, 'four', '', 1, 'x')");
     return 0;
 }
 
@@ -120,9 +92,11 @@ static void whom_we_disabled_is_left_alone(void **state)
 {
     (void)state;
     all_but_four_leave();
-    run("INSERT INTO violations(user_id, name, at, mode, outcome, step, action, max_devices, devices,"
+    bed_run(
+        "INSERT INTO violations(user_id, name, at, mode, outcome, step, action, max_devices, devices,"
         " evidence) VALUES(1, 'one', 1, 'on', 'applied', 0, 'disable 15m', 1, 2, '{}')");
-    run("INSERT INTO enforcements(user_id, name, verdict_id, action, method, state, status_before,"
+    bed_run(
+        "INSERT INTO enforcements(user_id, name, verdict_id, action, method, state, status_before,"
         " groups_before, intended_at) SELECT 1, 'one', id, action, 'status', 'applied', 'active', '[]', 1"
         " FROM violations");
     assert_string_equal(gone(T0 + 2 * DAY), "2:two:0:1:- ");
@@ -145,8 +119,8 @@ static void what_was_taken_can_be_given_back_once(void **state)
     assert_int_equal(number("SELECT group_concat(user_id) FROM exceptions"), 4);
     /* User 3, gone without entries, is forgotten along with them. */
     assert_int_equal(number("SELECT group_concat(id) FROM users"), 4);
-    run("INSERT INTO special_limits(user_id, name, max_devices, updated_at, updated_by)"
-        " VALUES(1, 'one', 9, 1, 'z')");
+    bed_run("INSERT INTO special_limits(user_id, name, max_devices, updated_at, updated_by)"
+            " VALUES(1, 'one', 9, 1, 'z')");
     assert_string_equal(undo(0, &rc), "1:one:3:0:has one again 2:two:0:1:restored ");
     assert_int_equal(rc, ERR_OK);
     assert_int_equal(number("SELECT max_devices FROM special_limits WHERE user_id=1"), 9);
@@ -189,7 +163,7 @@ static void old_cleanups_are_forgotten(void **state)
     assert_int_equal(rc, ERR_NOT_FOUND);
 }
 
-#define WITH_DB(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)
+#define WITH_DB(fn) cmocka_unit_test_setup_teardown(fn, set_up, bed_close)
 
 int main(void)
 {

@@ -1,23 +1,12 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /* Users by a part of their name, and who came from how many addresses. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
+#include "store_bed.h"
 
-#include "base/stamp.h"
-#include "scratch.h"
-#include "store/db.h"
 #include "store/db_find.h"
 #include "store/db_history.h"
 #include "store/db_limits.h"
 #include "store/db_users.h"
 
-#define T0 (20000 * 86400 * STAMP_SECOND)
-
-static struct db *db;
-static struct err err;
 static char listing[1024];
 
 static int list(void *arg, const struct db_found *row)
@@ -131,12 +120,6 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(the_best_fit_comes_first),
                                        cmocka_unit_test(addresses_are_counted_once)};
-    int failed;
 
-    if (scratch_make() || db_open_file(scratch_path("t.db"), &db, &err))
-        return 1;
-    failed = cmocka_run_group_tests(tests, NULL, NULL);
-    db_close(db);
-    scratch_clear();
-    return failed;
+    return cmocka_run_group_tests(tests, bed_open, bed_close);
 }

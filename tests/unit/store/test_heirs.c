@@ -1,29 +1,10 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
+#include "store_bed.h"
 
-#include "base/stamp.h"
-#include "scratch.h"
-#include "store/db.h"
 #include "store/db_cleanup.h"
 #include "store/db_heirs.h"
-#include "store/sql.h"
 
-#define DAY (86400 * STAMP_SECOND)
-#define T0 (20000 * DAY)
-
-static struct db *db;
-static struct err err;
 static char seen[512];
-
-static void run(const char *sql)
-{
-    if (sql_run(db, &err, sql, ""))
-        fail_msg("%s: %s", sql, err.text);
-}
 
 static void put(int64_t id, const char *name, int64_t created_us, int64_t seen_us)
 {
@@ -35,23 +16,15 @@ static void put(int64_t id, const char *name, int64_t created_us, int64_t seen_u
 static int set_up(void **state)
 {
     (void)state;
-    if (scratch_make() || db_open_file(scratch_path("t.db"), &db, &err))
+    if (bed_open(state))
         return -1;
     put(1, "one", T0, T0);
     put(2, "two", T0, T0);
     put(3, "three", T0, T0);
-    run("INSERT INTO special_limits(user_id, name, max_devices, updated_at, updated_by)"
-        " VALUES(1, 'one', 3, 1, 'x'), (2, 'two', 0, 1, 'x')");
-    run("INSERT INTO exceptions(user_id, name, reason, updated_at, updated_by)"
-        " VALUES(2, 'two', 'a friend', 1, 'x'), (3, 'three', 'boss', 1, 'x')");
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    db_close(db);
-    scratch_clear();
+    bed_run("INSERT INTO special_limits(user_id, name, max_devices, updated_at, updated_by)"
+            " VALUES(1, 'one', 3, 1, 'x'), (2, 'two', 0, 1, 'x')");
+    bed_run("INSERT INTO exceptions(user_id, name, reason, updated_at, updated_by)"
+            " VALUES(2, 'two', 'a friend', 1, 'x'), (3, 'three', 'boss', 1, 'x')");
     return 0;
 }
 
@@ -98,8 +71,8 @@ static void a_new_id_under_an_old_name(void **state)
     assert_int_equal(db_heirs_namesake(db, 11, SLICE("one"), &is, &err), ERR_OK);
     assert_false(is);
     /* Who has an entry of that kind is offered the other one only. */
-    run("INSERT INTO special_limits(user_id, name, max_devices, updated_at, updated_by)"
-        " VALUES(11, 'one', 1, 1, 'x'), (12, 'two', 1, 1, 'x')");
+    bed_run("INSERT INTO special_limits(user_id, name, max_devices, updated_at, updated_by)"
+            " VALUES(11, 'one', 1, 1, 'x'), (12, 'two', 1, 1, 'x')");
     assert_string_equal(heirs(0), "12:two:2:-1:1:a friend ");
     assert_int_equal(db_heirs_forget(db, 12, &err), ERR_OK);
     assert_string_equal(heirs(0), "");
@@ -161,7 +134,7 @@ static void an_id_given_to_somebody_else(void **state)
                      ERR_NOT_FOUND);
 }
 
-#define T(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)
+#define T(fn) cmocka_unit_test_setup_teardown(fn, set_up, bed_close)
 
 int main(void)
 {

@@ -1,20 +1,8 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
+#include "store_bed.h"
 
-#include "base/stamp.h"
-#include "scratch.h"
-#include "store/db.h"
 #include "store/db_nodes.h"
 
-#define MS INT64_C(1000)
-#define T0 (20000 * 86400 * STAMP_SECOND)
-
-static struct db *db;
-static struct err err;
 static struct db_shared seen;
 
 static int see(void *arg, const struct db_shared *row)
@@ -51,12 +39,6 @@ static void shared_source_taken_back(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(shared_source_taken_back)};
-    int failed;
 
-    if (scratch_make() || db_open_file(scratch_path("t.db"), &db, &err))
-        return 1;
-    failed = cmocka_run_group_tests(tests, NULL, NULL);
-    db_close(db);
-    scratch_clear();
-    return failed;
+    return cmocka_run_group_tests(tests, bed_open, bed_close);
 }

@@ -1,20 +1,8 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
+#include "store_bed.h"
 
-#include "base/stamp.h"
-#include "scratch.h"
-#include "store/db.h"
 #include "store/db_image.h"
 #include "store/db_outbox.h"
-
-#define T0 (20000 * 86400 * STAMP_SECOND)
-
-static struct db *db;
-static struct err err;
 
 static struct db_outbox_row row_of(int64_t chat, const char *params, const char *slot, bool edit)
 {
@@ -194,12 +182,6 @@ int main(void)
         cmocka_unit_test(slots_are_forgotten_and_chats_counted),
         cmocka_unit_test(a_copy_has_an_empty_outbox),
     };
-    int failed;
 
-    if (scratch_make() || db_open_file(scratch_path("t.db"), &db, &err))
-        return 1;
-    failed = cmocka_run_group_tests(tests, NULL, NULL);
-    db_close(db);
-    scratch_clear();
-    return failed;
+    return cmocka_run_group_tests(tests, bed_open, bed_close);
 }

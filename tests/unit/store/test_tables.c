@@ -1,14 +1,7 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
+#include "store_bed.h"
 
 #include "base/limits.h"
-#include "base/stamp.h"
-#include "scratch.h"
-#include "store/db.h"
 #include "store/db_events.h"
 #include "store/db_history.h"
 #include "store/db_journal.h"
@@ -18,29 +11,6 @@
 #include "store/db_settings.h"
 #include "store/db_users.h"
 #include "store/retention.h"
-
-#define MS INT64_C(1000)
-#define DAY (86400 * STAMP_SECOND)
-#define T0 (20000 * DAY)
-
-static struct db *db;
-static struct err err;
-
-static int set_up(void **state)
-{
-    (void)state;
-    if (scratch_make())
-        return -1;
-    return db_open_file(scratch_path("t.db"), &db, &err);
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    db_close(db);
-    scratch_clear();
-    return 0;
-}
 
 /* Rows as one line of text, so that a whole listing is compared at once. */
 static char listing[8192];
@@ -571,15 +541,15 @@ static void evidence_keeps_no_whole_address(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(settings_and_meta, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(users_by_id_and_name, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(limits_by_id_and_by_name, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(patterns_and_allowlist, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(events_page_backwards, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(history_adds_up_and_is_bounded_a_day, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(nodes_clocks_and_shared_sources, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(a_journal_row_goes_its_way, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(retention_forgets_in_slices, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(settings_and_meta, bed_open, bed_close),
+        cmocka_unit_test_setup_teardown(users_by_id_and_name, bed_open, bed_close),
+        cmocka_unit_test_setup_teardown(limits_by_id_and_by_name, bed_open, bed_close),
+        cmocka_unit_test_setup_teardown(patterns_and_allowlist, bed_open, bed_close),
+        cmocka_unit_test_setup_teardown(events_page_backwards, bed_open, bed_close),
+        cmocka_unit_test_setup_teardown(history_adds_up_and_is_bounded_a_day, bed_open, bed_close),
+        cmocka_unit_test_setup_teardown(nodes_clocks_and_shared_sources, bed_open, bed_close),
+        cmocka_unit_test_setup_teardown(a_journal_row_goes_its_way, bed_open, bed_close),
+        cmocka_unit_test_setup_teardown(retention_forgets_in_slices, bed_open, bed_close),
         cmocka_unit_test(evidence_keeps_no_whole_address),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
