@@ -27,6 +27,11 @@ LOGS = ROOT / "build" / "logs"
 VENV_PYTHON = ROOT / ".venv" / "bin" / "python"
 CORES = os.cpu_count() or 2
 SHOWN_LINES = 400
+# Tests end to end mostly wait for time to pass: more of them than processors are run at once.
+WORKERS = int(os.environ.get("PG_WORKERS", str(max(4, CORES))))
+PYTEST_EMPTY = 5  # its exit code when it selected no test
+# Plugins that come with packages the tests use; loading them takes each process seconds.
+NO_PLUGINS = [f"-pno:{name}" for name in ("cacheprovider", "schemathesis", "hypothesispytest", "anyio")]
 
 BUILD_OPTIONS = [
     "--werror", "--buildtype=debugoptimized", "-Db_sanitize=address,undefined",
@@ -47,6 +52,7 @@ class Result:
     failed: int = 0
     skipped: int = 0
     problems: list[str] = field(default_factory=list)
+    seen: set[tuple] = field(default_factory=set)  # tests a report of pytest speaks of
 
     def problem(self, text: str) -> None:
         self.failed += 1
@@ -286,21 +292,23 @@ def run_fuzz() -> Result:
     return result
 
 
-def run_pytest(name: str, folder: str, timeout: int, env=None) -> Result:
+def run_pytest(name: str, folder: str, timeout: int, env=None, more: tuple = ()) -> Result:
     """A folder of pytest tests, counted from its JUnit report."""
     result = Result()
     report = LOGS / f"{name}.xml"
     report.unlink(missing_ok=True)
     code, _ = run(
         name,
-        [VENV_PYTHON, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-rfE", "--tb=short",
-         "--durations=5", f"--junit-xml={report}", folder],
+        [VENV_PYTHON, "-m", "pytest", "-q", *NO_PLUGINS, "-rfE", "--tb=short", "--durations=15",
+         f"--junit-xml={report}", *more, folder],
         timeout,
         live=True,
         env=env,
     )  # fmt: skip
     if report.exists():
-        for suite in ET.parse(report).getroot().iter("testsuite"):
+        root = ET.parse(report).getroot()
+        result.seen = {(c.get("classname"), c.get("name")) for c in root.iter("testcase")}
+        for suite in root.iter("testsuite"):
             number = {k: int(suite.get(k, 0)) for k in ("tests", "failures", "errors", "skipped")}
             result.failed += number["failures"] + number["errors"]
             result.skipped += number["skipped"]
@@ -309,9 +317,44 @@ def run_pytest(name: str, folder: str, timeout: int, env=None) -> Result:
             )
     if code == 124:
         result.problem(f"{folder} was stopped after {timeout} s")
+    elif code == PYTEST_EMPTY and more:
+        pass  # this part of the folder is empty; whether all of it is, the caller sees
     elif code and result.failed == 0:
         result.problem(f"pytest {folder} ended with {code}")
     return result
+
+
+def count_collected(name: str, folder: str, env=None) -> int:
+    """How many tests pytest finds in a folder; 0 when it cannot even read them."""
+    code, out = run(
+        name, [VENV_PYTHON, "-m", "pytest", "-q", *NO_PLUGINS, "--collect-only", folder], 120, env=env
+    )
+    found = re.search(r"^(\d+) tests? collected", out, re.MULTILINE)
+    if code or not found:
+        show(out)
+        return 0
+    return int(found.group(1))
+
+
+def run_shared_out(name: str, folder: str, timeout: int, env=None) -> Result:
+    """A folder of pytest tests side by side, then one by one those that bear no company."""
+    total = Result()
+    expected = count_collected(name, folder, env)
+    begun = time.monotonic()
+    for part, more in (
+        (name, ("-n", WORKERS, "-m", "not alone")),
+        (f"{name}-alone", ("-m", "alone")),
+    ):
+        left = max(60, int(timeout - (time.monotonic() - begun)))
+        result = run_pytest(part, folder, left, env, more)
+        total.passed += result.passed
+        total.failed += result.failed
+        total.skipped += result.skipped
+        total.problems += result.problems
+        total.seen |= result.seen
+    if len(total.seen) < expected or not expected:
+        total.problem(f"of {expected} tests found in {folder}, {len(total.seen)} were reported")
+    return total
 
 
 def run_replay() -> Result:
@@ -330,7 +373,7 @@ RUNNERS = {
     "checks": lambda: run_pytest("checks", "tests/lint", 300),
     "replay": run_replay,
     "fuzz": run_fuzz,
-    "e2e": lambda: run_pytest("e2e", "tests/e2e", 1500),
+    "e2e": lambda: run_shared_out("e2e", "tests/e2e", 1500),
 }
 
 

@@ -1,9 +1,9 @@
 """Scenes: getting into the panel, and what is said when that does not work."""
 
 import re
-import socket
 import time
 
+from ports import free_port
 from scenes import SCENES
 from simpanel import as_process
 
@@ -13,12 +13,6 @@ READ_ONLY = {"nodes": {"read": True, "logs": True, "stats": True},
 
 def logins(sim):
     return len(sim.journal(path="^/api/admin/token$"))
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 @SCENES.scene

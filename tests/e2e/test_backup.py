@@ -10,7 +10,8 @@ import zipfile
 import pytest
 from daemon import Daemon, Sharer, Traffic, settings_for, warm_up
 from daemon_fixtures import daemon, lab  # noqa: F811, F401
-from rest_client import Rest, free_port
+from ports import free_port
+from rest_client import Rest
 from simpanel import as_process
 
 PASSPHRASE = "correct horse battery"

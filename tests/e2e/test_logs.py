@@ -12,7 +12,8 @@ import time
 import zipfile
 
 from daemon import Daemon, Sharer, Traffic, program, settings_for, warm_up
-from rest_client import Rest, free_port
+from ports import free_port
+from rest_client import Rest
 
 STAMP = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} ")
 

@@ -11,7 +11,8 @@ import subprocess
 import sys
 
 from daemon import Daemon, settings_for
-from rest_client import Rest, free_port
+from ports import free_port
+from rest_client import Rest
 from simpanel import as_process
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -38,7 +39,7 @@ def test_answers_are_as_described(tmp_path):
              "--exclude-path", "/config/panel",
              "--request-timeout", "20",
              "--seed", "1", "--generation-database", "none", "--no-color"],
-            cwd=tmp_path, capture_output=True, text=True, timeout=80 + CASES * 5)
+            cwd=tmp_path, capture_output=True, text=True, timeout=300 + CASES * 10)
         print(done.stdout[-8000:], done.stderr[-2000:])
         assert done.returncode == 0, done.stdout[-12000:] + done.stderr[-2000:]
         assert rest.get("/healthz").status == 200

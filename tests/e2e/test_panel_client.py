@@ -521,6 +521,7 @@ def weigh(panel, nodes, bundle):
         return usage["rss_kb"], usage["cpu_us"], took
 
 
+@pytest.mark.alone
 def test_fifty_tls_streams_share_one_trust_store(panel, tmp_path):
     """Each stream loading all certificates again would cost 35 ms and 900 KB (twice under ASan)."""
     rss1, cpu1, _ = weigh(panel, 1, tmp_path / "ca.pem")

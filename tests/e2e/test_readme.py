@@ -11,7 +11,8 @@ import subprocess
 
 import pytest
 from daemon import Daemon, settings_for
-from rest_client import Rest, free_port
+from ports import free_port
+from rest_client import Rest
 from simpanel import as_process
 
 OLD = r'''

@@ -9,7 +9,8 @@ import time
 
 import pytest
 from daemon import Daemon, settings_for
-from rest_client import Rest, free_port, tls_trusting
+from ports import free_port
+from rest_client import Rest, tls_trusting
 from simpanel import as_process
 
 PASSWORD = "secret-of-the-api"

@@ -6,7 +6,8 @@ import time
 
 import pytest
 from daemon import Daemon, Sharer, Traffic, settings_for, warm_up
-from rest_client import Rest, free_port
+from ports import free_port
+from rest_client import Rest
 from simpanel import as_process
 
 PASSWORD = "secret-of-the-api"

@@ -14,7 +14,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from daemon import program
 from daemon_fixtures import daemon, lab  # noqa: F811, F401
-from rest_client import Rest, free_port
+from ports import free_port
+from rest_client import Rest
 from scenes_store import fill, small_disk
 from test_backup import dump, zip_post
 from test_import_torture import on_terminal

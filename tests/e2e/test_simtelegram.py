@@ -446,13 +446,13 @@ def test_expected_refusals(lax, ali, bot):
 @pytest.mark.parametrize("login", [{}, {"user": "u", "password": "p"}])
 def test_proxies_resolve_names_themselves(lax, kind, login):
     with lax.proxy(kind, **login) as proxy:
-        with httpx.Client(proxy=proxy.url.replace("socks5h", "socks5")) as client:
+        with httpx.Client(proxy=proxy.url.replace("socks5h", "socks5"), timeout=30) as client:
             url = f"http://api.telegram.invalid/bot{lax.token}/getMe"
             for _ in range(2):
                 assert client.get(url).json()["result"]["id"] == lax.world.bot.id
         assert set(proxy.asked) == {("name", "api.telegram.invalid")}
         if login:
             wrong = proxy.url.replace("u:p@", "u:q@").replace("socks5h", "socks5")
-            with httpx.Client(proxy=wrong) as client, pytest.raises(Exception):  # noqa: B017
+            with httpx.Client(proxy=wrong, timeout=30) as client, pytest.raises(Exception):  # noqa: B017
                 client.get(url).raise_for_status()
             assert proxy.refused == 1

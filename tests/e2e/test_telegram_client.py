@@ -474,6 +474,7 @@ def test_order_and_once_whatever_happens(telegram):
     assert repeats <= lost + deaths
 
 
+@pytest.mark.alone
 def test_three_hundred_in_a_minute_and_a_press_in_between(telegram, bot):
     """Paced so that Telegram never refuses one; a press is answered meanwhile as if there were none."""
     users = [telegram.user(f"U{i}") for i in range(22)]

@@ -82,11 +82,13 @@ def test_a_hanging_command_is_stopped_with_its_children(logs):
     assert code == 124 and "hi" in out
 
 
-def run_pytest_on(tmp_path, monkeypatch, body, timeout=60):
+def run_pytest_on(tmp_path, monkeypatch, body, timeout=60, runner="run_pytest", conftest=""):
     (tmp_path / "t").mkdir()
     (tmp_path / "t" / "test_x.py").write_text(body)
+    (tmp_path / "t" / "conftest.py").write_text(conftest)
     monkeypatch.setattr(run_tests, "VENV_PYTHON", sys.executable)
-    return run_tests.run_pytest("x", str(tmp_path / "t"), timeout)
+    monkeypatch.setattr(run_tests, "WORKERS", 2)
+    return getattr(run_tests, runner)("x", str(tmp_path / "t"), timeout)
 
 
 def test_pytest_is_counted_from_its_report(logs, monkeypatch):
@@ -107,6 +109,41 @@ def test_pytest_that_runs_nothing_or_dies_never_counts_as_passed(logs, monkeypat
     if not result.failed:
         monkeypatch.setattr(run_tests, "RUNNERS", {"x": lambda: result})
         assert run_tests.main(["x"]) == 1
+
+
+SIDE_BY_SIDE = """
+import os, pytest
+def test_a(): assert "PYTEST_XDIST_WORKER" in os.environ
+def test_b(): {b}
+def test_c(): pass
+@pytest.mark.alone
+def test_d(): assert "PYTEST_XDIST_WORKER" not in os.environ
+"""
+
+
+def test_those_that_bear_no_company_run_after_the_others(logs, monkeypatch):
+    result = run_pytest_on(logs, monkeypatch, SIDE_BY_SIDE.format(b="pass"), runner="run_shared_out")
+    assert (result.passed, result.failed, result.problems) == (4, 0, [])
+
+
+def test_a_worker_that_dies_is_a_failure_and_the_others_go_on(logs, monkeypatch):
+    result = run_pytest_on(logs, monkeypatch, SIDE_BY_SIDE.format(b="os._exit(0)"), runner="run_shared_out")
+    assert (result.passed, result.failed, result.problems) == (3, 1, [])
+
+
+def test_a_test_that_vanishes_is_missed(logs, monkeypatch):
+    result = run_pytest_on(
+        logs, monkeypatch, SIDE_BY_SIDE.format(b="pass"), runner="run_shared_out",
+        conftest="import os\ndef pytest_collection_modifyitems(items):\n"
+                 "    if 'PYTEST_XDIST_WORKER' in os.environ: del items[1]\n",
+    )  # fmt: skip
+    assert (result.passed, result.failed) == (3, 1) and "4 tests found" in result.problems[0]
+
+
+@pytest.mark.parametrize("body", ["", "import no_such_module\n"])
+def test_nothing_to_share_out_is_a_failure(logs, monkeypatch, body):
+    result = run_pytest_on(logs, monkeypatch, body, runner="run_shared_out")
+    assert result.passed == 0 and result.failed
 
 
 def test_the_last_line_sums_all_runners_and_the_exit_code_tells(logs, monkeypatch, capsys):

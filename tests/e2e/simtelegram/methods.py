@@ -108,13 +108,19 @@ def send_document(world, values):
     return world.publish(message).json()
 
 
-@method
-def forward_message(world, values):
+def again(world, values, what):
+    """A message like one that is there; the other message as well."""
     source = world.chat_for(values.get("from_chat_id")).find(values.get("message_id"))
     if source is None:
-        raise bad("message to forward not found")
+        raise bad(f"message to {what} not found")
     message = new_message(world, values)
     message.text, message.entities, message.document = source.text, source.entities, source.document
+    return message, source
+
+
+@method
+def forward_message(world, values):
+    message, source = again(world, values, "forward")
     message.origin = source.origin or {"type": "user", "sender_user": source.sender.json(),
                                        "date": int(source.at)}
     return world.publish(message).json()
@@ -122,11 +128,7 @@ def forward_message(world, values):
 
 @method
 def copy_message(world, values):
-    source = world.chat_for(values.get("from_chat_id")).find(values.get("message_id"))
-    if source is None:
-        raise bad("message to copy not found")
-    message = new_message(world, values)
-    message.text, message.entities, message.document = source.text, source.entities, source.document
+    message, _ = again(world, values, "copy")
     message.markup = keyboards.check(values.get("reply_markup"))
     return {"message_id": world.publish(message).id}
 

@@ -3,7 +3,7 @@
 import json
 
 from .errors import bad
-from .methods import method
+from .methods import METHODS, method
 from .world import PRIVATE, SUPERGROUP
 
 COLORS = (7322096, 16766590, 13338331, 9367192, 16749490, 16478047)
@@ -20,14 +20,13 @@ def get_me(world, values):
             "supports_guest_queries": False, "supports_join_request_queries": False}
 
 
-@method
-def log_out(world, values):
+def accept(world, values):
+    """What nothing here depends on."""
     return True
 
 
-@method
-def close(world, values):
-    return True
+METHODS.update(dict.fromkeys(("logOut", "close", "setChatMenuButton", "setMyName", "setMyDescription",
+                              "setMyShortDescription"), accept))
 
 
 @method
@@ -86,26 +85,6 @@ def get_my_commands(world, values):
 @method
 def delete_my_commands(world, values):
     world.commands.pop(commands_key(values), None)
-    return True
-
-
-@method
-def set_chat_menu_button(world, values):
-    return True
-
-
-@method
-def set_my_name(world, values):
-    return True
-
-
-@method
-def set_my_description(world, values):
-    return True
-
-
-@method
-def set_my_short_description(world, values):
     return True
 
 
@@ -238,22 +217,22 @@ def edit_forum_topic(world, values):
     return True
 
 
+def set_closed(world, values, closed):
+    _, found = topic(world, values)
+    if found["closed"] == closed:
+        raise bad("TOPIC_NOT_MODIFIED")
+    found["closed"] = closed
+    return True
+
+
 @method
 def close_forum_topic(world, values):
-    _, found = topic(world, values)
-    if found["closed"]:
-        raise bad("TOPIC_NOT_MODIFIED")
-    found["closed"] = True
-    return True
+    return set_closed(world, values, True)
 
 
 @method
 def reopen_forum_topic(world, values):
-    _, found = topic(world, values)
-    if not found["closed"]:
-        raise bad("TOPIC_NOT_MODIFIED")
-    found["closed"] = False
-    return True
+    return set_closed(world, values, False)
 
 
 @method
