@@ -8,6 +8,7 @@
 
 #include "api/rest.h"
 #include "api/server.h"
+#include "app/caching.h"
 #include "app/feed.h"
 #include "app/run.h"
 #include "base/map.h"
@@ -44,6 +45,8 @@ struct daemon {
 
     struct loop *loop;
     struct worker *worker;
+    struct caching *caching; /* caching.c */
+    unsigned char cache_key[32];
     struct owner *owner;
     struct hash_key key;
     struct engine *engine;

@@ -311,7 +311,10 @@ void groups_check(void *app, const struct settings *next, bool confirmed, op_che
 
 /* ---- all of them, for who wants to choose ---- */
 
+/* A list that came is kept for 5 minutes: it stands in for one that the panel cannot give. */
 struct names {
+    struct daemon *d;
+    struct err why; /* the panel's failure, while the cache is asked */
     bool admins;
     op_names_fn fn;
     void *arg;
@@ -335,17 +338,45 @@ static void give_names(const struct names *q, const struct jval *list)
     free(all);
 }
 
-static void on_names(void *arg, const struct call_result *result)
+static struct slice names_key(const struct names *q)
+{
+    return q->admins ? SLICE("admins") : SLICE("groups");
+}
+
+static void on_kept_names(void *arg, struct slice value)
 {
     struct names *q = arg;
     struct jval *doc = NULL;
     struct err err = {0};
+
+    if (!value.p || jval_parse(value, &doc, &err))
+        q->fn(q->arg, q->why.code, &q->why, NULL, 0);
+    else
+        give_names(q, jval_is_array(doc) ? doc : jval_get(doc, q->admins ? "admins" : "groups"));
+    jval_free(doc);
+    free(q);
+}
+
+static void on_names(void *arg, const struct call_result *result)
+{
+    struct names *q = arg;
+    const struct cache_port *cache = caching_port(q->d);
+    struct jval *doc = NULL;
+    struct err err = {0};
     int rc = result->rc;
 
-    if (rc)
+    if (rc) {
         err = *result->err;
-    else
+        q->why = err;
+        if (cache && !q->d->stopping &&
+            (rc == ERR_UNREACHABLE || rc == ERR_TIMEOUT || result->status >= 500) &&
+            cache->get(cache->ctx, CACHE_CONFIG, names_key(q), on_kept_names, q))
+            return;
+    } else {
         rc = jval_parse(buf_slice(result->body), &doc, &err);
+        if (!rc && cache)
+            cache->put(cache->ctx, CACHE_CONFIG, names_key(q), buf_slice(result->body));
+    }
     if (rc)
         q->fn(q->arg, rc, &err, NULL, 0);
     else
@@ -361,7 +392,7 @@ void groups_names(void *app, bool admins, op_names_fn fn, void *arg)
     struct err err = {0};
 
     if (q) {
-        *q = (struct names){admins, fn, arg};
+        *q = (struct names){.d = d, .admins = admins, .fn = fn, .arg = arg};
         if (panel_get(d->panel, admins ? "/api/admins" : "/api/groups",
                       admins ? "reading the admins" : "reading the groups", on_names, q) == 0)
             return;

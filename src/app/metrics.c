@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/num.h"
 #include "base/stamp.h"
+#include "cache/cache.h"
 #include "telegram/outbox.h"
 #include "base/banned.h"
 
@@ -318,6 +319,28 @@ static void add_telegram(struct daemon *d, struct buf *out)
         d->outbox ? (double)outbox_given_up(d->outbox) : 0);
 }
 
+static void add_cache(struct daemon *d, struct buf *out)
+{
+    struct cache_facts f = caching_now(d);
+
+    one(out, "cache_redis_up", "gauge", "Whether the cache is in Redis; 0: in memory.", f.in_redis);
+    one(out, "cache_redis_lost_total", "counter", "Times that Redis was lost.",
+        (double)f.redis.downs);
+    head(out, "cache_gets_total", "counter", "Questions to the cache by how they ended.");
+    buf_addf(out,
+             "pg_limiter_cache_gets_total{result=\"hit\"} %llu\n"
+             "pg_limiter_cache_gets_total{result=\"miss\"} %llu\n",
+             (unsigned long long)f.hits, (unsigned long long)f.misses);
+    one(out, "cache_late_total", "counter", "Questions that Redis did not answer in time.",
+        (double)f.late);
+    one(out, "cache_foreign_total", "counter", "Values in Redis that are not of this program.",
+        (double)f.foreign);
+    one(out, "cache_bytes", "gauge", "Bytes of the cache in memory.", (double)f.bytes);
+    if (f.redis.answer_us >= 0)
+        one(out, "cache_redis_answer_seconds", "gauge", "Time of the last answer of Redis.",
+            (double)f.redis.answer_us / STAMP_SECOND);
+}
+
 void metrics_text(void *app, struct buf *out)
 {
     struct daemon *d = app;
@@ -329,5 +352,6 @@ void metrics_text(void *app, struct buf *out)
     add_nodes(d, out);
     add_process(d, out);
     add_telegram(d, out);
+    add_cache(d, out);
     add_times(d, out);
 }

@@ -361,6 +361,7 @@ static void port_doctor(void *app, struct doctor_facts *facts, void (*fn)(void *
 
     facts->watched_us = daemon_now(d) - d->started_us;
     messenger_facts(d, facts);
+    caching_facts(d, facts);
     if (d->stopping || checkup_start(d->panel, d->engine, daemon_now(d), facts, fn, arg))
         fn(arg);
 }

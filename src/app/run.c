@@ -125,6 +125,8 @@ static int build_core(struct daemon *d, struct err *err)
     if (!rc)
         rc = served_load(d, db, err);
     if (!rc)
+        rc = caching_load(d, db, err);
+    if (!rc)
         backups_load(d, db);
     if (rc) {
         db_close(db);
@@ -151,6 +153,7 @@ static int build_geo(struct daemon *d, struct err *err)
                             .submit = owner_submit,
                             .store = d->owner,
                             .key = d->key,
+                            .cache = caching_port(d),
                             .changed = geo_changed,
                             .arg = d};
 
@@ -185,7 +188,8 @@ static int build_panel(struct daemon *d, struct err *err)
                             .nodes_poll_s = (unsigned)settings_int(s, SET_NODES_POLL),
                             .stream_refresh_s = (unsigned)settings_int(s, SET_STREAM_REFRESH),
                             .online_rate = settings_real(s, SET_ONLINE_RATE),
-                            .read_gap_us = read_gap_us()};
+                            .read_gap_us = read_gap_us(),
+                            .cache = caching_port(d)};
     static const struct panel_events events = {.on_state = on_state,
                                                .on_node = on_node,
                                                .on_open = on_open,
@@ -278,6 +282,7 @@ static void take_apart(struct daemon *d)
 
     messenger_stop(d);
     d->stopping = true;
+    caching_stop(d);
     access_stop(d);
     loop_timer_free(d->again_due);
     rest_free(d->rest);
@@ -307,6 +312,7 @@ static void take_apart(struct daemon *d)
     history_free(d->history);
     watch_free(d->watch);
     engine_free(d->engine);
+    caching_free(d);
     worker_free(d->worker);
     backups_free(d->backups);
     loop_free(d->loop);
@@ -370,6 +376,8 @@ static int build(struct daemon *d, struct err *err)
     rc = take_directory(d, err);
     if (!rc)
         rc = build_core(d, err);
+    if (!rc)
+        rc = caching_new(d, err);
     if (!rc)
         rc = build_geo(d, err);
     if (!rc)

@@ -177,6 +177,7 @@ static void add_problems(struct daemon *d, const struct sums *s, struct buf *out
         jout_text(out, NULL, p.error);
     if (messenger_problem(d))
         jout_text(out, NULL, messenger_problem(d));
+    caching_problem(d, out);
     if (rest_problem(d->rest))
         jout_text(out, NULL, rest_problem(d->rest));
     if (engine_paused(d->engine))
@@ -261,6 +262,7 @@ void views_status(void *app, struct buf *out)
     jout_int(out, "store_waiting", (int64_t)owner_waiting(d->owner));
     jout_text(out, "api", rest_url(d->rest)[0] ? rest_url(d->rest) : NULL);
     messenger_json(d, out);
+    caching_json(d, out);
     add_problems(d, &s, out);
     jout_close(out, '}');
 }

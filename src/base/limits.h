@@ -68,6 +68,18 @@ enum {
 /* Users without an account in the panel that one cleanup removes. */
 enum { LIMIT_CLEANUP = 10000 };
 
+/* The cache. */
+enum {
+    LIMIT_CACHE_VALUE = 1 << 20,          /* one value */
+    LIMIT_CACHE_REPLY = (1 << 20) + 4096, /* one reply of Redis */
+    LIMIT_CACHE_NAME = 256,               /* name of a value within its kind */
+    LIMIT_CACHE_ENTRIES = 1024,           /* values kept in memory */
+    LIMIT_CACHE_MEMORY = 8 << 20,         /* … and their bytes */
+    LIMIT_CACHE_GETS = 8192,              /* questions under way */
+    LIMIT_CACHE_QUEUE = 8192,             /* commands that Redis has not answered */
+    LIMIT_CACHE_OUT = 4 << 20,            /* bytes of them that it has not taken */
+};
+
 /* Updating this program. */
 enum { LIMIT_UPDATE = 64 << 20, LIMIT_UPDATE_MANIFEST = 64 << 10 };
 

@@ -12,6 +12,7 @@
 #include "geo/geofetch.h"
 #include "net/loop.h"
 #include "net/worker.h"
+#include "service/cache_port.h"
 #include "service/settings/settings.h"
 #include "store/owner.h"
 
@@ -29,6 +30,7 @@ struct atlas_opts {
     owner_submit_fn submit;          /* for the table geo_cache */
     void *store;
     struct hash_key key;
+    const struct cache_port *cache; /* kept answers of providers; NULL: none */
     void (*changed)(
         void *arg); /* what is known of addresses has changed: look them up anew; later */
     void *arg;

@@ -11,6 +11,7 @@
 #include "geo/atlas.h"
 #include "geo/geocache.h"
 #include "geo/geokeep.h"
+#include "geo/geolook.h"
 #include "net/http.h"
 #include "service/jout.h"
 #include "base/banned.h"
@@ -40,6 +41,7 @@ struct geoask {
     struct loop_timer *tell;  /* tells that more is known */
     struct geocache cache;
     struct geokeep *loading;
+    struct geolook *look; /* NULL: there is no cache behind ours */
     bool loaded;
     struct addr *queue; /* a ring of LIMIT_GEO_QUEUE, made when it is first needed */
     uint32_t first, waiting;
@@ -76,6 +78,35 @@ static void wake(struct geoask *g)
         loop_timer_set_real(g->timer, 0);
 }
 
+/* What the cache has (fn of geolook): instead of a question, or nothing, and a provider is asked. */
+static void looked(void *arg, struct addr addr, const struct provider_told *told, int64_t until_us)
+{
+    struct geoask *g = arg;
+    struct geocache_row *row = geocache_find(&g->cache, addr);
+
+    if (!row)
+        return;
+    row->waiting = false;
+    if (told && !row->told.known) {
+        row->told = *told;
+        row->until_us = until_us < loop_wall_us(g->o.loop) + keep_us ? until_us : 0;
+        if (!loop_timer_armed(g->tell))
+            loop_timer_set_real(g->tell, 0);
+    }
+    if (row->until_us <= loop_wall_us(g->o.loop) && enqueue(g, row))
+        wake(g);
+}
+
+static void want(struct geoask *g, struct geocache_row *row)
+{
+    if (g->look && !row->looked && !row->waiting) {
+        row->looked = true;
+        row->waiting = geolook_ask(g->look, row->sample);
+    }
+    if (!row->waiting && enqueue(g, row))
+        wake(g);
+}
+
 bool geoask_find(struct geoask *g, struct addr addr, struct geo *ret, struct slice *ret_isp)
 {
     struct geocache_row *row;
@@ -86,8 +117,8 @@ bool geoask_find(struct geoask *g, struct addr addr, struct geo *ret, struct sli
     row = geocache_add(&g->cache, addr);
     if (!row)
         return false;
-    if (row->until_us <= now_us && enqueue(g, row))
-        wake(g);
+    if (row->until_us <= now_us)
+        want(g, row);
     if (!row->told.known)
         return false;
     *ret = (struct geo){.asn = row->told.asn};
@@ -155,6 +186,8 @@ static void take_told(struct geoask *g, const struct provider_told *told)
         row->until_us = now_us + keep_us;
         if (keep)
             geokeep_add(keep, row->block, &row->told, row->until_us);
+        if (g->look)
+            geolook_keep(g->look, row->block, &row->told, row->until_us);
     }
     geokeep_write(keep, g->o.submit, g->o.store, now_us);
     /* Not for every batch: each makes the engine look at all devices anew. */
@@ -414,6 +447,14 @@ struct geoask *geoask_new(const struct atlas_opts *opts)
         return NULL;
     g->o = *opts;
     geocache_init(&g->cache, opts->key);
+    if (opts->cache) {
+        g->look = geolook_new(&(
+            struct geolook_opts){.loop = opts->loop, .cache = opts->cache, .fn = looked, .arg = g});
+        if (!g->look) {
+            geoask_free(g);
+            return NULL;
+        }
+    }
     if (loop_timer_new(opts->loop, on_timer, g, &g->timer) ||
         loop_timer_new(opts->loop, look_again, g, &g->again) ||
         loop_timer_new(opts->loop, tell_changed, g, &g->tell)) {
@@ -430,6 +471,7 @@ void geoask_free(struct geoask *g)
     if (g->call)
         http_cancel(g->call);
     geokeep_drop(g->loading);
+    geolook_free(g->look);
     http_free(g->http);
     loop_timer_free(g->timer);
     loop_timer_free(g->again);

@@ -10,8 +10,9 @@ struct atlas_opts;
 /*
  * Asks the providers that geo_providers and ipinfo_token switch on about addresses the databases do not know:
  * later, a batch at a time, at the pace each allows. What they tell is kept by block for 7 days, in memory
- * and in the table geo_cache; what they do not know is asked again after 5 minutes, then less and less
- * often. One that fails or says 429 rests, and the next one is asked. Loop thread.
+ * in the table geo_cache, and in the cache of the options, which is looked into before anybody is asked;
+ * what they do not know is asked again after 5 minutes, then less and less often. One that fails or says
+ * 429 rests, and the next one is asked. Loop thread.
  */
 struct geoask;
 

@@ -21,6 +21,7 @@ struct geocache_row {
     int64_t until_us; /* told: when it expires; not told: when it may be asked again */
     uint8_t failures; /* in a row */
     bool waiting;     /* asked, or in the queue */
+    bool looked;      /* the cache behind this one was asked */
 };
 
 struct geocache {

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-#include "net/loop.h"
+#include "net/loop_int.h"
 
-#include <event2/event.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
@@ -97,6 +96,16 @@ static void turn_begins(struct loop *loop)
     loop->fresh = true;
     read_clocks(loop);
     loop->cpu_us = clock_us(CLOCK_THREAD_CPUTIME_ID);
+}
+
+struct event_base *loop_base(struct loop *loop)
+{
+    return loop->base;
+}
+
+void loop_called(struct loop *loop)
+{
+    turn_begins(loop);
 }
 
 static void init_scale(struct loop *loop)

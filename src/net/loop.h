@@ -10,7 +10,7 @@
 #include "base/hist.h"
 
 /*
- * The event loop of the one loop thread, on libevent; nothing else includes event2/. A turn is: wait
+ * The event loop of the one loop thread, on libevent; only src/net includes event2/. A turn is: wait
  * for something to be ready, read the clocks once, call what is ready, then what was deferred.
  * Everything here except loop_post and loop_post_task is for the loop thread alone.
  */

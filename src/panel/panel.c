@@ -61,8 +61,9 @@ static void on_session(void *arg, enum session_state state, const struct err *er
         log_error("panel", "%s", err->text);
     } else {
         p->login = (struct err){0};
-        log_info("panel", session_has_key(p->session) ? "the panel takes the API key"
-                                                      : "logged in to the panel");
+        log_info("panel", session_has_key(p->session)   ? "the panel takes the API key"
+                          : session_is_kept(p->session) ? "using the token of before"
+                                                        : "logged in to the panel");
         if (p->streams && !p->closing) {
             streams_kick(p->streams);
             if (!p->probe.version.known)
@@ -210,6 +211,7 @@ static int make_session(struct panel *p, const struct panel_opts *opts, struct e
                                    .password = opts->password,
                                    .api_key = opts->api_key,
                                    .on_change = on_session,
+                                   .cache = opts->cache,
                                    .arg = p};
 
     if (contact_init(&p->contact, &contact) != ERR_OK)
@@ -265,6 +267,7 @@ int panel_new(struct loop *loop, struct worker *worker, const struct panel_opts 
     p->worker = worker;
     p->events = *events;
     p->arg = arg;
+    p->cache = opts->cache;
     p->nodes_us = STAMP_NONE;
     p->poll_us = opts->nodes_poll_s * SECOND;
     rc = panel_url_parse(slice_of(opts->domain), &p->url, err);

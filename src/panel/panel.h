@@ -15,6 +15,7 @@
 #include "panel/pversion.h"
 #include "panel/session.h"
 #include "panel/streams.h"
+#include "service/cache_port.h"
 #include "service/panel_port.h"
 
 /*
@@ -39,7 +40,8 @@ struct panel_opts {
     double lookup_rate;     /* calls a second; 0: 5 */
     int64_t read_gap_us;    /* rest of a stream's socket between two readings; 0: 50 ms; <0: none */
     unsigned stream_idle_s; /* a stream this long without a byte, pings included, is dead; 0: 45 */
-    const char *agent;      /* User-Agent; NULL: pg-limiter */
+    const struct cache_port *cache; /* token and nodes of before; NULL: none. Outlives the panel */
+    const char *agent;              /* User-Agent; NULL: pg-limiter */
 };
 
 /* What is known of the panel now. Texts live until the next turn. */

@@ -31,8 +31,11 @@ struct panel {
     char told_version[32];
     int64_t odd_us;
 
-    struct nodes nodes; /* of the last complete poll */
-    int64_t nodes_us;   /* wall clock of it */
+    const struct cache_port *cache; /* or NULL */
+    struct cache_get *nodes_asked;
+    int64_t nodes_kept_us; /* monotonic: when the cache was told of them; 0: not since a change */
+    struct nodes nodes;    /* of the last complete poll; before the first, as they were kept */
+    int64_t nodes_us;      /* wall clock of it */
     int64_t poll_us;
     struct loop_timer *poll_timer;
     struct call *poll_call;

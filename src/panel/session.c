@@ -11,6 +11,8 @@
 #include "base/banned.h"
 
 enum { TOKEN_MAX = 8192, ANSWER_MAX = 65536, LOGIN_DEADLINE_S = 20 };
+enum { KEEP_MINUTES = 10 }; /* a token in use stays in the cache */
+enum { BEARER = 7 };        /* of the header: "Bearer " */
 #define SECOND INT64_C(1000000)
 #define MINUTE (60 * SECOND)
 
@@ -21,6 +23,10 @@ struct session {
     enum session_state state;
     unsigned serial; /* of the present credential */
     unsigned logins;
+    bool looked;    /* the cache was asked */
+    bool kept;      /* the present token is from the cache */
+    int64_t put_us; /* it was told of the token then */
+    struct cache_get *looking;
     bool accepted;    /* the present token was taken once */
     int64_t login_us; /* when it was given */
     int64_t next_us;  /* no login before */
@@ -92,6 +98,24 @@ int session_new(const struct session_opts *opts, struct session **ret_session, s
     return ERR_OK;
 }
 
+static void keep(struct session *s)
+{
+    const struct cache_port *cache = s->opts.cache;
+
+    s->put_us = loop_mono_us(s->opts.loop);
+    if (cache)
+        cache->put(cache->ctx, CACHE_TOKEN, SLICE(""), slice_of(s->header_value + BEARER));
+}
+
+static void forget(struct session *s)
+{
+    const struct cache_port *cache = s->opts.cache;
+
+    s->kept = false;
+    if (cache)
+        cache->drop(cache->ctx, CACHE_TOKEN, SLICE(""));
+}
+
 static void wipe(char *p)
 {
     if (p)
@@ -103,6 +127,8 @@ void session_free(struct session *s)
 {
     if (!s)
         return;
+    if (s->looking)
+        s->opts.cache->cancel(s->opts.cache->ctx, s->looking);
     if (s->call) {
         http_cancel(s->call);
         contact_leave(s->opts.contact);
@@ -132,11 +158,33 @@ bool session_header(struct session *s, struct http_header *ret_header, unsigned 
     return true;
 }
 
-static int keep_token(struct session *s, struct slice body, struct err *err)
+/* A token from outside, into the header. */
+static int take_token(struct session *s, struct slice token, struct err *err)
+{
+    char *value;
+    size_t i;
+
+    for (i = 0; i < token.n; i++)
+        if (token.p[i] <= ' ' || token.p[i] >= 0x7f)
+            return err_set(err, ERR_PROTOCOL, "the token holds forbidden characters");
+    if (token.n == 0 || token.n > TOKEN_MAX)
+        return err_set(err, ERR_PROTOCOL, "the token has an impossible length");
+    value = malloc(token.n + BEARER + 1);
+    if (!value)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    snprintf(value, token.n + BEARER + 1, "Bearer %.*s", (int)token.n, token.p);
+    wipe(s->header_value);
+    s->header_value = value;
+    s->serial++;
+    s->accepted = false;
+    s->login_us = loop_mono_us(s->opts.loop);
+    return ERR_OK;
+}
+
+static int read_token(struct session *s, struct slice body, struct err *err)
 {
     struct slice token;
     struct jval *doc;
-    size_t i;
     int rc;
 
     rc = jval_parse(body, &doc, err);
@@ -145,19 +193,8 @@ static int keep_token(struct session *s, struct slice body, struct err *err)
                        "the answer to the login is no JSON: does PANEL_DOMAIN point "
                        "at the panel?");
     rc = jval_need_text(doc, "access_token", &token, err);
-    for (i = 0; !rc && i < token.n; i++)
-        if (token.p[i] <= ' ' || token.p[i] >= 0x7f)
-            rc = err_set(err, ERR_PROTOCOL, "the token holds forbidden characters");
-    if (!rc && (token.n == 0 || token.n > TOKEN_MAX))
-        rc = err_set(err, ERR_PROTOCOL, "the token has an impossible length");
-    if (!rc) {
-        wipe(s->header_value);
-        s->header_value = malloc(token.n + 8);
-        if (s->header_value)
-            snprintf(s->header_value, token.n + 8, "Bearer %.*s", (int)token.n, token.p);
-        else
-            rc = err_set(err, ERR_NOMEM, "out of memory");
-    }
+    if (!rc)
+        rc = take_token(s, token, err);
     jval_free(doc);
     return rc;
 }
@@ -228,20 +265,50 @@ static void on_login(void *arg, int rc, const struct err *net_err, struct http_a
         login_refused(s, a->status, &err);
         return;
     }
-    rc = keep_token(s, buf_slice(a->body), &err);
+    rc = read_token(s, buf_slice(a->body), &err);
     explicit_bzero(a->body->p, a->body->n);
     if (rc) {
         login_failed(s, SESSION_WAITING, &s->strange, &err);
         return;
     }
-    s->serial++;
-    s->accepted = false;
-    s->login_us = loop_mono_us(s->opts.loop);
+    s->kept = false;
+    keep(s);
     backoff_reset(&s->fault);
     backoff_reset(&s->refused);
     backoff_reset(&s->strange);
     set_state(s, SESSION_READY);
     tell_all(s, ERR_OK);
+}
+
+static void login(struct session *s);
+
+static void on_kept(void *arg, struct slice token)
+{
+    struct session *s = arg;
+    struct err err = {0};
+
+    s->looking = NULL;
+    if (!token.p || take_token(s, token, &err)) {
+        login(s);
+        return;
+    }
+    s->kept = true;
+    s->put_us = s->login_us;
+    set_state(s, SESSION_READY);
+    tell_all(s, ERR_OK);
+}
+
+static bool look_for_token(struct session *s)
+{
+    const struct cache_port *cache = s->opts.cache;
+
+    if (!cache || s->key || s->looked)
+        return false;
+    s->looked = true;
+    s->looking = cache->get(cache->ctx, CACHE_TOKEN, SLICE(""), on_kept, s);
+    if (s->looking)
+        s->state = SESSION_BUSY;
+    return s->looking != NULL;
 }
 
 static void login(struct session *s)
@@ -259,8 +326,12 @@ static void login(struct session *s)
     struct buf form;
     int rc;
 
+    if (look_for_token(s))
+        return;
     if (!contact_enter(s->opts.contact, &err)) {
         s->why = err;
+        if (s->state == SESSION_BUSY)
+            s->state = SESSION_NEW;
         tell_all(s, err.code);
         return;
     }
@@ -353,6 +424,14 @@ void session_rejected(struct session *s, unsigned serial)
     }
     if (s->state != SESSION_READY)
         return;
+    if (s->kept) {
+        forget(s);
+        s->next_us = now;
+        err_set(&s->why, ERR_AUTH, "the panel no longer takes the token of before");
+        s->state = SESSION_WAITING;
+        return;
+    }
+    forget(s);
     /* A token that lived is simply renewed; one refused soon after its login is not, again and again. */
     if (s->accepted && now - s->login_us >= 10 * MINUTE)
         backoff_reset(&s->renew);
@@ -374,6 +453,8 @@ void session_accepted(struct session *s, unsigned serial)
     if (s->key) {
         backoff_reset(&s->strange);
         set_state(s, SESSION_READY);
+    } else if (loop_mono_us(s->opts.loop) - s->put_us > KEEP_MINUTES * MINUTE) {
+        keep(s);
     }
 }
 
@@ -385,6 +466,11 @@ enum session_state session_state(const struct session *s)
 bool session_has_key(const struct session *s)
 {
     return s->key;
+}
+
+bool session_is_kept(const struct session *s)
+{
+    return s->kept;
 }
 
 unsigned session_logins(const struct session *s)

@@ -9,6 +9,7 @@
 #include "base/err.h"
 #include "net/http.h"
 #include "panel/contact.h"
+#include "service/cache_port.h"
 
 /*
  * Who we are to the panel: an API key, or a password login and the token it gave. One login at a time
@@ -37,6 +38,11 @@ struct session_opts {
     /* The state changed to READY or REFUSED; once per change. May be called inside any function here. */
     void (*on_change)(void *arg, enum session_state state, const struct err *err);
     void *arg;
+    /*
+     * Where the token of before may be: asked once, before the first login; told of each token, and
+     * again now and then while the panel takes it; a refused one is dropped there. NULL: none.
+     */
+    const struct cache_port *cache;
 };
 
 /* Copies the texts. ERR_NOMEM, ERR_INVALID (neither key nor password). */
@@ -75,6 +81,8 @@ void session_accepted(struct session *s, unsigned serial);
 enum session_state session_state(const struct session *s);
 /* Whether an API key is used. */
 bool session_has_key(const struct session *s);
+/* Whether the present token was found in the cache. */
+bool session_is_kept(const struct session *s);
 /* Logins begun so far, for status and tests. */
 unsigned session_logins(const struct session *s);
 

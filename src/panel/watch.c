@@ -7,6 +7,7 @@
 
 #define SECOND INT64_C(1000000)
 #define DAY (86400 * SECOND)
+enum { KEEP_MINUTES = 20 }; /* the list stays in the cache while it is read */
 enum { SOON_S = 1, JITTER = 10, TELL_DAYS = 14, NODES_BYTES = 32 << 20 };
 
 static void poll_later(struct panel *p)
@@ -50,6 +51,7 @@ static void on_change(void *arg, const struct panel_node *node, unsigned changes
 {
     struct panel *p = arg;
 
+    p->nodes_kept_us = 0;
     tell_node(node, changes);
     follow(p, node, changes);
     if (p->events.on_node)
@@ -71,6 +73,37 @@ static void take_nodes(struct panel *p, struct nodes *fresh)
         p->events.on_nodes(p->arg, p->nodes.at, p->nodes.n);
 }
 
+/* Told of a change, and now and then; not every poll, which would be a write every 15 s. */
+static void keep_nodes(struct panel *p, struct slice body)
+{
+    int64_t now_us = loop_mono_us(p->loop);
+
+    if (!p->cache || (p->nodes_kept_us && now_us - p->nodes_kept_us < KEEP_MINUTES * 60 * SECOND))
+        return;
+    p->nodes_kept_us = now_us;
+    p->cache->put(p->cache->ctx, CACHE_NODES, SLICE(""), body);
+}
+
+/*
+ * The nodes as they were before the last end: their streams open while the panel is asked, and though it
+ * does not tell them. The first list that comes stands in their place.
+ */
+static void on_kept(void *arg, struct slice value)
+{
+    struct panel *p = arg;
+    struct nodes kept, none = {0};
+    struct err err = {0};
+
+    p->nodes_asked = NULL;
+    if (!value.p || p->closing || p->nodes_us != STAMP_NONE || nodes_parse(value, &kept, &err))
+        return;
+    nodes_release(&p->nodes);
+    p->nodes = kept;
+    if (kept.n)
+        log_info("panel", "%zu nodes known from before, until the panel lists them", kept.n);
+    nodes_diff(&none, &p->nodes, on_change, p);
+}
+
 static void on_answer(void *arg, const struct call_result *r)
 {
     struct panel *p = arg;
@@ -90,6 +123,7 @@ static void on_answer(void *arg, const struct call_result *r)
         rc = nodes_parse(buf_slice(r->body), &fresh, &err);
     if (!rc) {
         take_nodes(p, &fresh);
+        keep_nodes(p, buf_slice(r->body));
         return;
     }
     /* Outages and refused logins are told where they are noticed. */
@@ -132,11 +166,15 @@ int watch_init(struct panel *p)
 
 void watch_start(struct panel *p)
 {
+    if (p->cache)
+        p->nodes_asked = p->cache->get(p->cache->ctx, CACHE_NODES, SLICE(""), on_kept, p);
     loop_timer_set(p->poll_timer, 0);
 }
 
 void watch_release(struct panel *p)
 {
+    if (p->cache)
+        p->cache->cancel(p->cache->ctx, p->nodes_asked);
     loop_timer_free(p->poll_timer);
     loop_timer_free(p->expiry_timer);
     nodes_release(&p->nodes);

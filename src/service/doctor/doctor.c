@@ -337,6 +337,36 @@ static void judge_telegram(struct doctor *d)
                    "%lld messages wait to be delivered", (long long)f->outbox);
 }
 
+static void judge_cache(struct doctor *d)
+{
+    const struct doctor_cache *c = &d->f->cache;
+
+    if (!settings_has(d->s, SET_REDIS_URL)) {
+        doctor_say(d, "cache", NULL, LEVEL_OK, NULL, "in memory: REDIS_URL is not set");
+        return;
+    }
+    if (!c->asked) {
+        doctor_say(d, "cache", NULL, LEVEL_SKIPPED, NULL, "Redis was not asked");
+        return;
+    }
+    if (!c->in_redis) {
+        doctor_say(d, "cache", NULL, LEVEL_WARNING,
+                   c->cure ? c->cure
+                           : "see the reason: does Redis run there? It is tried again by itself",
+                   "in memory only: %s%s%s", c->url, c->url[0] ? ": " : "", c->why);
+        return;
+    }
+    doctor_say(d, "cache", NULL, LEVEL_OK, NULL, "%s at %s, answers in %.1f ms",
+               c->server[0] ? c->server : "Redis", c->url, (double)c->answer_us / 1000);
+    if (c->maxmemory > 0 && !strcmp(c->policy, "noeviction"))
+        doctor_say(d, "cache", "maxmemory-policy", LEVEL_WARNING,
+                   "`CONFIG SET maxmemory-policy allkeys-lru` and the same in redis.conf",
+                   "is noeviction: when Redis is full it takes nothing more");
+    if (c->open_network)
+        doctor_say(d, "cache", "tls", LEVEL_WARNING, "use rediss://, or Redis on this machine",
+                   "Redis is reached over the network without TLS: its password can be read there");
+}
+
 void doctor_judge(const struct doctor_facts *f, const struct settings *s, struct buf *out)
 {
     struct doctor d = {.f = f, .s = s, .out = out};
@@ -355,6 +385,7 @@ void doctor_judge(const struct doctor_facts *f, const struct settings *s, struct
     judge_permissions(&d);
     doctor_judge_nodes(&d);
     judge_telegram(&d);
+    judge_cache(&d);
     judge_machine(&d);
     judge_files(&d);
     judge_geo(&d);

@@ -84,6 +84,18 @@ struct doctor_geo {
     char problem[ERR_TEXT_MAX]; /* "" = none */
 };
 
+/* Redis, where REDIS_URL names one. */
+struct doctor_cache {
+    bool asked; /* it is known whether it answers */
+    bool configured, in_redis;
+    bool open_network; /* not over TLS, and not to this machine */
+    char url[400], server[48], policy[32];
+    int64_t maxmemory; /* bytes; 0: no bound, -1: not told */
+    int64_t answer_us;
+    char why[ERR_TEXT_MAX];
+    const char *cure; /* lives for ever; NULL: nothing known */
+};
+
 struct doctor_facts {
     int64_t now_us;
     bool daemon;        /* a daemon runs: what is seen is what it sees */
@@ -108,7 +120,8 @@ struct doctor_facts {
     struct doctor_geo geo[DATA_COUNT];
     bool telegram_asked, telegram_up; /* of a bot with a token */
     char telegram[ERR_TEXT_MAX];      /* the bot's name when it is up, else what is wrong */
-    int64_t outbox;                   /* messages that wait; -1: unknown */
+    struct doctor_cache cache;
+    int64_t outbox; /* messages that wait; -1: unknown */
     /* Why a setting's value has no effect now, or NULL; may be NULL itself. */
     const char *(*note)(void *arg, const struct settings *s, enum setting id);
     void *note_arg;

@@ -51,7 +51,7 @@ const struct op_row op_rows_state[] = {
     {.def = {OP_GET, "/status", "Everything at a glance: panel, nodes, users, enforcement, memory.",
              .answer = "{running:bool,started:time,uptime_s:int,enforcement:text,paused:bool,"
                        "journal_compared:bool,panel:any,nodes:any,users:any,lines:any,"
-                       "store_waiting:int,api:text~,telegram:any,problems:[text]}",
+                       "store_waiting:int,api:text~,telegram:any,cache:any,problems:[text]}",
              .scope = OP_SCOPE_FREE},
      .flags = ROW_LIVE,
      .finish = show_status},

@@ -137,7 +137,8 @@ static bool is_our_own(enum setting id)
     return id == SET_GROUP_LIMITS || id == SET_GROUP_MODES || id == SET_API_CORS_ORIGINS ||
            id == SET_API_LOGIN_SLOWDOWN || id == SET_GEOIP_COUNTRY_URL || id == SET_GEOIP_ASN_URL ||
            id == SET_GEO_PROVIDERS || id == SET_GEO_PROVIDER_URLS || id == SET_NODE_GUARD ||
-           id == SET_UPDATE_URL || (id >= SET_NOTIFY_WARNING && id <= SET_NOTIFY_RUN);
+           id == SET_UPDATE_URL || (id >= SET_REDIS_CA_FILE && id <= SET_REDIS_CACHE_TOKEN) ||
+           (id >= SET_NOTIFY_WARNING && id <= SET_NOTIFY_RUN);
 }
 
 static void table_agrees_with_the_specification(void **state)
@@ -479,8 +480,9 @@ static void secrets_are_never_shown(void **state)
 static void later_features_are_known(void **state)
 {
     (void)state;
-    assert_false(setting_is_later(SET_REDIS_URL, ""));
-    assert_true(setting_is_later(SET_REDIS_URL, "redis://h"));
+    assert_false(setting_is_later(SET_DATABASE_URL, ""));
+    assert_true(setting_is_later(SET_DATABASE_URL, "sqlite:///x"));
+    assert_false(setting_is_later(SET_REDIS_URL, "redis://h"));
     assert_true(setting_is_later(SET_SOURCES, "log"));
     assert_false(setting_is_later(SET_SOURCES, "both"));
     assert_false(setting_is_later(SET_GENERAL_LIMIT, "7"));

@@ -1,0 +1,346 @@
+"""The cache in a real Redis: every way to it, every way it fails, what it holds and what it must not."""
+
+import contextlib
+import json
+import socket
+import threading
+import time
+
+import pytest
+from redis_server import Redis, free_port, redis
+
+ACL = "on >limiter-secret ~pgl:* resetchannels -@all +auth +select +ping +get +set +del +info"
+
+
+def cache(d):
+    return d.status()["cache"]
+
+
+def uses(d, what, seconds=5.0):
+    d.wait(lambda: cache(d)["in_use"] == what, seconds, f"the cache in {what}: {cache(d)}", step=0.02)
+    return cache(d)
+
+
+def logins(sim):
+    return len(sim.journal(method="POST", path="/api/admin/token"))
+
+
+def ready(sim, d):
+    sim.wait(sim.streams, 10)
+    d.wait(lambda: d.status()["users"]["listed"] > 0, 10, "users")
+
+
+WAYS = {
+    "plain": ({}, lambda r: {"REDIS_URL": f"redis://127.0.0.1:{r.port}"}, None),
+    "database": ({}, lambda r: {"REDIS_URL": f"redis://localhost:{r.port}/3"}, None),
+    "socket": ({}, lambda r: {"REDIS_URL": f"unix://{r.path}?db=2"}, None),
+    "password": ({"config": ("--requirepass", "pass word")},
+                 lambda r: {"REDIS_URL": f"redis://127.0.0.1:{r.port}", "REDIS_PASSWORD": "'pass word'"},
+                 ("default", "pass word")),
+    "password in the URL": ({"config": ("--requirepass", "pass/word")},
+                            lambda r: {"REDIS_URL": f"redis://:pass%2Fword@127.0.0.1:{r.port}/0"},
+                            ("default", "pass/word")),
+    "acl": ({"acl": ACL}, lambda r: {"REDIS_URL": f"redis://limiter:limiter-secret@127.0.0.1:{r.port}/0"}, None),
+    "tls": ({"tls": True}, lambda r: {"REDIS_URL": f"rediss://localhost:{r.port}/0", "REDIS_CA_FILE": r.ca}, None),
+    "tls by the switch": ({"tls": True}, lambda r: {"REDIS_URL": f"redis://127.0.0.1:{r.port}", "REDIS_SSL": "true",
+                                                    "REDIS_CA_FILE": r.ca}, None),
+    "tls unverified": ({"tls": True}, lambda r: {"REDIS_URL": f"rediss://127.0.0.1:{r.port}",
+                                                 "REDIS_TLS_VERIFY": "false"}, None),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_every_way_to_it(way, lab, daemon):
+    """It is reached, and a second start finds the token there: no login."""
+    options, settings, _ = WAYS[way]
+    options = dict(options)
+    sim = lab("--users", 20)
+    with redis(*options.pop("config", ()), **options) as server:
+        d = daemon(sim, **settings(server))
+        d.wait_log(r"cache\s+Redis 7\.\S+ at .* is used", 5)
+        state = uses(d, "redis")
+        assert state["server"].startswith("Redis 7."), state
+        assert "secret" not in json.dumps(state) and "word" not in json.dumps(state), state
+        ready(sim, d)
+        before = logins(sim)
+        d.wait(lambda: cache(d)["kept"] >= 2, 5, "token and nodes")
+        d.stop()
+        since = len(d.log)
+        d.start()
+        ready(sim, d)
+        d.wait_log("using the token of before", 5, since=since)
+        assert logins(sim) == before
+        checks = [c for c in d.get("/doctor")["checks"] if c["check"] == "cache"]
+        assert [c["level"] for c in checks] == ["ok"], checks
+
+
+REFUSALS = {
+    "nobody there": (None, {}, "cannot be reached", None),
+    "password wanted": ({"config": ("--requirepass", "abcdefgh")}, {}, "asks for a password", "REDIS_PASSWORD"),
+    "wrong password": ({"config": ("--requirepass", "abcdefgh")}, {"REDIS_PASSWORD": "ijklmnop"}, "refuses user or password",
+                       "check user and password"),
+    "no password wanted": ({}, {"REDIS_PASSWORD": "ijklmnop"}, "no password, but one is set", "remove REDIS_PASSWORD"),
+    "no permission": ({"acl": "on >x ~other:* +@all"}, {"login": "limiter:x@"}, "may not do", "pgl:"),
+    "strange certificate": ({"tls": True}, {"scheme": "rediss"}, "certificate of .* refused", None),
+    "no TLS there": ({}, {"scheme": "rediss"}, "TLS", None),
+    "TLS there": ({"tls": True}, {}, "", None),
+    "full": ({"config": ("--maxmemory", "1", "--maxmemory-policy", "noeviction")}, {}, "memory is full", "allkeys-lru"),
+    "no such database": ({}, {"db": "/99"}, "no database of that number", "the end of REDIS_URL"),
+    "a replica": ({"config": ("--replicaof", "127.0.0.1 1", "--replica-serve-stale-data", "yes")}, {}, "replica", "primary"),
+}
+
+
+@pytest.mark.parametrize("why", REFUSALS)
+def test_what_refuses_is_told_with_the_cure_and_memory_used(why, lab, daemon):
+    options, more, text, cure = REFUSALS[why]
+    more = dict(more)
+    sim = lab("--users", 5)
+    with contextlib.ExitStack() as stack:
+        options = None if options is None else dict(options)
+        server = None if options is None else stack.enter_context(redis(*options.pop("config", ()), **options))
+        url = (f"{more.pop('scheme', 'redis')}://{more.pop('login', '')}127.0.0.1:"
+               f"{server.port if server else free_port()}{more.pop('db', '')}")
+        d = daemon(sim, REDIS_URL=url, **more)
+        line = d.wait_log(r"cache\s+memory is used, Redis is not: .*" + text, 5)
+        assert line.level == "WARNING" and "ijklmnop" not in line.raw
+        ready(sim, d)
+        state = cache(d)
+        assert state["in_use"] == "memory" and state["error"], state
+        assert any("the cache is in memory only" in p for p in d.status()["problems"])
+        check, = [c for c in d.get("/doctor")["checks"] if c["check"] == "cache"]
+        assert check["level"] == "warning" and (cure or "") in check["cure"], check
+
+
+def test_without_redis_nothing_is_tried_or_warned_of(lab, daemon):
+    sim = lab("--users", 5)
+    d = daemon(sim)
+    d.wait_log(r"INFO\s+cache\s+memory is used: REDIS_URL is not set", 5)
+    ready(sim, d)
+    assert cache(d)["in_use"] == "memory" and cache(d)["error"] is None
+    assert not [line for line in d.logged(r"\bcache\b") if line.level != "INFO"]
+
+
+def fall_back_and_return(d, fail, heal, why):
+    uses(d, "redis")
+    since = len(d.log)
+    begun = time.monotonic()
+    fail()
+    uses(d, "memory", 3)
+    took = time.monotonic() - begun
+    assert took < 1.0 + 0.25, took  # asked every 20 ms, on a machine with other work
+    d.wait_log("memory is used, Redis is not: .*" + why, 5, since=since)
+    heal()
+    uses(d, "redis", 20)
+    d.wait_log("is used again", 5, since=since)
+    events = d.wait(lambda: (e := [r["what"] for r in d.sql("SELECT what FROM events WHERE kind='cache' ORDER BY id DESC")])
+                    and "is used again" in e[0] and e, 5, "the events")
+    assert "Redis is not" in events[1], events
+    return took
+
+
+def test_it_dies_hangs_and_wants_a_password_and_comes_back(lab, daemon):
+    sim = lab("--users", 5)
+    with redis() as server:
+        d = daemon(sim, REDIS_URL=f"redis://127.0.0.1:{server.port}", REDIS_PASSWORD=None)
+        ready(sim, d)
+        took = {}
+        took["killed"] = fall_back_and_return(d, server.kill, server.start, "ended the connection|cannot be reached")
+        took["paused"] = fall_back_and_return(d, server.pause, server.resume, "not answered for 500 ms")
+
+        def want_password():
+            server.say("CONFIG", "SET", "requirepass", "abc")
+            server.say("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes", login=("default", "abc"))
+
+        took["password"] = fall_back_and_return(
+            d, want_password, lambda: server.say("CONFIG", "SET", "requirepass", "", login=("default", "abc")),
+            "asks for a password")
+        print("fell back after", {k: f"{v:.2f} s" for k, v in took.items()})
+        assert cache(d)["entries"] >= 1
+
+
+def test_what_changed_while_it_was_away_is_told_when_it_is_back(lab, daemon):
+    """The token refused meanwhile is not the one the next start finds."""
+    sim = lab("--users", 5)
+    with redis("--appendonly", "yes") as server:
+        d = daemon(sim, REDIS_URL=f"redis://127.0.0.1:{server.port}", NODES_POLL=5)
+        ready(sim, d)
+        uses(d, "redis")
+        d.wait(lambda: len(server.keys()) >= 3, 5, "token, nodes and the probe")
+        token, = [k for k in server.keys() if ":token:" in k]
+        old = server.say("GET", token)
+        server.kill()
+        uses(d, "memory")
+        before = logins(sim)
+        sim.post("/tokens", {"forget": True})
+        d.wait(lambda: logins(sim) > before, 15, "a new login")
+        server.start()
+        uses(d, "redis", 20)
+        d.wait(lambda: server.say("GET", token) not in (None, old), 5, "the new token")
+
+
+def test_a_token_the_panel_no_longer_takes_costs_one_login(lab, daemon):
+    sim = lab("--users", 5)
+    with redis() as server:
+        d = daemon(sim, REDIS_URL=f"redis://127.0.0.1:{server.port}")
+        ready(sim, d)
+        d.wait(lambda: any(":token:" in k for k in server.keys()), 5, "the token")
+        d.stop()
+        sim.post("/tokens", {"forget": True})
+        before = logins(sim)
+        begun = time.monotonic()
+        d.start()
+        ready(sim, d)
+        assert time.monotonic() - begun < 6
+        assert logins(sim) == before + 1
+
+
+def test_what_lies_in_redis_tells_nothing_and_cannot_be_forged(lab, daemon):
+    """No secret, name or address in clear; swapped, cut, foreign and other kinds of values are nothing."""
+    sim = lab("--users", 5, "--nodes", 2)
+    with redis() as server:
+        url = f"redis://127.0.0.1:{server.port}"
+        d = daemon(sim, REDIS_URL=url)
+        ready(sim, d)
+        d.wait(lambda: len(server.keys()) >= 3, 5, "token, nodes and the probe")
+        keys = server.keys()
+        assert all(k.startswith("pgl:1:") for k in keys), keys
+        everything = b"\n".join((server.say("GET", k) or b"") + k.encode() for k in keys)
+        for word in (b"eyJ", b"admin", b"127.0.0.1", b"connected", b"node"):
+            assert word not in everything.replace(b":nodes:", b""), word
+        token, = [k for k in keys if ":token:" in k]
+        nodes, = [k for k in keys if ":nodes:" in k]
+        good = server.say("GET", token)
+        assert 0 < int(server.say("TTL", token)[1:]) <= 1801
+        assert 1801 < int(server.say("TTL", nodes)[1:]) <= 3601
+        for bad in (b"", b"x" * 100, good[:-1]):
+            d.stop()
+            set_raw(server, token, bad)
+            set_raw(server, nodes, good)  # sealed by us, but for another name
+            before = logins(sim)
+            d.start()
+            ready(sim, d)
+            assert logins(sim) == before + 1
+            d.wait(lambda: cache(d)["foreign"] >= 2, 5, f"foreign values: {cache(d)}")
+            d.wait(lambda: server.say("GET", token) != bad, 5, "a good token in its place")
+        d.stop()
+        server.say("DEL", token)
+        server.say("LPUSH", token, "a list")
+        before = logins(sim)
+        d.start()
+        ready(sim, d)
+        assert logins(sim) == before + 1
+        # Another password for the same panel: what was kept with the old one is not used.
+        d.stop()
+        d.write_env(PANEL_USERNAME="other")
+        before = logins(sim)
+        d.start()
+        d.wait(lambda: logins(sim) > before, 10, "a login of its own")
+
+
+def set_raw(server, key, value):
+    with socket.socket(socket.AF_UNIX) as s:
+        s.connect(str(server.path))
+        s.sendall(b"*3\r\n$3\r\nSET\r\n$%d\r\n%b\r\n$%d\r\n%b\r\n" % (len(key), key.encode(), len(value), value))
+        assert s.recv(100).startswith(b"+OK")
+
+
+def test_the_token_stays_out_of_redis_when_told_so(lab, daemon):
+    sim = lab("--users", 5)
+    with redis() as server:
+        d = daemon(sim, REDIS_URL=f"redis://127.0.0.1:{server.port}")
+        ready(sim, d)
+        d.wait(lambda: any(":token:" in k for k in server.keys()), 5, "the token")
+        d.stop()
+        d.write_env(REDIS_CACHE_TOKEN="false")
+        before = logins(sim)
+        d.start()
+        ready(sim, d)
+        assert logins(sim) == before + 1
+        d.wait(lambda: not any(":token:" in k for k in server.keys()), 5, "no token any more")
+
+
+def test_nodes_are_followed_although_the_panel_does_not_list_them(lab, daemon):
+    """At a start in an outage of the list alone; and a node that is new waits for no cache."""
+    sim = lab("--users", 5, "--nodes", 3)
+    with redis() as server:
+        d = daemon(sim, REDIS_URL=f"redis://127.0.0.1:{server.port}", NODES_POLL=5)
+        ready(sim, d)
+        d.wait(lambda: any(":nodes:" in k for k in server.keys()), 5, "the nodes")
+        d.stop()
+        sim.fault("status", "/api/nodes", status=500)
+        d.start()
+        d.wait_log("3 nodes known from before", 5)
+        d.wait(lambda: d.status()["nodes"]["streams_open"] == 3, 10, "three streams")
+        sim.clear_faults()
+
+
+class Stranger:
+    """Something that listens where Redis should be, and says what it is told to."""
+
+    def __init__(self, talk):
+        self.talk = talk
+        self.socket = socket.socket()
+        self.socket.bind(("127.0.0.1", 0))
+        self.socket.listen()
+        self.port = self.socket.getsockname()[1]
+        self.count = 0
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    def serve(self):
+        with contextlib.suppress(OSError):
+            while True:
+                conn, _ = self.socket.accept()
+                self.count += 1
+                threading.Thread(target=self.one, args=(conn,), daemon=True).start()
+
+    def one(self, conn):
+        with contextlib.suppress(OSError), conn:
+            self.talk(conn)
+
+
+def http(conn):
+    conn.recv(1000)
+    conn.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+    conn.recv(1000)
+
+
+def endless(conn):
+    conn.sendall(b"$536870912\r\n")
+    while True:
+        conn.sendall(b"x" * 65536)
+
+
+def flood(conn):
+    while True:
+        conn.sendall(b"+OK\r\n" * 10000)
+
+
+def silent(conn):
+    while conn.recv(1000):
+        pass
+
+
+def lists(conn):
+    conn.recv(1000)
+    conn.sendall(b"*1000000000\r\n" * 10)
+    conn.recv(1000)
+
+
+def drip(conn):
+    for byte in b"$100\r\n" + b"x" * 100:
+        conn.sendall(bytes([byte]))
+        time.sleep(0.05)
+
+
+@pytest.mark.parametrize("talk", [http, endless, flood, silent, lists, drip], ids=lambda f: f.__name__)
+def test_garbage_where_redis_should_be(talk, lab, daemon):
+    sim = lab("--users", 5)
+    stranger = Stranger(talk)
+    d = daemon(sim, REDIS_URL=f"redis://127.0.0.1:{stranger.port}")
+    d.wait_log(r"cache\s+memory is used, Redis is not", 5)
+    ready(sim, d)
+    time.sleep(2)
+    assert stranger.count <= 6, stranger.count  # with back-off
+    assert len(d.logged(r"cache\s+memory is used")) == 1
+    assert cache(d)["in_use"] == "memory"
+    stranger.socket.close()
