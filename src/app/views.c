@@ -101,7 +101,7 @@ static void add_lines(struct daemon *d, const struct sums *s, const struct engin
 {
     jout_open(out, "lines", '{');
     jout_real(out, "per_s", s->rate, 2);
-    jout_int(out, "total", (int64_t)s->lines);
+    jout_int(out, "total", (int64_t)e->lines);
     jout_int(out, "counted", (int64_t)e->counted);
     jout_int(out, "foreign", (int64_t)e->foreign);
     jout_int(out, "stale", (int64_t)s->stale);

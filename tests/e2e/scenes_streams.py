@@ -82,9 +82,11 @@ def nodes_come_and_go(s):
     d.wait(lambda: d.node(1)["status"] == "connected" and d.node(1)["stream_open"], 15)
     sim.wait(lambda: any(x["node"] == 1 and not x["dead"] for x in sim.streams()), 15)
     heard(sim, d, 1)
+    lines = d.status()["lines"]["total"]
     sim.node(new, "remove")
     d.wait(lambda: all(n["id"] != new for n in d.get("/nodes")["data"]), 15)
     assert d.status()["nodes"]["total"] == 2
+    assert d.status()["lines"]["total"] == lines > 0, "lines of a node that is gone were lines"
     assert len(sim.journal(path="/api/nodes$")) < 30
 
 
