@@ -4,7 +4,9 @@ BUILD ?= build
 PREFIX ?= /usr/local
 FUZZ_SECONDS ?= 600
 
-.PHONY: all clean install deb bench fuzz lint format report pictures
+SOAK ?= --report docs/soak.md
+
+.PHONY: all clean install deb bench soak fuzz lint format report pictures
 all: $(BUILD)/build.ninja
 	@ninja -C $(BUILD)
 
@@ -19,6 +21,13 @@ deb:
 
 bench: all
 	@tests/bench/run $(BUILD)
+
+# A day of 200 nodes and 20,000 users in an hour, everything failing now and then: docs/soak.md.
+soak:
+	@[ -e build/soak/build.ninja ] || \
+	    meson setup build/soak --buildtype=release -Dtests=false -Dtest_clock=true >/dev/null
+	@ninja -C build/soak
+	@PYTHONPATH=tests/torture PG_LIMITER=build/soak/pg-limiter .venv/bin/python -m soak $(SOAK)
 
 fuzz:
 	@tests/fuzz/run $(FUZZ_SECONDS)

@@ -1,0 +1,1 @@
+"""A day of a large installation in an hour: see __main__.py."""
