@@ -129,9 +129,28 @@ static const struct {
     const char *word;
     enum text_id text;
 } words[] = {
-    {"true", TEXT_VALUE_ON},     {"false", TEXT_VALUE_OFF},       {"on", TEXT_VALUE_ON},
-    {"off", TEXT_VALUE_OFF},     {"shadow", TEXT_VALUE_SHADOW},   {"status", TEXT_VALUE_STATUS},
-    {"group", TEXT_VALUE_GROUP}, {"include", TEXT_VALUE_INCLUDE}, {"exclude", TEXT_VALUE_EXCLUDE},
+    {"true", TEXT_VALUE_ON},
+    {"false", TEXT_VALUE_OFF},
+    {"on", TEXT_VALUE_ON},
+    {"off", TEXT_VALUE_OFF},
+    {"shadow", TEXT_VALUE_SHADOW},
+    {"status", TEXT_VALUE_STATUS},
+    {"group", TEXT_VALUE_GROUP},
+    {"include", TEXT_VALUE_INCLUDE},
+    {"exclude", TEXT_VALUE_EXCLUDE},
+    {"auto", TEXT_VALUE_AUTO},
+    {"require", TEXT_VALUE_REQUIRE},
+    {"both", TEXT_VALUE_BOTH},
+    {"log", TEXT_VALUE_LOG},
+    {"online", TEXT_VALUE_ONLINE},
+    {"concurrent", TEXT_VALUE_CONCURRENT},
+    {"persistent", TEXT_VALUE_PERSISTENT},
+    {"evidence", TEXT_VALUE_EVIDENCE},
+    {"excess", TEXT_VALUE_EXCESS},
+    {"ip", TEXT_VALUE_IP},
+    {"subnet", TEXT_VALUE_SUBNET},
+    {"isp", TEXT_VALUE_ISP},
+    {"ip_inbound", TEXT_VALUE_IP_INBOUND},
 };
 
 static const struct {

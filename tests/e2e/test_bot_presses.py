@@ -84,6 +84,7 @@ def test_buttons_after_a_restart(stage, telegram):
     telegram.wait(lambda: "Main menu" in menu.text, 10, owner.chat.text)
 
 
+@pytest.mark.alone
 def test_the_panel_hangs_and_the_bot_does_not(stage, telegram):
     """What needs the panel says so in the end; every press is answered at once, and all else works."""
     s = stage(owners=2)
@@ -220,6 +221,7 @@ def test_a_text_that_comes_too_late(lab, daemon, telegram):
     assert {r["key"]: r["value"] for r in d.get("/config")["data"]}["check_interval"] != "88"
 
 
+@pytest.mark.alone
 def test_a_crowd_of_strangers(stage, telegram):
     """One refusal a second to all of them together; whoever belongs here is answered at once meanwhile."""
     s = stage()
