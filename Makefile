@@ -16,8 +16,9 @@ $(BUILD)/build.ninja:
 install: all
 	@DESTDIR=$(DESTDIR) meson install -C $(BUILD) --no-rebuild
 
+# Also SUITE=bookworm|trixie ARCH=amd64|arm64, in a bare system of its own.
 deb:
-	@tools/make_deb
+	@SUITE=$(SUITE) ARCH=$(ARCH) tools/make_deb
 
 bench: all
 	@tests/bench/run $(BUILD)

@@ -243,7 +243,7 @@ static const struct option_def *find_option(struct slice name)
 /* Takes the words before the last one apart. */
 static void read_line(struct typed *t, int n, char **words, char **plain, int *ret_plain)
 {
-    int i, used, np = 0;
+    int i, used = 0, np = 0;
 
     for (i = 0; i + 1 < n && np < WORDS_MAX; i++) {
         const struct option_def *o = words[i][0] == '-' ? find_option(slice_of(words[i])) : NULL;
@@ -260,7 +260,7 @@ static void read_line(struct typed *t, int n, char **words, char **plain, int *r
     }
     *ret_plain = np;
     t->command = command_find(plain, np, &used);
-    if (t->command)
+    if (t->command && used > 0)
         for (i = used; i < np; i++)
             t->args[t->n_args++] = plain[i];
 }

@@ -258,21 +258,21 @@ static void on_answer(void *arg, int rc, const struct err *err, struct http_answ
 
 /* ---- questions ---- */
 
-/* The first one in the order of the setting that may be asked now; -1 and how long until one may. */
+/* The first one in the order of the setting that may be asked now; -1: none, and how long until one may. */
 static int choose(const struct geoask *g, int64_t *ret_wait_us)
 {
-    int64_t now_us = loop_real_us(g->o.loop), wait_us = longest_rest_us;
+    int64_t now_us = loop_real_us(g->o.loop);
     int i;
 
+    *ret_wait_us = longest_rest_us;
     for (i = 0; i < g->n_order; i++) {
         const struct asked *p = &g->at[g->order[i]];
 
         if (p->next_us <= now_us)
             return g->order[i];
-        if (p->next_us - now_us < wait_us)
-            wait_us = p->next_us - now_us;
+        if (p->next_us - now_us < *ret_wait_us)
+            *ret_wait_us = p->next_us - now_us;
     }
-    *ret_wait_us = wait_us;
     return -1;
 }
 

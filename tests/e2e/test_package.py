@@ -8,6 +8,7 @@ import pytest
 from daemon import ROOT, program
 
 PACKAGE = next(iter(sorted((ROOT / "build" / "deb").glob("pg-limiter_*.deb"))), None)
+UNIT = "./lib/systemd/system/pg-limiter.service"
 NEEDS_PACKAGE = pytest.mark.skipif(PACKAGE is None, reason="`make deb` has not been run")
 
 
@@ -48,14 +49,14 @@ def test_scripts_of_the_package_are_sound():
 def test_content():
     listed = {line.split()[-1]: line for line in run("dpkg-deb", "-c", PACKAGE).splitlines()}
     assert not [path for path in listed if path.startswith(("./etc", "./var", "./opt"))], "nothing under /etc"
-    for path in ("./usr/bin/pg-limiter", "./lib/systemd/system/pg-limiter.service",
+    for path in ("./usr/bin/pg-limiter", UNIT,
                  "./usr/share/man/man1/pg-limiter.1.gz", "./usr/share/pg-limiter/env.example",
                  "./usr/share/bash-completion/completions/pg-limiter",
                  "./usr/share/zsh/vendor-completions/_pg-limiter",
                  "./usr/share/fish/vendor_completions.d/pg-limiter.fish"):
         assert path in listed, path
     assert "ExecStart=/usr/bin/pg-limiter run\n" in run(
-        "sh", "-c", f"dpkg-deb --fsys-tarfile {PACKAGE} | tar -xO ./lib/systemd/system/pg-limiter.service")
+        "sh", "-c", f"dpkg-deb --fsys-tarfile {PACKAGE} | tar -xO {UNIT}")
 
 
 @NEEDS_PACKAGE
