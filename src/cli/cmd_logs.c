@@ -137,7 +137,8 @@ static int from_manager(const struct service *s, int64_t lines, bool on)
                 no_pager[] = "--no-pager", f[] = "-f";
     char count[24];
     char *argv[] = {journalctl, u, unit, n, count, no_pager, on ? f : NULL, NULL};
-    const char *words[] = {"logs", "--tail", count, on ? "-f" : "--no-color", "pg-limiter", NULL};
+    const char *words[] = {"logs",          "--tail", count, on ? "-f" : "--no-color",
+                           SERVICE_COMPOSE, NULL};
     struct err err;
     int rc;
 

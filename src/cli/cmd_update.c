@@ -52,8 +52,8 @@ static bool is_packaged(const char *path)
 
 static int update_image(const struct service *s)
 {
-    static const char *const pull[] = {"pull", "pg-limiter", NULL}, *const up[] = {"up", "-d",
-                                                                                   NULL};
+    static const char *const pull[] = {"pull", SERVICE_COMPOSE, NULL}, *const up[] = {"up", "-d",
+                                                                                      NULL};
     struct err err = {0};
     int rc = service_compose(s, pull, &err);
 

@@ -188,7 +188,7 @@ void service_state(const struct service *s, char *out, size_t max)
         0) {
         word = slice_trim(buf_slice(&b));
         if (s->kind == SERVICE_DOCKER)
-            word = strstr(buf_str(&b), "pg-limiter") ? SLICE("running") : SLICE("stopped");
+            word = strstr(buf_str(&b), SERVICE_COMPOSE) ? SLICE("running") : SLICE("stopped");
         snprintf(out, max, "%.*s", (int)word.n, word.n ? word.p : "");
     }
     buf_release(&b);
@@ -235,8 +235,8 @@ static int do_docker(const struct service *s, enum service_verb verb, struct err
     static const char *const words[][6] = {
         [SERVICE_START] = {"up", "-d", NULL},
         [SERVICE_STOP] = {"stop", NULL},
-        [SERVICE_RESTART] = {"up", "-d", "--force-recreate", "pg-limiter", NULL},
-        [SERVICE_RELOAD] = {"kill", "-s", "HUP", "pg-limiter", NULL},
+        [SERVICE_RESTART] = {"up", "-d", "--force-recreate", SERVICE_COMPOSE, NULL},
+        [SERVICE_RELOAD] = {"kill", "-s", "HUP", SERVICE_COMPOSE, NULL},
     };
 
     return service_compose(s, words[verb], err);

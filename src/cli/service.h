@@ -20,6 +20,8 @@
  * place.
  */
 #define SERVICE_MARK "x-pg-limiter: 1"
+/* What the daemon is called in that file. */
+#define SERVICE_COMPOSE "limiter"
 
 enum service_kind {
     SERVICE_NONE,

@@ -43,7 +43,7 @@ DOCKER = r"""#!/bin/bash
 echo "docker $*" >> "$FAKE/calls"
 [ "$COMPOSE_DISABLE_ENV_FILE" = 1 ] || { echo "compose would read our .env" >&2; exit 1; }
 case "$4" in
-ps) [ ! -e "$FAKE/up" ] || echo pg-limiter ;;
+ps) [ ! -e "$FAKE/up" ] || echo limiter ;;
 up) [ ! -e "$FAKE/refuse" ] && touch "$FAKE/up" ;;
 stop|down) rm -f "$FAKE/up" ;;
 pull) [ ! -e "$FAKE/no-image" ] ;;
@@ -200,7 +200,7 @@ def test_docker_and_what_is_not_ours(machine):
     machine.run("update")
     machine.run("stop")
     assert machine.calls() == [f"docker compose -f {file} {words}" for words in
-                               ("up -d --force-recreate pg-limiter", "pull pg-limiter", "up -d", "stop")]
+                               ("up -d --force-recreate limiter", "pull limiter", "up -d", "stop")]
     (machine.fake / "no-image").touch()
     assert "nothing was changed" in machine.run("update", code=1)
 
