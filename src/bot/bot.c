@@ -59,6 +59,7 @@ void bot_free(struct bot *bot)
     for (i = 0; i < LIMIT_BOT_PENDING; i++)
         if (bot->pending[i].admin_id)
             pending_end(bot, &bot->pending[i], false);
+    bot_forget_naming(bot);
     loop_timer_free(bot->tick);
     memo_release(&bot->memo);
     brought_free(bot->brought);

@@ -302,6 +302,8 @@ json_t *in_data(json_t *answer);
 const char *turn_arg(const struct turn *t, size_t i);
 const struct bot_admin *turn_admin(const struct turn *t);
 struct bot *turn_bot(const struct turn *t);
+/* What one who is served is called, "" when nobody knows. Valid until the admins change. */
+const char *bot_name_of(const struct bot *bot, int64_t user_id);
 /* The notices, NULL where there are none. */
 struct notices *bot_notices(const struct bot *bot);
 int64_t turn_chat(const struct turn *t);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/num.h"
 #include "base/banned.h"
 
 /* What the screens about users have in common. */
@@ -33,9 +34,15 @@ const char *card_action(struct view *v, const char *action, int64_t for_s)
 
 const char *card_who(struct view *v, const char *who)
 {
+    static const char telegram[] = "telegram:";
     const char *kept;
     struct buf b;
+    int64_t id;
 
+    if (who && strncmp(who, telegram, sizeof(telegram) - 1) == 0 &&
+        !num_int(slice_of(who + sizeof(telegram) - 1), 1, INT64_MAX, &id) &&
+        bot_name_of(v->bot, id)[0])
+        return view_fmt(v, "%s", bot_name_of(v->bot, id));
     buf_init(&b, 1024);
     word_add_who(&b, v->lang, who);
     v->failed = v->failed || b.failed;

@@ -112,6 +112,7 @@ struct bot {
     bool started;
     bool changing[SET_COUNT]; /* a change made out of its value is on its way */
     uint64_t commands_told;   /* a mark of what Telegram knows as commands */
+    struct naming *naming;    /* a name on its way to the database */
 };
 
 /* Calls a method in the lane of answers; params stolen; lang is that of its words. fn may be NULL. */
@@ -119,6 +120,13 @@ void bot_call(struct bot *bot, enum text_lang lang, const char *method, json_t *
               telegram_done_fn fn, void *arg);
 /* The settings in force. */
 const struct settings *bot_settings(const struct bot *bot);
+
+/* ---- who it is (who.c) ---- */
+
+/* Keeps what Telegram calls one who is served (a User), unless he has a name. */
+void bot_learn_name(struct bot *bot, json_t *from);
+/* The bot goes away. */
+void bot_forget_naming(struct bot *bot);
 
 /* ---- input (pending.c) ---- */
 

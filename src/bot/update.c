@@ -413,6 +413,7 @@ void bot_update(struct bot *bot, json_t *update)
     json_t *query = json_object_get(update, "callback_query");
     json_t *message = json_object_get(update, "message");
 
+    bot_learn_name(bot, json_object_get(json_is_object(query) ? query : message, "from"));
     if (json_is_object(query))
         press(bot, query);
     else if (json_is_object(message))

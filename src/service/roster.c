@@ -63,6 +63,20 @@ static int add_lang(void *arg, int64_t id, struct slice language)
     return ERR_OK;
 }
 
+static int add_name(void *arg, int64_t id, struct slice name)
+{
+    struct loading *l = arg;
+    struct roster_name *row;
+    int rc = grow((void **)&l->r->names, l->r->n_names, sizeof(*row), l->err);
+
+    if (rc)
+        return rc;
+    row = &l->r->names[l->r->n_names++];
+    row->id = id;
+    snprintf(row->name, sizeof(row->name), "%.*s", (int)name.n, name.n ? name.p : "");
+    return ERR_OK;
+}
+
 int roster_load(struct db *db, struct roster *ret_roster, struct err *err)
 {
     struct roster fresh = {0};
@@ -71,6 +85,8 @@ int roster_load(struct db *db, struct roster *ret_roster, struct err *err)
 
     if (!rc)
         rc = db_languages_each(db, add_lang, &l, err);
+    if (!rc)
+        rc = db_names_each(db, add_name, &l, err);
     if (rc) {
         roster_release(&fresh);
         return rc;
@@ -84,6 +100,7 @@ void roster_release(struct roster *r)
 {
     free(r->rows);
     free(r->langs);
+    free(r->names);
     *r = (struct roster){0};
 }
 
@@ -113,10 +130,15 @@ static bool is_fixed(const int64_t *ids, size_t n, int64_t id)
     return n > 0;
 }
 
-static void add_language(const struct roster *r, const struct settings *s, struct roster_admin *a)
+/* What holds for those of ADMIN_IDS as well. */
+static void add_own(const struct roster *r, const struct settings *s, struct roster_admin *a)
 {
     size_t i;
 
+    a->own_name = a->name[0] != '\0';
+    for (i = 0; r && !a->own_name && i < r->n_names; i++)
+        if (r->names[i].id == a->id)
+            a->name = r->names[i].name;
     a->lang = text_lang_of(settings_text(s, SET_BOT_LANGUAGE));
     for (i = 0; r && i < r->n_langs; i++) {
         if (r->langs[i].id == a->id) {
@@ -135,7 +157,7 @@ static void of_fixed(const struct roster *r, const struct settings *s, int64_t i
                                  .name = "",
                                  .added_us = STAMP_NONE,
                                  .added_by = "ADMIN_IDS"};
-    add_language(r, s, ret);
+    add_own(r, s, ret);
 }
 
 static void of_row(const struct roster *r, const struct settings *s, const struct roster_row *row,
@@ -147,7 +169,7 @@ static void of_row(const struct roster *r, const struct settings *s, const struc
                                  .name = row->name,
                                  .added_us = row->added_us,
                                  .added_by = row->added_by};
-    add_language(r, s, ret);
+    add_own(r, s, ret);
 }
 
 bool roster_find(const struct roster *r, const struct settings *s, int64_t id,

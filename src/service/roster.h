@@ -30,11 +30,18 @@ struct roster_lang {
     int64_t id;
     enum text_lang lang;
 };
+/* What Telegram calls him: of those who have written to the bot. */
+struct roster_name {
+    int64_t id;
+    char name[LIMIT_ADMIN_NAME + 1];
+};
 struct roster {
     struct roster_row *rows;
     size_t n;
     struct roster_lang *langs;
     size_t n_langs;
+    struct roster_name *names;
+    size_t n_names;
 };
 
 /* One who is served. */
@@ -45,7 +52,8 @@ struct roster_admin {
     enum text_lang lang;    /* his own, else bot_language */
     bool own_lang;
     bool fixed; /* of ADMIN_IDS: cannot be changed or removed here */
-    const char *name;
+    const char *name; /* given when he was added, else Telegram's; "" when there is none */
+    bool own_name;    /* given when he was added */
     int64_t added_us; /* STAMP_NONE for those who are fixed */
     const char *added_by;
 };

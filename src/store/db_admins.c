@@ -56,6 +56,8 @@ int db_admins_delete(struct db *db, int64_t id, struct err *err)
     int rc = sql_run(db, err, "DELETE FROM admin_languages WHERE admin_id=?1", "i", id);
 
     if (!rc)
+        rc = sql_run(db, err, "DELETE FROM meta WHERE key='telegram_name:' || ?1", "i", id);
+    if (!rc)
         rc = sql_run(db, err, "DELETE FROM admins WHERE id=?1", "i", id);
     return must_be_there(db, rc, id, err);
 }
@@ -74,6 +76,33 @@ int db_languages_each(struct db *db, db_language_fn fn, void *arg, struct err *e
     }
     sql_close(&q);
     return rc;
+}
+
+int db_names_each(struct db *db, db_name_fn fn, void *arg, struct err *err)
+{
+    struct sql q;
+    int rc = sql_open(&q, db, err,
+                      "SELECT CAST(substr(key, 15) AS INTEGER), value FROM meta"
+                      " WHERE key GLOB 'telegram_name:*'",
+                      "");
+
+    if (rc)
+        return rc;
+    while ((rc = sql_step(&q, err)) == 1) {
+        rc = fn(arg, sql_int(&q, 0), sql_text(&q, 1));
+        if (rc)
+            break;
+    }
+    sql_close(&q);
+    return rc;
+}
+
+int db_names_put(struct db *db, int64_t id, struct slice name, struct err *err)
+{
+    return sql_run(db, err,
+                   "INSERT INTO meta(key, value) VALUES('telegram_name:' || ?1, ?2)"
+                   " ON CONFLICT(key) DO UPDATE SET value=?2",
+                   "is", id, name);
 }
 
 int db_language_put(struct db *db, int64_t admin_id, struct slice language, struct err *err)

@@ -53,7 +53,8 @@ class Stage:
     @property
     def words(self):
         """Names of data, which stand in every language as they are."""
-        return [*self.names, *self.nodes.values(), *ADMINS, *PLAIN, REASON, *self.providers(),
+        people = [p.name for p in self.telegram.world.people.values()]
+        return [*self.names, *self.nodes.values(), *ADMINS, *PLAIN, *people, REASON, *self.providers(),
                 *(s["key"] for s in self.daemon.get("/config")["data"])]
 
     def providers(self):

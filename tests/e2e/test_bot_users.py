@@ -223,7 +223,7 @@ def test_disabling_and_back(bot):
     assert bot.status("alice") == "disabled"
     row = bot.d.rows("alice")[0]
     assert row["state"] == "applied" and 890_000 <= row["due_at"] - row["applied_at"] <= 910_000
-    assert f"Ordered by Telegram {bot.who.id}" in card.text
+    assert f"Ordered by {bot.who.person.name}." in card.text
     history = bot.press(card, "History", wanted="disabled")
     card = bot.press(history, "User card")
     bot.press(card, "Enable", wanted="alice: enabled")

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/num.h"
+#include "bot/card_int.h"
 #include "bot/frame.h"
 #include "service/roster.h"
 #include "base/banned.h"
@@ -127,7 +128,7 @@ static void build_one(struct view *v)
         return;
     }
     view_say(v, TEXT_ADMIN_ADDED, "time", view_time(v, in_text(row, "added_at")), "who",
-             by ? by : "", NULL);
+             card_who(v, by ? by : ""), NULL);
     add_roles(v, in_text(row, "role"));
     view_row(v);
     if (strcmp(in_text(row, "role"), "owner") != 0)
