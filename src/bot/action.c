@@ -148,6 +148,39 @@ static void go_on(struct turn *t, bool alert)
     buf_release(&toast);
 }
 
+/*
+ * A change of rules that would let disabled users go: whether to enable them is asked, before going where the
+ * action leads. False: nothing of that, or it cannot be asked.
+ */
+static bool ask_for_freed(struct turn *t, json_t *answer)
+{
+    const char *args[BOT_ARGS], *then = t->action && t->action->then ? t->action->then : "smain";
+    char back[BOT_DATA + 1], number[24], data[BOT_DATA + 1];
+    struct target target;
+    struct buf store;
+    size_t i;
+    int rc;
+
+    if (!in_text(answer, "hint") || !in_int(answer, "freed") || !t->action || stays(t) ||
+        t->admin.role < OP_ROLE_OPERATOR)
+        return false;
+    for (i = 0; i < BOT_ARGS; i++)
+        args[i] = turn_arg(t, i);
+    buf_init(&store, BOT_ARGS * (LIMIT_BOT_ARG + 1));
+    rc = target_fill(then, args, &store, &target);
+    if (!rc)
+        rc = target_write(&t->bot->memo, &target, back);
+    buf_release(&store);
+    if (rc)
+        return false;
+    snprintf(number, sizeof(number), "%lld", (long long)in_int(answer, "freed"));
+    target = (struct target){.kind = 's', .id = "freed", .n = 2, .arg = {number, back}};
+    if (target_write(&t->bot->memo, &target, data) || target_read(&t->bot->memo, data, &target))
+        return false;
+    turn_run(t, &target);
+    return true;
+}
+
 void turn_done(struct turn *t, json_t *answer)
 {
     struct view *note = turn_note(t);
@@ -159,6 +192,8 @@ void turn_done(struct turn *t, json_t *answer)
         t->action->told(note, answer);
     else if (!note->text.n)
         view_say_of(note, t->action && t->action->done ? t->action->done : TEXT_DONE, answer);
+    if (ask_for_freed(t, answer))
+        return;
     if (t->action)
         go_on(t, false);
     else

@@ -192,6 +192,7 @@ extern const struct bot_part part_nodes;
 extern const struct bot_part part_mode;
 extern const struct bot_part part_limits;     /* card */
 extern const struct bot_part part_users;      /* card */
+extern const struct bot_part part_back;       /* card */
 extern const struct bot_part part_card;       /* card */
 extern const struct bot_part part_monitoring; /* card */
 extern const struct bot_part part_reports;    /* card */
@@ -320,6 +321,12 @@ typedef void (*turn_op_fn)(struct turn *t, int status, json_t *answer);
 void turn_op(struct turn *t, enum op_method method, const char *path, json_t *body, turn_op_fn fn);
 /* Room of a turn for its action's own state, freed with it by free(); NULL at first. */
 void **turn_extra(struct turn *t);
+
+/*
+ * For what goes on after its turn has ended: a new turn of the same admin in the same place, in which this
+ * action has just been done; its answer is a new message. NULL: no memory, or too many turns.
+ */
+struct turn *turn_after(const struct turn *t, const char *action);
 
 /* Each of these ends the turn. */
 /* Shows the target (a template), the note above it. */

@@ -186,6 +186,27 @@ void card_told(struct view *v, json_t *answer)
     json_array_foreach(rows, i, row) tell_one(v, row);
 }
 
+void card_told_many(struct view *v, json_t *answer)
+{
+    static const char *const results[] = {"enabled", "superseded", "failed", "not_disabled"};
+    int64_t n[ARRAY_LEN(results)] = {0};
+    json_t *row;
+    size_t i, k;
+
+    json_array_foreach(in_data(answer), i, row)
+    {
+        const char *result = in_text(row, "result");
+
+        for (k = 0; k < ARRAY_LEN(results); k++)
+            n[k] += result && strcmp(result, results[k]) == 0;
+    }
+    view_say(v, TEXT_U_ENABLED_N, "n", view_int(v, n[0]), NULL);
+    for (k = 1; k < ARRAY_LEN(results); k++)
+        if (n[k])
+            view_say(v, TEXT_U_RESULT_COUNT, "n", view_int(v, n[k]), "result",
+                     card_word(v, WORD_RESULT, results[k]), NULL);
+}
+
 /* ---- turns ---- */
 
 void card_changed(struct turn *t, int status, json_t *answer)

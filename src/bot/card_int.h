@@ -39,6 +39,8 @@ void card_refresh(struct view *v, const char *screen);
 void card_active_row(struct view *v, json_t *row, const char *list);
 /* What became of an enable or an order, one line each user: an action's told. */
 void card_told(struct view *v, json_t *answer);
+/* The same of many, in numbers. */
+void card_told_many(struct view *v, json_t *answer);
 
 /*
  * Ends a turn whose operation changed the limit or exception of the user of the turn's first argument: asks

@@ -5,9 +5,10 @@
 /* The parts of the bot, and what they hold, by id. */
 
 static const struct bot_part *const parts[] = {
-    &part_main,       &part_settings, &part_setting, &part_panel,  &part_punish, &part_filters,
-    &part_patterns,   &part_nodes,    &part_mode,    &part_limits, &part_users,  &part_card,
-    &part_monitoring, &part_reports,  &part_notices, &part_topics, &part_admins, &part_backup,
+    &part_main,    &part_settings, &part_setting, &part_panel,      &part_punish,
+    &part_filters, &part_patterns, &part_nodes,   &part_mode,       &part_limits,
+    &part_users,   &part_back,     &part_card,    &part_monitoring, &part_reports,
+    &part_notices, &part_topics,   &part_admins,  &part_backup,
 };
 
 #define ROWS(KIND, MEMBER, KEY) \

@@ -32,6 +32,23 @@ struct turn *turn_new(struct bot *bot, const struct bot_admin *admin, int64_t ch
     return t;
 }
 
+struct turn *turn_after(const struct turn *t, const char *action)
+{
+    const struct turn *other;
+    struct turn *next;
+    size_t n = 0;
+
+    for (other = t->bot->turns; other; other = other->next)
+        n++;
+    next = n < LIMIT_BOT_TURNS ? turn_new(t->bot, &t->admin, t->chat_id, t->is_private) : NULL;
+    if (!next)
+        return NULL;
+    next->thread_id = t->thread_id;
+    next->kind = 'a';
+    next->action = action_find(slice_of(action));
+    return next;
+}
+
 static void free_args(struct turn *t)
 {
     while (t->n_args) {

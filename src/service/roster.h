@@ -51,7 +51,7 @@ struct roster_admin {
     int64_t panel_admin_id; /* 0: everyone's users */
     enum text_lang lang;    /* his own, else bot_language */
     bool own_lang;
-    bool fixed; /* of ADMIN_IDS: cannot be changed or removed here */
+    bool fixed;       /* of ADMIN_IDS: cannot be changed or removed here */
     const char *name; /* given when he was added, else Telegram's; "" when there is none */
     bool own_name;    /* given when he was added */
     int64_t added_us; /* STAMP_NONE for those who are fixed */

@@ -121,7 +121,8 @@ static void of_whole(struct keys *k, char menu)
         act(k, false, TEXT_N_CANCEL, "c", 0);
     } else if (note->event == NOTICE_PAUSED) {
         act(k, false, TEXT_N_RESUME, "r", 0);
-        act(k, true, TEXT_N_UNDO, "u", note->count);
+        if (!note_act((struct note *)note, 'u'))
+            act(k, true, TEXT_N_UNDO, "u", note->count);
     } else if (note->event == NOTICE_HELD && menu == 'h') {
         act(k, false, TEXT_N_CONFIRM_YES, "H", 0);
         act(k, false, TEXT_N_CANCEL, "c", 0);

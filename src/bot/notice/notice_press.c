@@ -5,6 +5,7 @@
 
 #include "base/num.h"
 #include "bot/bot_int.h"
+#include "bot/card_int.h"
 #include "bot/notice/notice_int.h"
 #include "base/banned.h"
 
@@ -83,21 +84,22 @@ static void done(struct turn *t, int status, json_t *answer)
     struct press *p = *turn_extra(t);
     json_t *row = json_array_get(in_data(answer), 0);
     const char *result = in_text(row ? row : answer, "result");
-    const char *detail = in_text(row ? row : answer, "detail");
     bool as_asked = !result || strcmp(result, "enabled") == 0 || strcmp(result, "disabled") == 0;
     char who[64];
 
     snprintf(who, sizeof(who), "telegram:%lld", (long long)turn_admin(t)->id);
     /* What goes on by itself until it works was done; what there was no need for was not. */
     remember(p, who,
-             status < 400 &&
-                 (as_asked || strcmp(result, "failed") == 0 || strcmp(result, "waiting") == 0));
+             status < 400 && (as_asked || p->what == 'u' || strcmp(result, "failed") == 0 ||
+                              strcmp(result, "waiting") == 0));
     if (status >= 400) {
         turn_refused(t, status, answer);
         return;
     }
-    if (!as_asked && detail)
-        view_plain(turn_note(t), detail);
+    if (p->what == 'u')
+        card_told_many(turn_note(t), answer);
+    else if (!as_asked)
+        card_told(turn_note(t), answer);
     else
         view_say(turn_note(t), TEXT_N_DID, NULL);
     turn_done(t, answer);

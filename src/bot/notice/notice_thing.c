@@ -201,6 +201,20 @@ static void add_detail(struct buf *out, const struct note *note)
     buf_add_str(out, "</i>");
 }
 
+static void add_undone(struct notices *n, struct note *note, enum text_lang lang, struct buf *out)
+{
+    const struct note_act *act = note_act(note, 'u');
+    struct buf who;
+
+    if (!act || !act->done)
+        return;
+    buf_init(&who, 1024);
+    notice_who(n, lang, act->who, &who);
+    buf_add_char(out, '\n');
+    notice_say(out, lang, TEXT_N_ACT_UNDONE, "!who", buf_str(&who), NULL);
+    buf_release(&who);
+}
+
 void notice_thing_text(struct notices *n, const struct note *note, enum text_lang lang,
                        struct buf *out)
 {
@@ -230,6 +244,7 @@ void notice_thing_text(struct notices *n, const struct note *note, enum text_lan
     } else {
         add_detail(out, note);
     }
+    add_undone(n, (struct note *)note, lang, out);
     buf_add_str(out, "\n🕐 ");
     notice_time(out, note->at_us, 0);
     if (note->repeats > 1 && !note->ended_us) {

@@ -227,39 +227,26 @@ static void build_enable_all(struct view *v)
                 "senall", strcmp(forgive, "true") == 0 ? "false" : "true", NULL);
 }
 
-/* Results of many, in numbers; names of those that failed only. */
-static void told_many(struct view *v, json_t *answer)
+static bool is_many(const struct turn *t)
 {
-    static const char *const results[] = {"enabled", "superseded", "failed", "not_disabled"};
-    int64_t n[ARRAY_LEN(results)] = {0};
-    json_t *row;
-    size_t i, k;
-
-    json_array_foreach(in_data(answer), i, row)
-    {
-        const char *result = in_text(row, "result");
-
-        for (k = 0; k < ARRAY_LEN(results); k++)
-            n[k] += result && strcmp(result, results[k]) == 0;
-    }
-    view_say(v, TEXT_U_ENABLED_N, "n", view_int(v, n[0]), NULL);
-    for (k = 1; k < ARRAY_LEN(results); k++)
-        if (n[k])
-            view_say(v, TEXT_U_RESULT_COUNT, "n", view_int(v, n[k]), "result",
-                     card_word(v, WORD_RESULT, results[k]), NULL);
+    return strlen(turn_arg(t, 1)) > 1 && strcmp(turn_arg(t, 1), "10") != 0;
 }
-
-enum { WAIT_FOR = 10 };
 
 static void all_ended(struct turn *t, int status, json_t *answer)
 {
-    /* With many, the progress is shown already. */
-    if (strlen(turn_arg(t, 1)) > 1 && strcmp(turn_arg(t, 1), "10") != 0)
-        return;
     if (status >= 400)
         turn_refused(t, status, answer);
     else
         turn_done(t, answer);
+}
+
+/* The progress has been shown meanwhile, and its turn is over. */
+static void many_ended(struct turn *t, int status, json_t *answer)
+{
+    struct turn *next = turn_after(t, "enall");
+
+    if (next)
+        all_ended(next, status, answer);
 }
 
 static void run_enable_all(struct turn *t)
@@ -267,7 +254,6 @@ static void run_enable_all(struct turn *t)
     bool all = strcmp(turn_arg(t, 0), "all") == 0, many;
     json_t *body = json_pack("{sb}", "forgive", strcmp(turn_arg(t, 2), "true") == 0);
 
-    many = strlen(turn_arg(t, 1)) > 1 && strcmp(turn_arg(t, 1), "10") != 0;
     if (body && !all && json_object_set_new(body, "since", json_string(turn_arg(t, 0)))) {
         json_decref(body);
         body = NULL;
@@ -276,7 +262,8 @@ static void run_enable_all(struct turn *t)
         turn_fail(t, TEXT_NO_MEMORY, NULL);
         return;
     }
-    turn_op(t, OP_POST, "/users/disabled/enable-all", body, all_ended);
+    many = is_many(t);
+    turn_op(t, OP_POST, "/users/disabled/enable-all", body, many ? many_ended : all_ended);
     if (many)
         turn_go(t, "senpr|{1}");
 }
@@ -391,7 +378,7 @@ static const struct screen screens[] = {
      .title = TEXT_U_USERS,
      .entries = ENTRIES(GO("ifind|card"), GO_AS("ifind|exca", U_EXCEPT_ADD),
                         GO_AS_BESIDE("sexl", U_EXCEPT_SHOW), GO("sdis"), GO_BESIDE("senall"),
-                        GO("sstuck"), GO_BESIDE("sclean"))},
+                        GO("sstuck"), GO_BESIDE("sclean"), GO("srecr"))},
     {.id = "fnd",
      .title = TEXT_U_FIND,
      .parent = "susers",
@@ -411,7 +398,7 @@ static const struct screen screens[] = {
      .ask = {"/users/disabled"},
      .build = build_disabled,
      .list = &disabled_list,
-     .entries = ENTRIES(GO("senall"), GO_AS_BESIDE("sdis", REFRESH))},
+     .entries = ENTRIES(GO("senall"), GO_AS_BESIDE("sdis", REFRESH), GO("afrlook"))},
     {.id = "enall",
      .title = TEXT_U_ENABLE_ALL,
      .intro = TEXT_U_ENABLE_ALL_INTRO,
@@ -464,7 +451,7 @@ static const struct action actions[] = {
      .label = TEXT_U_ENABLE_ALL,
      .run = run_enable_all,
      .ask = TEXT_U_ENABLE_ALL_ASK,
-     .told = told_many,
+     .told = card_told_many,
      .then = "sdis",
      .role = OP_ROLE_OPERATOR},
     {.id = "adom",

@@ -135,8 +135,8 @@ static void roles_change_and_end(void **state)
     assert_int_equal(bed_ask(b->ops, "POST /admins", "{\"id\":21,\"role\":\"viewer\"}"), 200);
     his = write(b, 21, "/start");
     s = write(b, 100, "/admins");
-    says(s, "• 100 — owner");
-    says(s, "• 21 — viewer");
+    says(s, "• X (100) — owner");
+    says(s, "• X (21) — viewer");
     s = bot_bed_go(b, bot_bed_go(b, s, "100"), "Back");
     s = bot_bed_go(b, s, "21");
     says(s, "Sees: everyone's users");
