@@ -43,8 +43,9 @@ int db_languages_each(struct db *db, db_language_fn fn, void *arg, struct err *e
 int db_language_put(struct db *db, int64_t admin_id, struct slice language,
                     struct err *err) MUST_CHECK;
 
-/* What Telegram calls an account: in meta, as "telegram_name:<id>". Every one that is known. */
+/* What Telegram calls an account: kept in meta, as "telegram_name:<id>". */
 typedef int (*db_name_fn)(void *arg, int64_t id, struct slice name);
+/* Every name that is known. */
 int db_names_each(struct db *db, db_name_fn fn, void *arg, struct err *err) MUST_CHECK;
 /* Keeps one. db_admins_delete forgets it. */
 int db_names_put(struct db *db, int64_t id, struct slice name, struct err *err) MUST_CHECK;
