@@ -14,8 +14,10 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/stamp.h"
+#include "core/addr.h"
 #include "base/banned.h"
 
+enum { ONLINE = 0 }; /* no node has this id */
 enum { FILE_MAX = 64 << 20, KEPT = 4, BUFFER_MAX = 1 << 20, FLUSH_AT = 64 << 10 };
 
 struct tape {
@@ -27,14 +29,17 @@ struct tape {
 
 struct recorder {
     char dir[PATH_MAX - 64];
-    struct tape tapes[LIMIT_NODES];
+    struct tape tapes[LIMIT_NODES + 1];
     size_t n;
     int64_t last_us, last_node; /* of the line written last */
 };
 
 static void tape_path(const struct recorder *r, const struct tape *t, int set_aside, char *out)
 {
-    if (set_aside)
+    if (t->node_id == ONLINE)
+        snprintf(out, PATH_MAX, set_aside ? "%s/online.log.%d" : "%s/online.log", r->dir,
+                 set_aside);
+    else if (set_aside)
         snprintf(out, PATH_MAX, "%s/node-%lld.log.%d", r->dir, (long long)t->node_id, set_aside);
     else
         snprintf(out, PATH_MAX, "%s/node-%lld.log", r->dir, (long long)t->node_id);
@@ -114,7 +119,7 @@ static struct tape *tape_of(struct recorder *r, int64_t node_id)
     for (i = 0; i < r->n; i++)
         if (r->tapes[i].node_id == node_id)
             return &r->tapes[i];
-    if (r->n == LIMIT_NODES)
+    if (r->n == LIMIT_NODES + 1)
         return NULL;
     t = &r->tapes[r->n++];
     t->node_id = node_id;
@@ -188,6 +193,37 @@ static void put(struct recorder *r, int64_t node_id, int64_t now_us, struct slic
 void recorder_write(struct recorder *r, int64_t node_id, int64_t now_us, struct slice line)
 {
     put(r, node_id, now_us, line);
+}
+
+static void add_entries(const struct online_list *list, int64_t node_id, struct buf *out)
+{
+    const char *comma = "";
+    struct addr a;
+    size_t i;
+
+    for (i = 0; i < list->n; i++) {
+        if (list->at[i].node_id != node_id || addr_parse(slice_of(list->at[i].address), &a))
+            continue;
+        buf_addf(out, "%s%s=%lld", comma, list->at[i].address, (long long)list->at[i].last_s);
+        comma = ",";
+    }
+}
+
+void recorder_reading(struct recorder *r, int64_t user_id, const struct online_list *list,
+                      int64_t now_us)
+{
+    struct buf text;
+    size_t i;
+
+    buf_init(&text, BUFFER_MAX / 2);
+    buf_addf(&text, "#online %lld", (long long)user_id);
+    for (i = 0; i < list->n_nodes; i++) {
+        buf_addf(&text, " %lld:", (long long)list->nodes[i]);
+        add_entries(list, list->nodes[i], &text);
+    }
+    if (!text.failed)
+        put(r, ONLINE, now_us, buf_slice(&text));
+    buf_release(&text);
 }
 
 void recorder_mark(struct recorder *r, int64_t node_id, int64_t now_us, bool open)

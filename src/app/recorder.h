@@ -7,10 +7,12 @@
 
 #include "base/err.h"
 #include "base/slice.h"
+#include "panel/online_list.h"
 
 /*
  * `run --record DIR`: writes what the streams bring as recordings that replay reads: one file a node,
- * DIR/node-<id>.log, lines `@<arrival, unix µs> <line as sent>` and `@<µs> #open|#close`. A file that
+ * DIR/node-<id>.log, lines `@<arrival, unix µs> <line as sent>` and `@<µs> #open|#close`; readings of the
+ * online list in DIR/online.log, as cli/replay_online.h reads them. A file that
  * reaches 64 MiB is set aside as .1, at most 4 of them are kept: 320 MiB a node at the most. Lines are
  * customers' addresses: directory 0700, files 0600. Loop thread.
  */
@@ -25,6 +27,9 @@ void recorder_free(struct recorder *r);
  * them in the same order. A file that cannot be written is told once in the log and given up.
  */
 void recorder_write(struct recorder *r, int64_t node_id, int64_t now_us, struct slice line);
+/* A reading of the user's online list, as it came at now_us. */
+void recorder_reading(struct recorder *r, int64_t user_id, const struct online_list *list,
+                      int64_t now_us);
 /* A stream of the node was opened, or closed. */
 void recorder_mark(struct recorder *r, int64_t node_id, int64_t now_us, bool open);
 /* Writes out what is buffered; to be called about once a second. */

@@ -5,6 +5,7 @@
 
 #include "app/daemon.h"
 #include "app/hosts.h"
+#include "app/recorder.h"
 #include "base/log.h"
 #include "base/stamp.h"
 #include "bot/notice/notice.h"
@@ -199,19 +200,32 @@ void watch_node(struct watch *w, const struct panel_node *node, unsigned changes
 void watch_online(struct watch *w, int64_t user_id, const struct online_list *list)
 {
     struct daemon *d = w->d;
+    struct online_seen *seen = malloc((list->n + 1) * sizeof(*seen));
+    uint16_t *nodes = malloc((list->n_nodes + 1) * sizeof(*nodes));
+    struct online_reading r = {seen, 0, nodes, 0};
     size_t i;
 
-    for (i = 0; i < list->n; i++) {
-        struct online_seen seen = {.last_us = list->at[i].last_s * STAMP_SECOND};
+    if (d->recorder)
+        recorder_reading(d->recorder, user_id, list, daemon_now(d));
+    for (i = 0; seen && nodes && i < list->n; i++) {
+        struct online_seen *s = &seen[r.n];
         struct seen_node *n = find(w, list->at[i].node_id);
 
-        if (addr_parse(slice_of(list->at[i].address), &seen.addr) ||
-            engine_node(d->engine, list->at[i].node_id, STAMP_NONE, &seen.node))
+        s->last_us = list->at[i].last_s * STAMP_SECOND;
+        if (addr_parse(slice_of(list->at[i].address), &s->addr) ||
+            engine_node(d->engine, list->at[i].node_id, STAMP_NONE, &s->node))
             continue;
-        if (n && seen.last_us > n->traffic_us)
-            n->traffic_us = seen.last_us;
-        engine_online(d->engine, user_id, &seen, 1, daemon_now(d));
+        if (n && s->last_us > n->traffic_us)
+            n->traffic_us = s->last_us;
+        r.n++;
     }
+    for (i = 0; seen && nodes && i < list->n_nodes; i++)
+        if (!engine_node(d->engine, list->nodes[i], STAMP_NONE, &nodes[r.n_nodes]))
+            r.n_nodes++;
+    if (seen && nodes)
+        engine_online(d->engine, user_id, &r, daemon_now(d));
+    free(seen);
+    free(nodes);
 }
 
 struct probe {

@@ -10,6 +10,7 @@
 #include "base/stamp.h"
 #include "cli/linein.h"
 #include "cli/replay_evidence.h"
+#include "cli/replay_online.h"
 #include "cli/replay_rules.h"
 #include "core/engine.h"
 #include "geo/geodb.h"
@@ -29,6 +30,7 @@ struct source {
     int64_t at_us;   /* when it is due */
     uint16_t node;
     bool recording; /* lines carry their arrival */
+    bool readings;  /* begins with a reading: no node's log */
     bool ended;
 };
 
@@ -90,7 +92,7 @@ static int read_ahead(struct source *s, struct err *err)
 static int open_source(struct replay *r, const char *path, struct err *err)
 {
     struct source *s = &r->sources[r->n_sources];
-    int64_t at_us;
+    int64_t at_us, node_id;
     struct slice line;
     int rc;
 
@@ -104,12 +106,16 @@ static int open_source(struct replay *r, const char *path, struct err *err)
     if (rc < 0)
         return err_set(err, rc, "%s: cannot be read", path);
     s->ended = rc == 0;
-    rc = engine_node(r->engine, r->n_sources, STAMP_NONE, &s->node);
+    s->recording = !s->ended && !recorded_time(&line, &at_us);
+    s->readings = s->recording && replay_online_is(line);
+    node_id = replay_online_node(path);
+    rc = s->readings
+             ? ERR_OK
+             : engine_node(r->engine, node_id ? node_id : r->n_sources, STAMP_NONE, &s->node);
     if (rc)
         return err_set(err, rc, "too many files");
     if (s->ended)
         return ERR_OK;
-    s->recording = !recorded_time(&line, &at_us);
     if (s->recording)
         s->at_us = at_us;
     else
@@ -284,6 +290,8 @@ static void print_summary(const struct replay *r)
     for (i = 0; i < r->n_sources; i++) {
         const struct coverage *c = engine_coverage(r->engine, r->sources[i].node);
 
+        if (r->sources[i].readings)
+            continue;
         lines += c->lines;
         for (k = 0; k < SCAN_REASONS; k++)
             ignored[k] += c->ignored[k];
@@ -343,9 +351,10 @@ static void pass_time(struct replay *r)
     drain(r);
 }
 
-static void feed(struct replay *r, struct source *s)
+static int feed(struct replay *r, struct source *s, struct err *err)
 {
     struct slice line = buf_slice(&s->line);
+    int rc = ERR_OK;
 
     if (s->at_us > r->now_us)
         r->now_us = s->at_us;
@@ -356,9 +365,15 @@ static void feed(struct replay *r, struct source *s)
         engine_stream_opened(r->engine, s->node, r->now_us);
     else if (s->recording && slice_eq(line, SLICE("#close")))
         engine_stream_closed(r->engine, s->node, r->now_us);
-    else
+    else if (s->recording && replay_online_is(line))
+        rc = replay_online_feed(r->engine, line, r->now_us);
+    else if (!s->readings)
         engine_line(r->engine, s->node, r->now_us, line, NULL);
     drain(r);
+    return rc ? err_set(err, rc == ERR_INVALID ? ERR_PROTOCOL : rc,
+                        "%s: a reading of the online list is of no form known here: %.*s", s->path,
+                        (int)(line.n < 80 ? line.n : 80), line.p)
+              : ERR_OK;
 }
 
 static int run(struct replay *r, struct err *err)
@@ -369,8 +384,9 @@ static int run(struct replay *r, struct err *err)
     int rc;
 
     while ((s = next_source(r))) {
-        feed(r, s);
-        rc = read_ahead(s, err);
+        rc = feed(r, s, err);
+        if (!rc)
+            rc = read_ahead(s, err);
         if (rc)
             return rc;
         if (progress && ++n % 1000000 == 0)

@@ -44,6 +44,7 @@ static const char *const roles[DEVICE_ROLES] = {
     [DEVICE_CDN] = "through a CDN",
     [DEVICE_CONTENT] = "content network",
     [DEVICE_COUNTRY] = "country not counted",
+    [DEVICE_HELD] = "long stream",
 };
 
 const char *decision_name(enum decision_kind kind)

@@ -51,6 +51,7 @@ enum device_role {
     DEVICE_CDN,     /* through a CDN's inbound or node: as a shared source */
     DEVICE_CONTENT, /* of a content network: as a shared source */
     DEVICE_COUNTRY, /* known to be outside the countries counted: does not count */
+    DEVICE_HELD,    /* counts by its long streams, which the online list shows (listing.h) */
     DEVICE_ROLES
 };
 
@@ -63,7 +64,9 @@ struct device_view {
     uint32_t lines;
     uint32_t asn; /* 0 = unknown */
     enum device_role role;
-    bool online; /* the online list showed it, too */
+    bool online;      /* the online list showed it, too */
+    bool one_address; /* its node tells one address a user at the most: another there goes unseen */
+    int64_t listed_us; /* listed without a break since, 0 = not looked at so closely */
 };
 
 /* One pair in the evidence; a and b index the devices. */
@@ -73,6 +76,7 @@ struct pair_view {
     float fixed, adaptive, near;
     uint16_t switches;
     bool excused; /* never a concurrent pair: families, or one carrier */
+    bool held;    /* concurrent by long streams, whatever the score */
 };
 
 /* Everything a person needs to explain a decision. Bounded; devices are the most recent ones. */
@@ -85,6 +89,8 @@ struct evidence {
     int networks;              /* active ones, merged by ASN and /16 */
     struct trust trust;
     int64_t monitored_since_us;
+    int64_t line_us,
+        read_us; /* the last line of his, and the last reading, to the second; 0 = none */
 };
 
 struct decision {

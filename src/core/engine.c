@@ -115,6 +115,8 @@ void engine_set_policy(struct engine *e, const struct policy *policy, int64_t no
             user_drop_lanes(u);
         else if (u->id && !(u->state == USER_PUNISHED && u->really))
             judge_clear(e, u);
+        if (u->id)
+            listing_drop(u);
     }
 }
 

@@ -97,10 +97,30 @@ struct online_seen {
     struct addr addr;
     int64_t last_us;
 };
-/* The online list of a user as read now. Entries are observations at their last_us; those over 5 s ahead
- * of now tell nothing: that clock is wrong. */
-void engine_online(struct engine *e, int64_t id, const struct online_seen *entries, size_t n,
-                   int64_t now_us);
+/* A whole reading; addresses of nodes that are not in `nodes` are neither there nor gone. */
+struct online_reading {
+    const struct online_seen *seen;
+    size_t n;
+    const uint16_t *nodes; /* that answered, also with no address */
+    size_t n_nodes;
+};
+/*
+ * The online list of a user as read now. Entries are observations at their last_us, corrected by what the
+ * node's log tells of its clock, in the order of these times; those over 5 s ahead of now tell nothing: that
+ * clock is wrong. Readings in a row show long streams (listing.h). May decide.
+ */
+void engine_online(struct engine *e, int64_t id, const struct online_reading *r, int64_t now_us);
+/*
+ * How long after the last reading the user should be read again: 5 s while he is watched, more while his
+ * streams are counted or he has changed address and no line tells of him; 0: not for his own sake. O(his
+ * devices). The last reading is in ret_us, 0 = none.
+ */
+int64_t engine_read_every(const struct engine *e, int64_t id, int64_t now_us, int64_t *ret_us);
+/*
+ * Whether the node seems to tell one address a user at the most, as WireGuard nodes do: it has been read,
+ * never showed two, and never logged anybody. Streams hold nothing there.
+ */
+bool engine_node_one_address(const struct engine *e, uint16_t node);
 /* Whether the online list can be read at all; verify_online=auto asks it only then. False at first. */
 void engine_online_available(struct engine *e, bool available);
 /* The answer to DECISION_VERIFY, after engine_online() or without an answer. May decide PUNISH. */

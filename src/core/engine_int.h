@@ -36,6 +36,8 @@ struct engine_node {
     uint32_t users; /* with an active device there, as of the last check */
     struct node_fault fault;
     bool cdn, disabled; /* by the sources */
+    bool many;          /* the online list has shown two addresses of one user on it */
+    uint32_t read;      /* readings in which it answered */
 };
 
 struct engine {
@@ -117,6 +119,20 @@ struct decision *engine_emit(struct engine *e, enum decision_kind kind, const st
 void engine_note_peak(struct engine *e, const struct user *u, int64_t now_us);
 /* The user's limit, looked up again only after a change. */
 int engine_limit_of(struct engine *e, struct user *u);
+
+/* ---- observe.c ---- */
+struct observation {
+    int64_t at_us;    /* event time */
+    struct addr addr; /* not cut */
+    uint16_t node, inbound;
+    bool online;
+    bool old; /* a device it makes is one that is not in use: no tick of it */
+};
+/*
+ * An observation of the user, who may be judged by it. Returns the index of its device, -1 when there is no
+ * room. O(1), at most 16 pair updates.
+ */
+int observe(struct engine *e, struct user *u, const struct observation *o, int64_t now_us);
 
 /* ---- judge.c ---- */
 /* What the rule in force makes of a user now. */

@@ -8,19 +8,10 @@
 
 /* From a line, or an entry of the online list, to a device and the evidence of its pairs. */
 
-static const int64_t online_ahead_us = 5 * STAMP_SECOND;
-
 enum {
     MOST_OUTSIDE =
         8, /* kept of a user's devices that do not count for themselves: what tells of them, */
     MOST_COMMON = 16, /* but no spray of them may push out who counts */
-};
-
-struct observation {
-    int64_t at_us;    /* event time */
-    struct addr addr; /* not cut */
-    uint16_t node, inbound;
-    bool online;
 };
 
 static uint16_t intern_tag(struct engine *e, struct slice tag)
@@ -210,7 +201,7 @@ static int device_of(struct engine *e, struct user *u, const struct observation 
     return index >= 0 ? index : place(e, u, o, &key, ret_new);
 }
 
-static void observe(struct engine *e, struct user *u, const struct observation *o, int64_t now_us)
+int observe(struct engine *e, struct user *u, const struct observation *o, int64_t now_us)
 {
     bool tick = false;
     struct device *d;
@@ -219,8 +210,10 @@ static void observe(struct engine *e, struct user *u, const struct observation *
     engine_limit_of(e, u);
     index = device_of(e, u, o, &tick);
     if (index < 0)
-        return;
-    if (tick)
+        return index;
+    if (o->old)
+        tick = false;
+    else if (tick)
         start_tick(e, u, index, o->at_us);
     d = &u->devices[index];
     if (o->at_us > d->last_us) {
@@ -242,6 +235,7 @@ static void observe(struct engine *e, struct user *u, const struct observation *
         u->last_us = o->at_us;
     if (tick)
         judge_user(e, u, now_us, false);
+    return index;
 }
 
 enum scan_reason engine_line(struct engine *e, uint16_t node, int64_t now_us, struct slice line,
@@ -290,34 +284,7 @@ enum scan_reason engine_line(struct engine *e, uint16_t node, int64_t now_us, st
             u->limits_gen = 0;
     }
     o.inbound = intern_tag(e, rec->inbound);
-    observe(e, u, &o, now_us);
+    u->line_s = (uint32_t)(now_us / STAMP_SECOND);
+    (void)observe(e, u, &o, now_us);
     return SCAN_COUNTED;
-}
-
-void engine_online(struct engine *e, int64_t id, const struct online_seen *entries, size_t n,
-                   int64_t now_us)
-{
-    struct user *u = engine_make_user(e, id, now_us);
-    size_t i;
-
-    engine_at(e, now_us);
-    for (i = 0; u && i < n; i++) {
-        struct observation o = {.at_us = entries[i].last_us,
-                                .addr = entries[i].addr,
-                                .node = entries[i].node,
-                                .inbound = TAG_NONE,
-                                .online = true};
-        enum addr_class class = addr_classify(o.addr);
-
-        if (e->nodes[o.node].disabled || class == ADDR_NEVER ||
-            (class == ADDR_PRIVATE && !e->rules.count_private) ||
-            addrset_has(&e->rules.ignored, o.addr))
-            continue;
-        /* By a clock so far ahead, an address left long ago would look used at every reading. */
-        if (o.at_us > now_us + online_ahead_us)
-            continue;
-        if (o.at_us > now_us)
-            o.at_us = now_us;
-        observe(e, u, &o, now_us);
-    }
 }

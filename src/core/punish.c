@@ -108,6 +108,7 @@ static void convict(struct engine *e, struct user *u, int64_t now_us)
     u->verify_s = 0;
     u->told_seen = false;
     user_drop_lanes(u);
+    listing_drop(u);
 }
 
 /* Not carried out: not judged again for a while, as if it had been; by hand would be for ever. */
@@ -306,8 +307,10 @@ void engine_clear_user(struct engine *e, int64_t id)
 {
     struct user *u = engine_user(e, id);
 
-    if (u)
-        judge_clear(e, u);
+    if (!u)
+        return;
+    judge_clear(e, u);
+    listing_drop(u);
 }
 
 int engine_pardon(struct engine *e, int64_t id, int64_t until_us)
@@ -317,6 +320,7 @@ int engine_pardon(struct engine *e, int64_t id, int64_t until_us)
     if (!u)
         return ERR_NOMEM;
     judge_clear(e, u);
+    listing_drop(u);
     u->until_us = until_us;
     return ERR_OK;
 }

@@ -70,6 +70,7 @@ static bool look_at(struct engine *e, struct user *u, uint32_t slot, int64_t now
         if (!verdict_active(d, p, now_us)) {
             d->checks_run = 0;
             idle |= d->last_us < idle_us;
+            counted += u->listing && listing_present(u, p, i, now_us);
             continue;
         }
         active++;

@@ -11,6 +11,7 @@
 
 void user_release(struct user *u)
 {
+    listing_drop(u);
     user_drop_lanes(u);
     if (u->devices != u->few)
         free(u->devices);
@@ -187,6 +188,9 @@ void user_drop_device(struct user *u, int index)
     }
     u->n--;
     u->hot = 0;
+    listing_moved(u, index, LISTED_NONE);
+    if (index != last)
+        listing_moved(u, last, index);
 }
 
 void user_drop_idle(struct user *u, int64_t idle_us)
@@ -194,7 +198,7 @@ void user_drop_idle(struct user *u, int64_t idle_us)
     int i;
 
     for (i = u->n - 1; i >= 0; i--)
-        if (u->devices[i].last_us < idle_us)
+        if (u->devices[i].last_us < idle_us && !listing_of(u, i, idle_us))
             user_drop_device(u, i);
     if (u->lanes && u->lanes->n == 0)
         user_drop_lanes(u);

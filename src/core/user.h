@@ -9,6 +9,7 @@
 #include "base/limits.h"
 #include "core/addr.h"
 #include "core/crowd.h"
+#include "core/listing.h"
 #include "core/pair.h"
 #include "core/past.h"
 
@@ -99,12 +100,13 @@ enum { USER_FEW = 2 };
 
 struct user {
     int64_t id;
-    struct device *devices; /* few, or allocated; never copy a user who has devices */
-    struct lanes *lanes;    /* NULL while devices do not outnumber the limit */
-    struct past *past;      /* his violations, NULL without any */
-    int64_t last_us;        /* last observation */
-    uint32_t limits_gen;    /* of the limit below */
-    uint16_t n, cap;        /* devices */
+    struct device *devices;  /* few, or allocated; never copy a user who has devices */
+    struct lanes *lanes;     /* NULL while devices do not outnumber the limit */
+    struct past *past;       /* his violations, NULL without any */
+    struct listing *listing; /* his long streams, NULL while he may have as many as are listed */
+    int64_t last_us;         /* last observation */
+    uint32_t limits_gen;     /* of the limit below */
+    uint16_t n, cap;         /* devices */
     uint16_t limit;
     uint16_t limit_from : 4; /* enum limit_source */
     uint16_t state : 2;      /* enum user_state */
@@ -121,6 +123,8 @@ struct user {
     int64_t until_us;       /* PUNISHED: due, 0 = by hand; CLEAR: pardoned until */
     uint32_t verify_s;      /* online list asked for at, unix seconds; 0 = not */
     uint32_t overflow;      /* observations of addresses that found no room */
+    uint32_t line_s;        /* last line of his, unix seconds; 0 = none */
+    uint32_t read_s;        /* last reading of his online list; 0 = none */
     struct device few[USER_FEW];
 };
 
@@ -158,7 +162,7 @@ bool user_drop_uncounted(struct user *u);
 void user_bound_uncounted(struct user *u, bool outside, int most);
 /* Removes a device and its pairs; the last device takes its index. */
 void user_drop_device(struct user *u, int index);
-/* Removes all devices not seen since idle_us. */
+/* Removes all devices not seen since idle_us, but for those that the online list still shows. */
 void user_drop_idle(struct user *u, int64_t idle_us);
 
 /* Gives the device a lane; when all are taken, the one seen longest ago loses its own. ERR_NOMEM. */

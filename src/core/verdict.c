@@ -13,7 +13,7 @@ void verdict_tally(const struct user *u, const struct policy *policy, int64_t no
     int i;
 
     for (i = 0; i < u->n; i++) {
-        if (!verdict_active(&u->devices[i], policy, now_us))
+        if (!verdict_present(u, i, policy, now_us))
             continue;
         t.plain += device_plain(&u->devices[i]);
         t.shared += device_common(&u->devices[i]);
@@ -86,30 +86,53 @@ static void join(struct graph *g, int i, int j)
     g->edge[j] |= (uint16_t)(1u << i);
 }
 
+/* The devices whose pairs are looked at: present, with a lane, or held by long streams. */
+static int choose(const struct user *u, const struct policy *policy, int64_t now_us, int *ret)
+{
+    int n = 0, i, k;
+
+    for (i = 0; u->lanes && i < u->lanes->n; i++)
+        if (device_plain(&u->devices[u->lanes->device[i]]) &&
+            verdict_present(u, u->lanes->device[i], policy, now_us))
+            ret[n++] = u->lanes->device[i];
+    for (i = 0; u->listing && i < u->listing->n && n < LIMIT_LANES; i++) {
+        int index = u->listing->at[i].device;
+
+        for (k = 0; k < n && ret[k] != index; k++)
+            ;
+        if (k == n && index != LISTED_NONE && listing_present(u, policy, index, now_us))
+            ret[n++] = index;
+    }
+    return n;
+}
+
+static bool is_concurrent(const struct user *u, const struct policy *policy, int64_t now_us,
+                          double threshold, int a, int b)
+{
+    const struct device *x = &u->devices[a], *y = &u->devices[b];
+    const struct pair *p;
+
+    if (listing_held(u, policy, a, b, now_us))
+        return true;
+    if (x->lane == LANE_NONE || y->lane == LANE_NONE)
+        return false;
+    p = lanes_pair(u->lanes, x->lane, y->lane);
+    return p->last_us && pair_score(p) >= threshold && !verdict_excused(policy, u, x, y);
+}
+
 int verdict_concurrent(const struct user *u, const struct policy *policy, int64_t now_us,
                        double threshold)
 {
     struct graph g = {.n = 0};
-    int lane_of[LIMIT_LANES], i, j, alone = 0;
+    int chosen[LIMIT_LANES], i, j, alone = 0;
 
     for (i = 0; i < u->n && !alone; i++)
-        alone = !u->devices[i].outside && verdict_active(&u->devices[i], policy, now_us);
-    for (i = 0; u->lanes && i < u->lanes->n; i++) {
-        const struct device *d = &u->devices[u->lanes->device[i]];
-
-        if (device_plain(d) && verdict_active(d, policy, now_us))
-            lane_of[g.n++] = i;
-    }
-    for (i = 0; i < g.n; i++) {
-        for (j = i + 1; j < g.n; j++) {
-            const struct pair *p = lanes_pair(u->lanes, lane_of[i], lane_of[j]);
-
-            if (p->last_us && pair_score(p) >= threshold &&
-                !verdict_excused(policy, u, &u->devices[u->lanes->device[lane_of[i]]],
-                                 &u->devices[u->lanes->device[lane_of[j]]]))
+        alone = !u->devices[i].outside && verdict_present(u, i, policy, now_us);
+    g.n = choose(u, policy, now_us, chosen);
+    for (i = 0; i < g.n; i++)
+        for (j = i + 1; j < g.n; j++)
+            if (is_concurrent(u, policy, now_us, threshold, chosen[i], chosen[j]))
                 join(&g, i, j);
-        }
-    }
     i = largest_clique(&g);
     return i > alone ? i : alone;
 }

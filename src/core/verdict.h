@@ -20,16 +20,20 @@ struct tally {
     int devices; /* what is compared with the limit: plain ones, or one for all shared when alone */
 };
 
-/* Counts the devices active at now_us. O(devices). */
+/* Counts the devices present at now_us: active ones, and those that long streams hold. O(devices). */
 void verdict_tally(const struct user *u, const struct policy *policy, int64_t now_us,
                    struct tally *ret);
 
-/* Until when the user's plain devices outnumber limit, if nothing more comes: never is INT64_MIN. */
+/*
+ * Until when the user's plain devices outnumber limit by what was seen of them, if nothing more comes: never
+ * is INT64_MIN. Long streams that hold one do so as of now: the caller asks while he is within his limit.
+ */
 int64_t verdict_over_until(const struct user *u, const struct policy *policy, int limit);
 
 /*
- * The size of the largest set of active devices that are pairwise concurrent, a pair being concurrent
- * when its evidence reaches threshold and it is not excused. Looks at the devices that have lanes.
+ * The size of the largest set of present devices that are pairwise concurrent, a pair being concurrent
+ * when its evidence reaches threshold and it is not excused, or long streams hold both. Looks at the
+ * devices that have lanes, and at those that are held.
  */
 int verdict_concurrent(const struct user *u, const struct policy *policy, int64_t now_us,
                        double threshold);
@@ -65,6 +69,14 @@ static inline bool verdict_active(const struct device *d, const struct policy *p
                                   int64_t now_us)
 {
     return d->last_us > now_us - policy->active_window_us;
+}
+
+/* Whether the user's device is active, or held by long streams (listing.h). */
+static inline bool verdict_present(const struct user *u, int index, const struct policy *policy,
+                                   int64_t now_us)
+{
+    return verdict_active(&u->devices[index], policy, now_us) ||
+           (u->listing && listing_present(u, policy, index, now_us));
 }
 
 #endif

@@ -7,12 +7,15 @@
 
 /* What people are shown: a user as he stands, the evidence of a decision, figures. */
 
-static enum device_role role_of(const struct device *d, const struct policy *policy, int64_t now_us)
+static enum device_role role_of(const struct user *u, int index, const struct policy *policy,
+                                int64_t now_us)
 {
+    const struct device *d = &u->devices[index];
+
     if (d->outside)
         return DEVICE_COUNTRY;
     if (!verdict_active(d, policy, now_us))
-        return DEVICE_IDLE;
+        return verdict_present(u, index, policy, now_us) ? DEVICE_HELD : DEVICE_IDLE;
     if (d->cdn)
         return DEVICE_CDN;
     if (d->content)
@@ -20,9 +23,11 @@ static enum device_role role_of(const struct device *d, const struct policy *pol
     return d->shared ? DEVICE_SHARED : DEVICE_COUNTED;
 }
 
-static struct device_view view_device(const struct engine *e, const struct device *d,
+static struct device_view view_device(const struct engine *e, const struct user *u, int index,
                                       int64_t now_us)
 {
+    const struct device *d = &u->devices[index];
+    const struct listed *listed = listing_of(u, index, now_us);
     struct device_view v = {.addr = d->addr,
                             .first_us = (int64_t)d->first_s * STAMP_SECOND,
                             .last_us = d->last_us,
@@ -32,7 +37,9 @@ static struct device_view view_device(const struct engine *e, const struct devic
 
     v.node_id = d->node == NODE_NONE ? 0 : e->nodes[d->node].cover.node_id;
     v.inbound = d->inbound == TAG_NONE ? NULL : e->tags[d->inbound];
-    v.role = role_of(d, &e->policy, now_us);
+    v.role = role_of(u, index, &e->policy, now_us);
+    v.one_address = d->node != NODE_NONE && engine_node_one_address(e, d->node);
+    v.listed_us = listed ? listed->since_us : 0;
     return v;
 }
 
@@ -62,23 +69,25 @@ static int most_recent(const struct user *u, uint16_t *ret)
 }
 
 static void view_pairs(const struct engine *e, const struct user *u, const uint16_t *recent, int n,
-                       struct evidence *ret)
+                       int64_t now_us, struct evidence *ret)
 {
     int i, j;
 
     for (i = 0; i < n; i++) {
         for (j = i + 1; j < n; j++) {
             const struct device *a = &u->devices[recent[i]], *b = &u->devices[recent[j]];
-            const struct pair *p;
+            static const struct pair none = {0};
+            const struct pair *p = &none;
+            bool held = listing_held(u, &e->policy, recent[i], recent[j], now_us);
 
-            if (!u->lanes || a->lane == LANE_NONE || b->lane == LANE_NONE)
-                continue;
-            p = lanes_pair(u->lanes, a->lane, b->lane);
-            if (p->last_us == 0)
+            if (u->lanes && a->lane != LANE_NONE && b->lane != LANE_NONE)
+                p = lanes_pair(u->lanes, a->lane, b->lane);
+            if (p->last_us == 0 && !held)
                 continue;
             ret->pairs[ret->n_pairs++] =
                 (struct pair_view){.a = (uint16_t)i,
                                    .b = (uint16_t)j,
+                                   .held = held,
                                    .score = (float)pair_score(p),
                                    .fixed = p->fixed.nats,
                                    .adaptive = p->adaptive.nats,
@@ -96,14 +105,16 @@ void view_evidence(struct engine *e, const struct user *u, int64_t now_us, struc
 
     *ret = (struct evidence){.limit_from = (enum limit_source)u->limit_from,
                              .devices_overflow = u->overflow,
-                             .n_devices = (uint16_t)n};
+                             .n_devices = (uint16_t)n,
+                             .line_us = u->line_s * STAMP_SECOND,
+                             .read_us = u->read_s * STAMP_SECOND};
     if (u->state == USER_MONITORING)
         ret->monitored_since_us = u->since_us;
     ret->networks = verdict_networks(u, &e->policy, now_us);
     weigh_user(e, u, now_us, &ret->trust);
     for (i = 0; i < n; i++)
-        ret->devices[i] = view_device(e, &u->devices[recent[i]], now_us);
-    view_pairs(e, u, recent, n, ret);
+        ret->devices[i] = view_device(e, u, recent[i], now_us);
+    view_pairs(e, u, recent, n, now_us, ret);
 }
 
 static void view_user(struct engine *e, struct user *u, int64_t now_us, struct user_view *ret)
@@ -245,7 +256,7 @@ void engine_each_device(struct engine *e, int64_t now_us,
                 .user_id = u->id,
                 .node_id = d->node == NODE_NONE ? 0 : e->nodes[d->node].cover.node_id,
                 .inbound = d->inbound == TAG_NONE ? NULL : e->tags[d->inbound],
-                .role = role_of(d, &e->policy, now_us)};
+                .role = role_of(u, k, &e->policy, now_us)};
             fn(arg, &b);
         }
     }

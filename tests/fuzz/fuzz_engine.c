@@ -320,7 +320,9 @@ static void online(struct world *w)
                                        {0, UINT64_C(0xffff) << 32 | 5u << 24 |
                                                (v % 16u + (unsigned)i) << 16 | 0x708},
                                        w->now_us + (int64_t)(v - 128) * STAMP_SECOND / 4};
-    engine_online(w->e, id, seen, n, w->now_us);
+    engine_online(w->e, id,
+                  &(struct online_reading){seen, n, w->node, v & 32 ? NODES : (size_t)v % NODES},
+                  w->now_us);
     engine_verified(w->e, id, v & 128, w->now_us);
 }
 

@@ -75,7 +75,8 @@ def replay(program, tmp_path):
     def files_of(what, recorded: bool) -> list[str]:
         nonlocal made
         if isinstance(what, Log):
-            what = list((what.recorded() if recorded else what.plain()).values())
+            readings = [what.online()] if what.readings else []
+            what = [*(what.recorded() if recorded else what.plain()).values(), *readings]
         names = []
         for text in what:
             if isinstance(text, pathlib.Path):

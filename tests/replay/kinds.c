@@ -18,7 +18,7 @@ static void flap(struct trace *t, const struct kind *k, uint32_t one, uint32_t o
     double at_s = 0;
     int i;
 
-    for (i = 0; at_s < TRACE_S && i <= k->n; i++) {
+    for (i = 0; at_s < t->length_s && i <= k->n; i++) {
         roam_stay(&r, i % 2 ? other : one, at_s, i ? trace_between(t, 0, k->c) : 0);
         at_s += trace_between(t, k->a, k->b);
     }
@@ -55,7 +55,7 @@ static void moves(struct trace *t, const struct kind *k)
     struct roam r = {.n = 0};
     double at_s = 0;
 
-    while (at_s < TRACE_S) {
+    while (at_s < t->length_s) {
         uint32_t addr = k->n ? trace_addr(CITY, (uint32_t)r.n)
                              : trace_addr(100 + t->next_net++ % (ADDR_NETS - 100), 0);
 
@@ -71,7 +71,7 @@ static void lingers(struct trace *t, const struct kind *k)
     struct roam r = {.fades = true};
     double at_s = 0;
 
-    while (at_s < TRACE_S) {
+    while (at_s < t->length_s) {
         roam_stay(&r, trace_addr((uint32_t)r.n % 2, 0), at_s,
                   r.n ? trace_between(t, k->a, k->b) : 0);
         at_s += trace_between(t, k->c, 3 * k->c);
@@ -86,7 +86,7 @@ static void tunnels(struct trace *t, const struct kind *k)
     double at_s = 0, bad_s = trace_between(t, 0, 300);
     uint32_t i = 0;
 
-    while (at_s < TRACE_S) {
+    while (at_s < t->length_s) {
         roam_stay(&r, trace_addr(i % 2, 0), at_s, i ? trace_between(t, 0, 2) : 0);
         i++;
         if (at_s < bad_s)
@@ -127,7 +127,7 @@ static void home_and_office(struct trace *t, const struct kind *k)
     struct roam r = {.n = 0};
     double at_s = 0;
 
-    while (at_s < TRACE_S) {
+    while (at_s < t->length_s) {
         roam_stay(&r, trace_addr(nets[i++ % 4], 0), at_s, r.n ? trace_between(t, 0, k->c) : 0);
         at_s += trace_between(t, k->a, k->b);
     }
@@ -178,7 +178,7 @@ static void privacy(struct trace *t, const struct kind *k)
         roam_stay(&r, trace_addr(MOBILE, ADDR_V6 + (uint32_t)r.n), at_s,
                   r.n ? trace_between(t, 0, 2) : 0);
         at_s += trace_between(t, k->a, k->b);
-    } while (k->n && at_s < TRACE_S);
+    } while (k->n && at_s < t->length_s);
     trace_device(t, &ordinary, &r);
     for (i = 0; i < t->n; i++)
         t->lines[i].host = (uint16_t)(trace_uniform(t) * 60000);
@@ -253,7 +253,7 @@ static void bystanders(struct trace *t, uint32_t net, uint32_t n, uint8_t node, 
     double at_s;
 
     for (user = 0; user < 6; user++) {
-        for (at_s = trace_uniform(t) * 30; at_s < TRACE_S; at_s += 30) {
+        for (at_s = trace_uniform(t) * 30; at_s < t->length_s; at_s += 30) {
             for (i = 0; i < n; i++) {
                 trace_put(t, at_s + (double)i / 10, trace_addr(net, i * ADDR_PER_16));
                 if (t->n == TRACE_LINES)
@@ -369,7 +369,7 @@ static void take_turns(struct trace *t, const struct kind *k)
     double at_s = 0;
     int i, kept = 0;
 
-    while (at_s < TRACE_S) {
+    while (at_s < t->length_s) {
         roam_stay(&r, trace_addr((uint32_t)r.n % 2, 0), at_s, 0);
         at_s += trace_between(t, k->a, k->b);
     }

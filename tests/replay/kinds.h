@@ -21,9 +21,14 @@ struct kind {
     int n;
     const struct habit *habit;
     const char *set; /* a setting that the kind needs, KEY=VALUE; NULL = none */
+    bool lingers;    /* see lists.h */
+    bool wireguard;  /* nothing is logged, and of each node the last address is told, for good */
 };
 
 extern const struct kind kinds[];
 extern const int n_kinds;
+/* Whom only the online list shows well: run with readings, for two hours. */
+extern const struct kind listed_kinds[];
+extern const int n_listed_kinds;
 
 #endif

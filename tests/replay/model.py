@@ -21,7 +21,7 @@ DEFAULTS = {
     "gain_block": 10, "evidence_floor": -4.0, "evidence_half_life": 600, "pair_idle": 600,
     "rate_half_life": 300, "persistent_window": 120, "persistent_span": 120,
     "persistent_checks": 2, "group_by": "auto", "ipv6_prefix": 64, "cdn_inbounds": "",
-    "cdn_nodes": "", "disabled_nodes": "",
+    "cdn_nodes": "", "disabled_nodes": "", "online_hold": 1800,
 }  # fmt: skip
 
 
@@ -67,6 +67,19 @@ class Pair:
 
 
 @dataclass
+class Listed:
+    """An address that the online list shows, and what its streams say beside those of others."""
+
+    since: int  # listed without a break
+    seen: int
+    value: int  # its last new stream
+    node: int
+    after: set = field(default_factory=set)  # others after whose appearance it had a new one
+    first: dict = field(default_factory=dict)  # of others: their first new one after value, seconds
+    proved: dict = field(default_factory=dict)  # of others: when last listed too long after that
+
+
+@dataclass
 class Crowd:
     """All addresses of one carrier together."""
 
@@ -106,6 +119,8 @@ class Model:
         self.weighing = False
         self.state, self.since, self.until, self.warned, self.verdict_at = "clear", 0, 0, False, 0
         self.last = 0
+        self.listed: dict[str, Listed] = {}
+        self.many: set[int] = set()  # nodes that may hold an address
         self.next_check = 0
         self.said: list[tuple[str, int, int, int]] = []
 
@@ -137,14 +152,14 @@ class Model:
 
     def check(self, now: int) -> None:
         idle = now - self.us["pair_idle"]
-        for d in self.devices.values():
+        for a, d in self.devices.items():
             if self.active(d, now):
                 d.checks = min(d.checks + 1, 255)
                 d.run = min(d.run + 1, 255)
             else:
                 d.run = 0
         if self.state != "monitoring":
-            for a in [a for a, d in self.devices.items() if d.last < idle]:
+            for a in [a for a, d in self.devices.items() if d.last < idle and not self.shown(a, idle)]:
                 self.drop(a)
         if self.last <= now - 3600 * SECOND and self.state == "clear" and not self.verdict_at:
             self.devices.clear()
@@ -174,7 +189,10 @@ class Model:
         self.advance(now)
         if str(node) in self.p["disabled_nodes"].split(","):
             return
-        at = min(at, now)
+        self.many.add(node)
+        self.observe(now, min(at, now), address, node, inbound)
+
+    def observe(self, now: int, at: int, address: str, node: int, inbound: str, old: bool = False) -> None:
         ip = ipaddress.ip_address(address)
         if ip.version == 6:
             net = ipaddress.ip_network((address, self.p["ipv6_prefix"]), strict=False)
@@ -184,8 +202,9 @@ class Model:
         d = self.devices.get(key)
         if not d:
             d = self.devices[key] = Device(at // SECOND, at, at, address, plain)
-            self.tick(key, at)
-            ticked = True
+            if not old:
+                self.tick(key, at)
+                ticked = True
         if at >= d.last:
             d.address = address
         if at > d.last:
@@ -197,6 +216,94 @@ class Model:
         self.last = max(self.last, at)
         if ticked:
             self.judge(now, at_check=False)
+
+    # ---- the online list ----
+
+    def reading(self, now: int, nodes: dict[int, dict[str, int]]) -> None:
+        """Of each node that answered, the addresses and the second of their last new stream."""
+        self.advance(now)
+        idle = now - self.us["pair_idle"]
+        for node, ips in nodes.items():
+            if len(ips) > 1:
+                self.many.add(node)
+        entries = sorted(
+            (min(value * SECOND, now), node, ip)
+            for node, ips in nodes.items() for ip, value in ips.items()
+            if value * SECOND <= now + 5 * SECOND
+        )  # fmt: skip
+        for at, node, ip in entries:
+            self.observe(now, at, ip, node, "", old=at <= idle)
+        if self.state == "punished" or not self.limit:
+            return
+        # Of an address on several nodes the latest stream counts.
+        latest = {ip: (at, node) for at, node, ip in entries if node in self.many}
+        if not self.listed and len(latest) <= self.limit:
+            return
+        gap = self.us["online_hold"] // 6
+        for ip, x in list(self.listed.items()):
+            if ip not in latest and (x.node in nodes or now - x.seen > gap):
+                self.unlist(ip)
+        for ip, (at, node) in sorted(latest.items(), key=lambda one: one[1]):
+            self.enlist(now, ip, at, node, gap)
+        for a, x in self.listed.items():
+            for b, y in self.listed.items():
+                if a == b:
+                    continue
+                if b not in x.first and y.value > x.value:
+                    x.first[b] = y.value // SECOND
+                if b in x.first and x.seen == now:
+                    if now - x.first[b] * SECOND >= self.us["online_hold"] // 2:
+                        x.proved[b] = now // SECOND
+        if len(self.listed) <= self.limit:
+            self.listed.clear()
+        if any(self.held(a, b, now) for a in self.devices for b in self.devices):
+            self.judge(now, at_check=False)
+
+    def enlist(self, now: int, ip: str, at: int, node: int, gap: int) -> None:
+        x = self.listed.get(ip)
+        if x and at > x.value and now - x.seen > gap:
+            self.unlist(ip)
+            x = None
+        if not x:
+            self.listed[ip] = Listed(now, now, at, node)
+            return
+        if at > x.value:
+            x.value, x.first = at, {}
+            x.after |= {b for b, y in self.listed.items() if b != ip and at > y.since}
+        x.seen, x.node = now, node
+
+    def unlist(self, ip: str) -> None:
+        del self.listed[ip]
+        for x in self.listed.values():
+            x.after.discard(ip)
+            x.first.pop(ip, None)
+            x.proved.pop(ip, None)
+
+    def shown(self, key: str, now: int) -> bool:
+        x = self.listed.get(self.devices[key].address)
+        return bool(x) and now - x.seen <= 120 * SECOND
+
+    def held(self, a: str, b: str, now: int) -> bool:
+        hold = self.us["online_hold"]
+        mine, other = self.devices[a], self.devices[b]
+        x, y = self.listed.get(mine.address), self.listed.get(other.address)
+        if not (x and y and mine.plain and other.plain) or a == b:
+            return False
+        if (":" in mine.address) != (":" in other.address) or carrier(mine.address) == carrier(other.address):
+            return False
+        if not (self.shown(a, now) and self.shown(b, now)):
+            return False
+        if min(x.seen - x.since, y.seen - y.since) < hold:
+            return False
+        if other.address not in x.after or mine.address not in y.after:
+            return False
+        oldest = min(x.proved.get(other.address, 0), y.proved.get(mine.address, 0))
+        return oldest * SECOND >= now - 2 * hold
+
+    def present(self, a: str, now: int) -> bool:
+        if self.active(self.devices[a], now):
+            return True
+        return any(self.held(a, b, now) for b in self.devices if b != a)
 
     def tick(self, address: str, at: int) -> None:
         d = self.devices[address]
@@ -320,15 +427,17 @@ class Model:
         return 0
 
     def concurrent(self, now: int, threshold: float) -> int:
-        if not self.weighing:
-            return 1 if self.devices else 0
-
         def joined(a: str, b: str) -> bool:
+            if self.held(a, b, now):
+                return True
             pair = self.pairs.get(frozenset((a, b)))
             return bool(pair) and pair.score() >= threshold and not self.excused(a, b)
 
-        here = [a for a, d in self.devices.items() if d.weighed and self.active(d, now)]
-        return self.largest(here, joined)
+        here = [
+            a for a, d in self.devices.items()
+            if self.present(a, now) and d.plain and (d.weighed or not self.active(d, now))
+        ]  # fmt: skip
+        return max(self.largest(here, joined), 1 if self.devices else 0)
 
     def persistent(self, now: int, share: float) -> int:
         span = int(self.us["persistent_span"] * share)
@@ -344,7 +453,7 @@ class Model:
     def judge(self, now: int, at_check: bool) -> None:
         if self.state == "punished" or self.limit == 0:
             return
-        active = [d for d in self.devices.values() if self.active(d, now)]
+        active = [d for a, d in self.devices.items() if self.present(a, now)]
         devices = sum(d.plain for d in active) or min(1, len(active))
         over = devices > self.limit
         together = self.concurrent(now, self.p["evidence_threshold"]) if over else 0
@@ -372,6 +481,7 @@ class Model:
             self.state, self.since, self.verdict_at = "punished", now, now
             self.until = now + self.us["time_to_active_users"]
             self.forget_pairs()
+            self.listed.clear()
 
     def within(self, now: int) -> int:
         """Since when the user is within his limit."""

@@ -75,7 +75,7 @@ double oldrule_run(const struct trace *t, int limit, bool *ret_warned)
     int i = 0;
 
     *ret_warned = false;
-    for (now = CYCLE_S; now <= TRACE_S; now += CYCLE_S) {
+    for (now = CYCLE_S; now <= (int64_t)t->length_s; now += CYCLE_S) {
         minute.n = 0;
         for (; i < t->n && t->lines[i].at_s < now; i++)
             if (t->lines[i].user == TRACE_USER)

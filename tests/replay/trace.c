@@ -23,8 +23,9 @@ const struct habit uneven = {8, 35, 120, 90, 0, 1.3};
 const struct habit long_spells = {6, 45, 400, 300, 0, 0};
 const struct habit short_spells = {5, 30, 25, 40, 0, 0};
 
-void trace_start(struct trace *t, uint64_t seed, bool carried)
+void trace_start(struct trace *t, uint64_t seed, bool carried, double length_s)
 {
+    t->length_s = length_s;
     t->n = 0;
     t->next_net = 0;
     t->carried = carried;
@@ -74,7 +75,7 @@ static double gap(struct trace *t, const struct habit *h, bool on)
 
 void trace_put(struct trace *t, double at_s, uint32_t addr)
 {
-    if (at_s >= 0 && at_s < TRACE_S && t->n < TRACE_LINES)
+    if (at_s >= 0 && at_s < t->length_s && t->n < TRACE_LINES)
         t->lines[t->n++] = (struct line){.at_s = at_s, .addr = addr, .user = TRACE_USER};
 }
 
@@ -84,7 +85,8 @@ void roam_stay(struct roam *r, uint32_t addr, double from_s, double mix_s)
         r->stays[r->n++] = (struct stay){addr, from_s, mix_s};
 }
 
-static uint32_t addr_at(struct trace *t, const struct roam *r, double at_s)
+/* Where the device is; ret_until_s: when it leaves for good, 0 = never. */
+static uint32_t addr_at(struct trace *t, const struct roam *r, double at_s, double *ret_until_s)
 {
     const struct stay *s;
     double old;
@@ -93,10 +95,25 @@ static uint32_t addr_at(struct trace *t, const struct roam *r, double at_s)
     while (i > 0 && r->stays[i].from_s > at_s)
         i--;
     s = &r->stays[i];
+    *ret_until_s = i + 1 < r->n ? s[1].from_s + s[1].mix_s : 0;
     if (i == 0 || at_s >= s->from_s + s->mix_s)
         return s->addr;
     old = r->fades ? 1 - (at_s - s->from_s) / s->mix_s : 0.5;
-    return trace_uniform(t) < old ? r->stays[i - 1].addr : s->addr;
+    if (trace_uniform(t) >= old)
+        return s->addr;
+    *ret_until_s = s->from_s + s->mix_s;
+    return r->stays[i - 1].addr;
+}
+
+static void put(struct trace *t, double at_s, uint32_t addr, double until_s, double lasts_s)
+{
+    int n = t->n;
+
+    trace_put(t, at_s, addr);
+    if (t->n == n)
+        return;
+    t->lines[n].until_s = (float)until_s;
+    t->lines[n].lasts_s = (float)lasts_s;
 }
 
 static void burst(struct trace *t, const struct roam *r, double at_s)
@@ -104,24 +121,29 @@ static void burst(struct trace *t, const struct roam *r, double at_s)
     int lines = 1 + (int)(trace_uniform(t) * 12), i;
 
     for (i = 0; i < lines; i++) {
-        double line_s = at_s + trace_uniform(t);
+        double line_s = at_s + trace_uniform(t), until_s;
 
-        trace_put(t, line_s, addr_at(t, r, line_s));
+        uint32_t addr = addr_at(t, r, line_s, &until_s);
+
+        put(t, line_s, addr, until_s, 0);
     }
 }
 
 void trace_device(struct trace *t, const struct habit *h, const struct roam *r)
 {
-    double at_s = trace_uniform(t) * 10, spell_s;
+    double at_s = trace_uniform(t) * 10, spell_s, until_s;
     bool on = trace_uniform(t) < 0.5;
 
     if (h->every_s > 0) {
-        for (; at_s < TRACE_S; at_s += h->every_s)
-            trace_put(t, at_s + trace_uniform(t) * 0.1, addr_at(t, r, at_s));
+        for (; at_s < t->length_s; at_s += h->every_s) {
+            uint32_t addr = addr_at(t, r, at_s, &until_s);
+
+            put(t, at_s + trace_uniform(t) * 0.1, addr, until_s, 0);
+        }
         return;
     }
     spell_s = at_s + trace_exponential(t, on ? h->on_s : h->off_s);
-    while (at_s < TRACE_S) {
+    while (at_s < t->length_s) {
         double next_s = at_s + gap(t, h, on);
 
         if (!t->carried && next_s > spell_s) {
@@ -144,6 +166,26 @@ void trace_fixed(struct trace *t, const struct habit *h, uint32_t addr)
 
     roam_stay(&r, addr, 0, 0);
     trace_device(t, h, &r);
+}
+
+void trace_streams(struct trace *t, const struct roam *r, double least_s, double most_s)
+{
+    int k;
+
+    for (k = 0; k < 2; k++) {
+        double at_s = trace_uniform(t) * 60 + k * least_s / 2;
+
+        while (at_s < t->length_s) {
+            double lasts_s = trace_between(t, least_s, most_s), until_s;
+            uint32_t addr;
+
+            addr = addr_at(t, r, at_s, &until_s);
+            put(t, at_s, addr, until_s, lasts_s);
+            at_s = until_s > 0 && until_s < at_s + lasts_s
+                       ? until_s + trace_between(t, 0.1, 5)
+                       : at_s + lasts_s + trace_between(t, 0.1, 5);
+        }
+    }
 }
 
 void trace_spread(struct trace *t, int start, uint32_t first, uint32_t n, bool by_line)

@@ -9,10 +9,10 @@
 
 /*
  * Invented traffic: what one person's devices, and whoever shares addresses with him, leave in the logs
- * of some nodes within half an hour. Seeded, the same on every machine.
+ * of some nodes within half an hour, or longer. Seeded, the same on every machine.
  */
 
-enum { TRACE_S = 1800, TRACE_LINES = 400000, TRACE_STAYS = 256, TRACE_USER = 7, TRACE_NODES = 3 };
+enum { TRACE_S = 1800, TRACE_LINES = 800000, TRACE_STAYS = 1024, TRACE_USER = 7, TRACE_NODES = 3 };
 
 /*
  * An address is a number: the network it belongs to, and which of its addresses it is. Every network has
@@ -38,20 +38,23 @@ struct line {
     uint16_t user;
     uint16_t host; /* IPv6: which address of the /64 */
     uint8_t node;
-    bool cdn; /* came in through the inbound named CDN */
+    bool cdn;      /* came in through the inbound named CDN */
+    float until_s; /* when its device leaves the address, 0 = never */
+    float lasts_s; /* how long its stream is used; 0 = as streams of its kind do (lists.h) */
 };
 
 struct trace {
     struct line lines[TRACE_LINES];
     int n;
     uint64_t rng;
+    double length_s;
     uint32_t next_net; /* for kinds that keep meeting new networks */
     bool
         carried; /* a gap that began at rest is finished before a spell of use has its first burst */
 };
 
 /* Empties the trace for another one. */
-void trace_start(struct trace *t, uint64_t seed, bool carried);
+void trace_start(struct trace *t, uint64_t seed, bool carried, double length_s);
 
 /* Puts the lines in the order of time. */
 void trace_sort(struct trace *t);
@@ -61,7 +64,7 @@ double trace_uniform(struct trace *t);
 double trace_exponential(struct trace *t, double mean);
 double trace_between(struct trace *t, double lo, double hi);
 
-/* Appends a line of the person, on the first node; outside the half hour it is dropped. */
+/* Appends a line of the person, on the first node; outside the time it is dropped. */
 void trace_put(struct trace *t, double at_s, uint32_t addr);
 
 /* How a device is used. */
@@ -95,6 +98,12 @@ void trace_device(struct trace *t, const struct habit *h, const struct roam *r);
 
 /* The same of a device that never moves. */
 void trace_fixed(struct trace *t, const struct habit *h, uint32_t addr);
+
+/*
+ * Appends what a device leaves that has two streams at a time, each used for least…most seconds, and opens a
+ * new one when one ends, or is broken by a move.
+ */
+void trace_streams(struct trace *t, const struct roam *r, double least_s, double most_s);
 
 /* Gives each burst (or each line) from index start on one of the addresses first…first+n−1. */
 void trace_spread(struct trace *t, int start, uint32_t first, uint32_t n, bool by_line);

@@ -40,6 +40,7 @@ class Log:
 
     lines: list[Line] = field(default_factory=list)
     streams: list[tuple[float, int, str]] = field(default_factory=list)
+    readings: list[tuple[float, str]] = field(default_factory=list)
 
     def add(
         self, t: float, user, ip: str, node: int = 0, inbound: str = "VLESS",
@@ -68,6 +69,15 @@ class Log:
         self.streams.append((t, node, what))
         return self
 
+    def reading(self, t: float, user: int, nodes: dict[int, dict[str, int]]) -> "Log":
+        """What the panel answered: of each node (their numbers from 1) address → unix second."""
+        parts = [
+            f"{node}:" + ",".join(f"{ip}={value}" for ip, value in ips.items())
+            for node, ips in nodes.items()
+        ]
+        self.readings.append((t, " ".join(["#online", str(user), *parts])))
+        return self
+
     def thinned(self, share: float, seed: int) -> "Log":
         """What is left when another reader takes lines out of the same channel."""
         rng = random.Random(seed)
@@ -83,6 +93,11 @@ class Log:
         for one in sorted(self.lines, key=lambda x: x.at):
             out[one.node].append(_stamped(one))
         return {node: "".join(lines) for node, lines in out.items()}
+
+    def online(self) -> str:
+        """The readings as `run --record` keeps them."""
+        rows = sorted(self.readings, key=lambda r: r[0])
+        return "".join(f"@{START_US + micro(t)} {text}\n" for t, text in rows)
 
     def recorded(self) -> dict[int, str]:
         """The same as `run --record` keeps it: `@arrival line`, streams opening and closing."""

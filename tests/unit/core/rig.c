@@ -82,6 +82,13 @@ enum scan_reason rig_late(struct rig *r, int node, int64_t id, const char *ip, i
     return reason;
 }
 
+void rig_read(struct rig *r, int64_t id, const struct online_seen *seen, size_t n)
+{
+    struct online_reading reading = {seen, n, r->node, RIG_NODES};
+
+    engine_online(r->e, id, &reading, r->now_us);
+}
+
 enum scan_reason rig_line(struct rig *r, int node, int64_t id, const char *ip)
 {
     return rig_late(r, node, id, ip, 0);

@@ -35,6 +35,9 @@ void rig_from(struct rig *r, int64_t id, int nth);
 /* The text of that address; 64 bytes. */
 char *rig_ip(int64_t id, int nth, char *out);
 
+/* A reading of the user's online list, in which all nodes answered. */
+void rig_read(struct rig *r, int64_t id, const struct online_seen *seen, size_t n);
+
 /* Lets seconds pass, the engine being called whenever it asks to be. */
 void rig_wait(struct rig *r, double seconds);
 /* For so long n devices of the user take turns, a line every 3 s. */

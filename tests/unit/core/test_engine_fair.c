@@ -34,7 +34,7 @@ static void online_list_of_a_clock_ahead(void **state)
     for (i = 0; i < 120; i++) {
         rig_wait(&r, 5);
         rig_from(&r, 7, 0);
-        engine_online(r.e, 7, &seen, 1, r.now_us);
+        rig_read(&r, 7, &seen, 1);
     }
     rig_wait(&r, 1);
     assert_int_equal(rig_count(&r, DECISION_WARN, 7), 0);

@@ -410,7 +410,7 @@ static void online_entries_are_observations(void **state)
         seen[i].node = r.node[1];
         seen[i].last_us = r.now_us + 2 * S; /* a node whose clock is a little ahead */
     }
-    engine_online(r.e, 7, seen, 3, r.now_us);
+    rig_read(&r, 7, seen, 3);
     v = rig_view(&r, 7);
     assert_int_equal(v.devices, 2);
     assert_int_equal(v.evidence.n_devices, 2);

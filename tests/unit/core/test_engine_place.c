@@ -325,7 +325,7 @@ static void cdn_addresses_elsewhere(void **state)
     assert_int_equal(rig_view(&r, 7).evidence.n_devices, 3);
     seen = (struct online_seen){.node = r.node[1], .last_us = r.now_us};
     assert_int_equal(addr_parse(SLICE("71.1.1.1"), &seen.addr), ERR_OK);
-    engine_online(r.e, 7, &seen, 1, r.now_us);
+    rig_read(&r, 7, &seen, 1);
     assert_int_equal(rig_view(&r, 7).devices, 2);
     /* Seen through another inbound, too, it is a device. */
     rig_line(&r, 0, 7, "71.1.1.1");
@@ -355,7 +355,7 @@ static void disabled_nodes(void **state)
     assert_int_equal(engine_coverage(r.e, r.node[1])->ignored[SCAN_DISABLED_NODE], 1);
     seen = (struct online_seen){.node = r.node[1], .last_us = r.now_us};
     assert_int_equal(addr_parse(SLICE("62.1.1.1"), &seen.addr), ERR_OK);
-    engine_online(r.e, 7, &seen, 1, r.now_us);
+    rig_read(&r, 7, &seen, 1);
     assert_int_equal(rig_view(&r, 7).devices, 1);
     special(&r, "", "", "", "", "");
     assert_int_equal(rig_line(&r, 1, 7, "61.1.1.1"), SCAN_COUNTED);
@@ -375,13 +375,13 @@ static void online_list_by_inbound(void **state)
     rig_line(&r, 0, 7, "60.1.1.1");
     seen = (struct online_seen){.node = r.node[0], .last_us = r.now_us};
     assert_int_equal(addr_parse(SLICE("60.1.1.1"), &seen.addr), ERR_OK);
-    engine_online(r.e, 7, &seen, 1, r.now_us);
+    rig_read(&r, 7, &seen, 1);
     assert_int_equal(rig_view(&r, 7).devices, 1);
     rig_line(&r, 1, 7, "60.1.1.1");
     assert_int_equal(rig_view(&r, 7).devices, 2);
     /* Seen in the list first, the address takes the inbound of its first line. */
     assert_int_equal(addr_parse(SLICE("61.1.1.1"), &seen.addr), ERR_OK);
-    engine_online(r.e, 7, &seen, 1, r.now_us);
+    rig_read(&r, 7, &seen, 1);
     rig_line(&r, 0, 7, "61.1.1.1");
     assert_int_equal(rig_view(&r, 7).devices, 3);
     rig_release(&r);

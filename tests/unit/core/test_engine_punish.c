@@ -58,7 +58,7 @@ static void verify_auto(void **state)
     assert_int_equal(rig_count(&r, DECISION_PUNISH, 7), 0);
     for (i = 0; i < 3; i++)
         seen[i] = (struct online_seen){r.node[0], addr(rig_ip(7, i, ip)), r.now_us - 1};
-    engine_online(r.e, 7, seen, 3, r.now_us);
+    rig_read(&r, 7, seen, 3);
     engine_verified(r.e, 7, true, r.now_us);
     rig_wait(&r, 0.1);
     assert_int_equal(rig_count(&r, DECISION_PUNISH, 7), 1);
