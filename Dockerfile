@@ -26,7 +26,7 @@ RUN eval "$(DEB_BUILD_MAINT_OPTIONS=hardening=+all dpkg-buildflags --export=sh)"
 FROM debian:12-slim
 RUN apt-get update \
  && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
-        ca-certificates libcurl4 libevent-core-2.1-7 libevent-pthreads-2.1-7 libhiredis0.14 libjansson4 \
+        ca-certificates libcurl4 libevent-core-2.1-7 libevent-openssl-2.1-7 libhiredis0.14 libjansson4 \
         libmaxminddb0 libmicrohttpd12 libsqlite3-0 libssl3 libzip4 tzdata \
  && rm -rf /var/lib/apt/lists/* /var/cache/apt/*.bin /var/log/apt /var/log/dpkg.log \
  && groupadd --gid 8307 pg-limiter \

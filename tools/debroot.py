@@ -165,6 +165,7 @@ def make(suite, arch):
         # Device nodes, which a user namespace may not make, are there by now: "lxc" makes it go on without trying.
         run(place, arch, "/debootstrap/debootstrap --second-stage >/root/second.log 2>&1", {"container": "lxc"})
     (place / "etc/apt/sources.list").write_text(suites(suite))
+    (place / "etc/apt/apt.conf.d/00plain").write_text('Dpkg::Use-Pty "0";\n')
     run(place, arch, "apt-get -qq update && apt-get -qq -y upgrade >/root/upgrade.log && apt-get clean")
     (place / "root" / ".made").touch()
     return place

@@ -93,7 +93,8 @@ def test_the_image_has_every_library_of_the_program():
             continue
         done = subprocess.run(["dpkg-query", "-S", f"*/{name}"], capture_output=True, text=True)
         wanted.add(done.stdout.split(":", 1)[0])
-    assert wanted and wanted <= set(runs(IMAGE).split()), wanted - set(runs(IMAGE).split())
+    installed = {word for word in runs(IMAGE).split() if re.match(r"lib[a-z0-9.+-]+$", word)}
+    assert installed == wanted
 
 
 def test_only_sources_are_sent_to_the_builder():
