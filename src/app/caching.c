@@ -94,7 +94,7 @@ static void on_change(void *arg)
 {
     struct caching *k = arg;
 
-    if (!loop_timer_armed(k->timer))
+    if (!k->d->stopping && !loop_timer_armed(k->timer))
         loop_timer_set_real(k->timer, k->told ? settle_us : first_us);
 }
 
@@ -152,8 +152,11 @@ int caching_new(struct daemon *d, struct err *err)
 
 void caching_stop(const struct daemon *d)
 {
-    if (d->caching)
-        cache_stop(d->caching->cache);
+    if (!d->caching)
+        return;
+    cache_stop(d->caching->cache);
+    /* An event would go to a database that is being closed. */
+    loop_timer_stop(d->caching->timer);
 }
 
 void caching_free(struct daemon *d)

@@ -289,6 +289,9 @@ int orders_pardon(void *app, int64_t id, int64_t until_us);
 void stuck_list(void *app, int64_t offset, int64_t limit, const struct db_scope *only,
                 op_enable_fn fn, void *arg);
 
+/* Somebody was enabled or disabled: the list of a minute ago is forgotten. */
+void stuck_changed(struct daemon *d);
+
 /* ---- offer.c: at the start, on the open database: whether an old program's is to be imported ---- */
 void offer_look(struct daemon *d, struct db *db);
 

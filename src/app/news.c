@@ -85,6 +85,7 @@ void news_event(void *daemon, const struct enforce_event *ev)
     char due[32];
 
     tell_enforced(d, ev);
+    stuck_changed(d);
     switch (ev->kind) {
     case ENFORCE_APPLIED:
         log_warning("enforce", "%.*s: disabled%s; no new connections until %s", LOG_SLICE(ev->name),

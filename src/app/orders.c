@@ -113,7 +113,10 @@ void orders_give(void *app, const struct op_order *what, op_enable_fn fn, void *
     struct daemon *d = app;
     struct order *o = calloc(1, sizeof(*o));
     struct err err = {0};
-    int rc = o ? may_order(d, &err) : err_set(&err, ERR_NOMEM, "out of memory");
+    int rc;
+
+    stuck_changed(d);
+    rc = o ? may_order(d, &err) : err_set(&err, ERR_NOMEM, "out of memory");
 
     if (!rc) {
         *o = (struct order){.fn = fn,

@@ -1,16 +1,20 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "app/daemon.h"
 #include "base/stamp.h"
+#include "panel/jval.h"
 #include "panel/puser.h"
 #include "service/jout.h"
 #include "base/banned.h"
 
 /*
  * Who is disabled in the panel, or in disabled_group_id, without a row of ours: read from the panel a
- * sorted page at a time, first by status, then by group. Only a list that came whole is shown.
+ * sorted page at a time, first by status, then by group. Only a list that came whole is shown. Whoever
+ * turns its pages within a minute sees that list, whatever the panel says meanwhile; its first page is
+ * always the panel's.
  */
 
 enum { PAGE = 500 };
@@ -27,6 +31,15 @@ struct stuck {
     int64_t total;    /* stuck ones of both */
     int64_t last_id;
     struct buf out;
+    struct buf list; /* JSON for the cache; failed: too long for it */
+    char key[32];    /* of it: the group */
+};
+
+/* One who is disabled, wherever that is from. */
+struct stuck_user {
+    int64_t id, edit_at_us;
+    struct slice name, note;
+    bool by_group;
 };
 
 static void end(struct stuck *s, int rc, const struct err *err)
@@ -45,31 +58,98 @@ static void end(struct stuck *s, int rc, const struct err *err)
         s->fn(s->arg, ERR_OK, NULL, buf_slice(&s->out));
     }
     buf_release(&s->out);
+    buf_release(&s->list);
     free(s);
 }
 
-static void add(struct stuck *s, const struct panel_user *u)
+static void show(struct stuck *s, const struct stuck_user *u)
 {
     struct enforce_view view;
-    bool disabled = u->status == PANEL_STATUS_DISABLED;
 
     if (!db_scope_has(s->only, u->id) || enforce_find(s->d->enforce, u->id, &view) == 0)
-        return;
-    /* In the second list he has been told of before; with other groups besides he is not cut off. */
-    if (s->by_group && (disabled || u->n_groups != 1 || u->groups[0] != s->group_id))
         return;
     if (s->total++ < s->offset || s->total > s->offset + s->limit)
         return;
     jout_open(&s->out, NULL, '{');
     jout_int(&s->out, "id", u->id);
     jout_str(&s->out, "username", u->name);
-    jout_text(&s->out, "how", s->by_group ? "group" : "status");
+    jout_text(&s->out, "how", u->by_group ? "group" : "status");
     jout_str(&s->out, "note", u->note.n ? u->note : (struct slice){NULL, 0});
     jout_time(&s->out, "edited_at", u->edit_at_us);
     jout_close(&s->out, '}');
 }
 
+static void add(struct stuck *s, const struct panel_user *u)
+{
+    struct stuck_user one = {.id = u->id,
+                             .edit_at_us = u->edit_at_us,
+                             .name = u->name,
+                             .note = u->note,
+                             .by_group = s->by_group};
+
+    /* In the second list he has been told of before; with other groups besides he is not cut off. */
+    if (s->by_group &&
+        (u->status == PANEL_STATUS_DISABLED || u->n_groups != 1 || u->groups[0] != s->group_id))
+        return;
+    jout_open(&s->list, NULL, '{');
+    jout_int(&s->list, "id", one.id);
+    jout_int(&s->list, "edited", one.edit_at_us);
+    jout_str(&s->list, "name", one.name);
+    jout_str(&s->list, "note", one.note);
+    jout_bool(&s->list, "by_group", one.by_group);
+    jout_close(&s->list, '}');
+    show(s, &one);
+}
+
+static void keep(struct stuck *s)
+{
+    const struct cache_port *cache = caching_port(s->d);
+
+    jout_close(&s->list, ']');
+    if (cache && s->list.failed)
+        cache->drop(cache->ctx, CACHE_USERS, slice_of(s->key));
+    else if (cache)
+        cache->put(cache->ctx, CACHE_USERS, slice_of(s->key), buf_slice(&s->list));
+}
+
+void stuck_changed(struct daemon *d)
+{
+    const struct cache_port *cache = caching_port(d);
+    char key[32];
+
+    if (!cache)
+        return;
+    snprintf(key, sizeof(key), "stuck %lld",
+             (long long)settings_int(&d->settings, SET_DISABLED_GROUP_ID));
+    cache->drop(cache->ctx, CACHE_USERS, slice_of(key));
+}
+
 static void ask(struct stuck *s);
+
+static void on_kept(void *arg, struct slice value)
+{
+    struct stuck *s = arg;
+    struct jval *doc = NULL;
+    size_t i;
+
+    if (!value.p || jval_parse(value, &doc, NULL) || !jval_is_array(doc)) {
+        jval_free(doc);
+        ask(s);
+        return;
+    }
+    for (i = 0; i < jval_len(doc); i++) {
+        const struct jval *v = jval_at(doc, i);
+        struct stuck_user one = {.id = jval_opt_int(v, "id", 0),
+                                 .edit_at_us = jval_opt_int(v, "edited", STAMP_NONE),
+                                 .name = jval_opt_text(v, "name"),
+                                 .note = jval_opt_text(v, "note"),
+                                 .by_group = jval_opt_bool(v, "by_group", false)};
+
+        show(s, &one);
+    }
+    jval_free(doc);
+    end(s, ERR_OK, NULL);
+}
 
 static int take(struct stuck *s, const struct puser_page *page, bool *ret_more, struct err *err)
 {
@@ -112,6 +192,7 @@ static void on_page(void *arg, const struct call_result *result)
         s->last_id = 0;
         ask(s);
     } else {
+        keep(s);
         end(s, ERR_OK, NULL);
     }
 }
@@ -141,6 +222,7 @@ void stuck_list(void *app, int64_t offset, int64_t limit, const struct db_scope 
                 op_enable_fn fn, void *arg)
 {
     struct daemon *d = app;
+    const struct cache_port *cache = caching_port(d);
     struct stuck *s = d->stopping ? NULL : calloc(1, sizeof(*s));
     struct err err = {0};
 
@@ -160,5 +242,9 @@ void stuck_list(void *app, int64_t offset, int64_t limit, const struct db_scope 
     buf_init(&s->out, LIMIT_OP_ANSWER);
     jout_open(&s->out, NULL, '{');
     jout_open(&s->out, "data", '[');
-    ask(s);
+    snprintf(s->key, sizeof(s->key), "stuck %lld", (long long)s->group_id);
+    buf_init(&s->list, LIMIT_CACHE_VALUE);
+    jout_open(&s->list, NULL, '[');
+    if (offset == 0 || !cache || !cache->get(cache->ctx, CACHE_USERS, slice_of(s->key), on_kept, s))
+        ask(s);
 }

@@ -112,6 +112,30 @@ static void print_telegram(json_t *telegram)
     putchar('\n');
 }
 
+static void print_cache(json_t *cache)
+{
+    const char *in_use = in_text(cache, "in_use"), *url = in_text(cache, "url");
+    const char *server = in_text(cache, "server"), *error = in_text(cache, "error");
+    bool redis = in_use && strcmp(in_use, "redis") == 0;
+
+    if (!in_use)
+        return;
+    printf("  cache        %s", redis ? "" : error ? term_colour(TERM_YELLOW) : "");
+    if (!redis)
+        printf("in memory%s", url && !error ? ", Redis is being tried" : "");
+    else
+        term_put(server ? server : "Redis");
+    if (redis && url) {
+        fputs(" at ", stdout);
+        term_put(url);
+    }
+    if (error) {
+        fputs(": ", stdout);
+        term_put(error);
+    }
+    printf("%s\n", term_colour(TERM_PLAIN));
+}
+
 /* The service whose daemon that is: a member of the answer, and a line. NULL: none, or not known. */
 static json_t *look_at_service(struct cli *cli)
 {
@@ -163,6 +187,7 @@ int cmd_status(struct cli *cli)
         (long long)in_int(lines, "counted"), (long long)in_int(lines, "foreign"));
     print_ignored(json_object_get(lines, "ignored"));
     print_telegram(json_object_get(json, "telegram"));
+    print_cache(json_object_get(json, "cache"));
     print_problems(json);
     json_decref(json);
     return CLI_OK;

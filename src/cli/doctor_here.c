@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "base/stamp.h"
+#include "cli/cache_here.h"
 #include "cli/telegram_here.h"
 #include "core/engine.h"
 #include "core/sse.h"
@@ -190,4 +191,5 @@ void doctor_here(const struct settings *s, struct doctor_facts *facts)
     }
     free(h);
     telegram_here(s, facts);
+    cache_here(s, facts);
 }

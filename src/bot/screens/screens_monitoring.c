@@ -11,7 +11,8 @@ static void build_status(struct view *v)
     json_t *s = v->answer[0], *panel = json_object_get(s, "panel"), *row;
     json_t *nodes = json_object_get(s, "nodes"), *users = json_object_get(s, "users");
     json_t *lines = json_object_get(s, "lines");
-    const char *version = in_text(panel, "version");
+    json_t *cache = json_object_get(s, "cache");
+    const char *version = in_text(panel, "version"), *in_use = in_text(cache, "in_use");
     size_t i;
 
     view_say(v, in_bool(s, "paused") ? TEXT_U_STATUS_PAUSED : TEXT_U_STATUS_MODE, "mode",
@@ -30,6 +31,11 @@ static void build_status(struct view *v)
              view_int(v, in_int(users, "disabled")), NULL);
     view_say(v, TEXT_U_STATUS_LINES, "rate", view_fmt(v, "%.1f", in_real(lines, "per_s")), "n",
              view_int(v, in_int(lines, "total")), NULL);
+    if (in_use && strcmp(in_use, "redis") == 0)
+        view_say(v, TEXT_U_STATUS_CACHE_REDIS, "store",
+                 in_text(cache, "server") ? in_text(cache, "server") : "Redis", NULL);
+    else if (in_use)
+        view_say(v, TEXT_U_STATUS_CACHE_MEMORY, NULL);
     if (json_array_size(json_object_get(s, "problems")) == 0) {
         view_say(v, TEXT_U_STATUS_FINE, NULL);
         return;
