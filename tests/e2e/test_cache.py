@@ -62,14 +62,17 @@ def test_every_way_to_it(way, lab, daemon):
         assert state["server"].startswith("Redis 7."), state
         assert "secret" not in json.dumps(state) and "word" not in json.dumps(state), state
         ready(sim, d)
-        before = logins(sim)
         d.wait(lambda: cache(d)["kept"] >= 2, 5, "token and nodes")
-        d.stop()
-        since = len(d.log)
-        d.start()
-        ready(sim, d)
-        d.wait_log("using the token of before", 5, since=since)
-        assert logins(sim) == before
+        # With sanitizers and other work beside, TLS may take longer than a start waits for a token (0.3 s).
+        for last in (False, False, True):
+            before = logins(sim)
+            d.stop()
+            since = len(d.log)
+            d.start()
+            ready(sim, d)
+            if d.logged("using the token of before", since) and logins(sim) == before:
+                break
+            assert not last and cache(d)["late"] > 0, d.tail()
         checks = [c for c in d.get("/doctor")["checks"] if c["check"] == "cache"]
         assert [c["level"] for c in checks] == ["ok"], checks
 
