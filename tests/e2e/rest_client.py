@@ -7,6 +7,10 @@ import json
 import socket
 import ssl
 
+from daemon import Daemon, settings_for
+from ports import free_port
+from simpanel import as_process
+
 
 class Answer:
     def __init__(self, status, headers, body):
@@ -69,3 +73,18 @@ def tls_trusting(cert):
     context = ssl.create_default_context(cafile=str(cert))
     context.check_hostname = False
     return context
+
+
+@contextlib.contextmanager
+def served(*names, nodes=1, password="secret-of-the-api", **settings):
+    """A panel with these users, and a daemon that knows them and serves the API: (sim, daemon, rest)."""
+    with as_process("--nodes", nodes) as sim, contextlib.ExitStack() as stack:
+        for name in names:
+            sim.add_user(name)
+        port = free_port()
+        d = Daemon(settings_for(sim, API_ENABLED="true", API_PORT=port, API_PASSWORD=password, **settings))
+        d.secrets |= {password} - {None}
+        stack.callback(d.close)
+        d.start()
+        d.wait_log("users known", 15)
+        yield sim, d, Rest(port, password=password)

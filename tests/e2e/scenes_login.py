@@ -91,10 +91,8 @@ def no_panel_there_then_one(s):
     assert logins(sim) == 1
 
 
-@SCENES.scene
-def https_spoken_to_http(s):
-    sim = s.lab("--http")
-    d = s.daemon(sim, PANEL_DOMAIN=f"127.0.0.1:{sim.port}")
+def pasted(s, sim, d):
+    """Puts the line that the error shows into .env; with it the daemon gets in."""
     line = d.wait_log("does not answer", 15)
     paste = re.search(r"PANEL_DOMAIN=\S+", line.text)[0].rstrip(".,;")
     assert logins(sim) == 0
@@ -106,16 +104,17 @@ def https_spoken_to_http(s):
 
 
 @SCENES.scene
+def https_spoken_to_http(s):
+    sim = s.lab("--http")
+    d = s.daemon(sim, PANEL_DOMAIN=f"127.0.0.1:{sim.port}")
+    pasted(s, sim, d)
+
+
+@SCENES.scene
 def http_spoken_to_https(s):
     sim = s.lab()
     d = s.daemon(sim, PANEL_DOMAIN=f"http://127.0.0.1:{sim.port}")
-    line = d.wait_log("does not answer", 15)
-    paste = re.search(r"PANEL_DOMAIN=\S+", line.text)[0].rstrip(".,;")
-    d.stop()
-    d.write_env(PANEL_DOMAIN=paste.split("=", 1)[1])
-    d.start()
-    sim.wait(sim.streams, 10)
-    s.say(f"pasted {paste}")
+    pasted(s, sim, d)
 
 
 @SCENES.scene

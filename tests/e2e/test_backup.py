@@ -8,11 +8,9 @@ import stat
 import zipfile
 
 import pytest
-from daemon import Daemon, Sharer, Traffic, settings_for, warm_up
+from daemon import Sharer, Traffic, warm_up
 from daemon_fixtures import daemon, lab  # noqa: F811, F401
-from ports import free_port
-from rest_client import Rest
-from simpanel import as_process
+from rest_client import served
 
 PASSPHRASE = "correct horse battery"
 
@@ -114,17 +112,9 @@ def test_without_a_daemon_into_a_new_directory(daemon, lab):  # noqa: F811
 
 @pytest.fixture(scope="module")
 def place():
-    with as_process("--nodes", "2") as sim, contextlib.ExitStack() as stack:
-        for name in ("alice", "bob", "carol"):
-            sim.add_user(name)
-        port = free_port()
-        d = Daemon(settings_for(sim, API_ENABLED="true", API_PORT=port, ENFORCEMENT="on",
-                                API_PASSWORD="secret-of-the-api", TIME_TO_ACTIVE_USERS=600))
-        stack.callback(d.close)
-        d.start()
-        d.wait_log("users known", 15)
-        warm_up(sim)
-        yield sim, d, Rest(port)
+    with served("alice", "bob", "carol", nodes=2, ENFORCEMENT="on", TIME_TO_ACTIVE_USERS=600) as made:
+        warm_up(made[0])
+        yield made
 
 
 def test_a_running_daemon_restores_itself(place):

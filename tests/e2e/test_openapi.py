@@ -4,36 +4,24 @@ CASES=1000 runs as many a route by hand. /events is a stream, /restore
 builds the daemon anew, /config/panel calls whatever panel it is given: they have tests of their own.
 """
 
-import contextlib
 import os
 import pathlib
 import subprocess
 import sys
 
-from daemon import Daemon, settings_for
-from ports import free_port
-from rest_client import Rest
-from simpanel import as_process
+from rest_client import served
 
 HERE = pathlib.Path(__file__).resolve().parent
 CASES = int(os.environ.get("CASES", "50"))
 
 
 def test_answers_are_as_described(tmp_path):
-    with as_process("--nodes", "1") as sim, contextlib.ExitStack() as stack:
-        for name in ("alice", "bob", "vip_user"):
-            sim.add_user(name)
-        port = free_port()
-        d = Daemon(settings_for(sim, API_ENABLED="true", API_PORT=port, API_PASSWORD="fuzz-secret",
-                                API_LOGIN_SLOWDOWN="false", USER_SYNC_HOURS=24))
-        stack.callback(d.close)
-        d.start()
-        d.wait_log("users known", 15)
-        rest = Rest(port, password="fuzz-secret")
+    with served("alice", "bob", "vip_user", password="fuzz-secret", API_LOGIN_SLOWDOWN="false",
+                USER_SYNC_HOURS=24) as (_, d, rest):
         assert rest("POST", "/users/limits", {"username": "vip_user", "limit": 3}).status == 200
         done = subprocess.run(
             [pathlib.Path(sys.executable).parent / "schemathesis", "--config-file",
-             HERE / "schemathesis.toml", "run", f"http://127.0.0.1:{port}/openapi.json",
+             HERE / "schemathesis.toml", "run", f"http://127.0.0.1:{rest.port}/openapi.json",
              "--auth", "admin:fuzz-secret", "--max-examples", str(CASES), "--phases",
              "examples,coverage,fuzzing", "--exclude-path", "/events", "--exclude-path", "/restore",
              "--exclude-path", "/config/panel",

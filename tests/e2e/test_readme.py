@@ -4,16 +4,12 @@ OURS are those of README.md, and are looked for there; OLD are those of the Pyth
 whose users paste them from habit.
 """
 
-import contextlib
 import pathlib
 import re
 import subprocess
 
 import pytest
-from daemon import Daemon, settings_for
-from ports import free_port
-from rest_client import Rest
-from simpanel import as_process
+from rest_client import Rest, served
 
 OLD = r'''
 # Get status
@@ -57,18 +53,10 @@ def commands(text):
 
 @pytest.fixture(scope="module")
 def place():
-    with as_process("--nodes", "1") as sim, contextlib.ExitStack() as stack:
-        for name in ("vip_user", "john_doe", "carol", "gone_soon"):
-            sim.add_user(name)
-        port = free_port()
-        # The password of the READMEs: none is set, so it is the first admin's chat id.
-        d = Daemon(settings_for(sim, API_ENABLED="true", API_PORT=port,
-                                ADMIN_IDS="123456789,987654321", TIME_TO_ACTIVE_USERS=900,
-                                PARDON_MINUTES=0))
-        stack.callback(d.close)
-        d.start()
-        d.wait_log("users known", 15)
-        yield sim, d, port
+    # The password of the READMEs: none is set, so it is the first admin's chat id.
+    with served("vip_user", "john_doe", "carol", "gone_soon", password=None,
+                ADMIN_IDS="123456789,987654321", TIME_TO_ACTIVE_USERS=900, PARDON_MINUTES=0) as made:
+        yield *made[:2], made[2].port
 
 
 def paste(command, port):

@@ -8,10 +8,8 @@ import subprocess
 import time
 
 import pytest
-from daemon import Daemon, settings_for
 from ports import free_port
-from rest_client import Rest, tls_trusting
-from simpanel import as_process
+from rest_client import Rest, served, tls_trusting
 
 PASSWORD = "secret-of-the-api"
 
@@ -19,17 +17,8 @@ PASSWORD = "secret-of-the-api"
 @pytest.fixture(scope="module")
 def api():
     """A simulated panel, a daemon with the API on, and the way to it: (sim, daemon, rest)."""
-    with as_process("--nodes", "1") as sim, contextlib.ExitStack() as stack:
-        for name in ("alice", "bob", "carol", "vip_user", "john_doe"):
-            sim.add_user(name)
-        port = free_port()
-        d = Daemon(settings_for(sim, API_ENABLED="true", API_PORT=port, API_PASSWORD=PASSWORD,
-                                API_LOGIN_SLOWDOWN="false"))
-        d.secrets.add(PASSWORD)
-        stack.callback(d.close)
-        d.start()
-        d.wait_log("users known", 15)
-        yield sim, d, Rest(port)
+    with served("alice", "bob", "carol", "vip_user", "john_doe", API_LOGIN_SLOWDOWN="false") as made:
+        yield made
 
 
 def test_login(api):

@@ -1,31 +1,19 @@
 """What the operations do that only a running daemon can show, asked over REST."""
 
-import contextlib
 import re
 import time
 
 import pytest
-from daemon import Daemon, Sharer, Traffic, settings_for, warm_up
-from ports import free_port
-from rest_client import Rest
-from simpanel import as_process
-
-PASSWORD = "secret-of-the-api"
+from daemon import Sharer, Traffic, warm_up
+from rest_client import served
 
 
 @pytest.fixture(scope="module")
 def place():
-    with as_process("--nodes", "2") as sim, contextlib.ExitStack() as stack:
-        for name in ("alice", "bob", "gone1", "gone2", "phone", "lonely"):
-            sim.add_user(name)
-        port = free_port()
-        d = Daemon(settings_for(sim, API_ENABLED="true", API_PORT=port, API_PASSWORD=PASSWORD,
-                                GENERAL_LIMIT=10, TIME_TO_ACTIVE_USERS=600))
-        stack.callback(d.close)
-        d.start()
-        d.wait_log("users known", 15)
-        warm_up(sim)
-        yield sim, d, Rest(port)
+    with served("alice", "bob", "gone1", "gone2", "phone", "lonely", nodes=2, GENERAL_LIMIT=10,
+                TIME_TO_ACTIVE_USERS=600) as made:
+        warm_up(made[0])
+        yield made
 
 
 def test_a_value_is_in_force_within_5_seconds(place):
