@@ -275,3 +275,34 @@ int64_t bed_number(struct app_bed *b, const char *sql)
     owner_flush(b->d.owner);
     return n.n;
 }
+
+int bed_status;
+char bed_said[1 << 20];
+
+static void on_answer(void *arg, int status, struct slice json)
+{
+    (void)arg;
+    bed_status = status;
+    assert_true(json.n < sizeof(bed_said));
+    memcpy(bed_said, json.p, json.n);
+    bed_said[json.n] = '\0';
+}
+
+int bed_op(struct app_bed *b, const struct op_request *req)
+{
+    bed_status = 0;
+    op_call(&b->d.port, req, on_answer, NULL);
+    bed_settle(b);
+    return bed_status;
+}
+
+void bed_load_again(struct app_bed *b)
+{
+    struct db *db = NULL;
+    struct err err = {0};
+
+    assert_int_equal(db_open_file(bed_path("app.db"), &db, &err), ERR_OK);
+    if (rules_load(&b->d, db, &err))
+        fail_msg("the daemon would not start: %s", err.text);
+    db_close(db);
+}

@@ -44,6 +44,13 @@ void bed_share(struct app_bed *b, int64_t first, int users, int n, int seconds);
 void bed_stop(struct app_bed *b);
 /* The path of a file in the bed's directory; the last eight are kept. */
 const char *bed_path(const char *name);
+/* Calls an operation and lets the bed settle. Returns its status, 0 while it is not answered. */
+int bed_op(struct app_bed *b, const struct op_request *req);
+/* The status of the last bed_op, and what it answered. */
+extern int bed_status;
+extern char bed_said[1 << 20];
+/* Reads the database as a start does. */
+void bed_load_again(struct app_bed *b);
 /* One number of the database; -1 when the statement yields none. */
 int64_t bed_number(struct app_bed *b, const char *sql);
 

@@ -75,17 +75,11 @@ static void one_waits(struct app_bed *b)
     assert_false(is_disabled(b, 2));
 }
 
-/*
- * Let go while he waited, and convicted again much later, waiting again: what is carried out is the new
- * verdict with its own evidence.
- */
-static void a_lapsed_verdict_is_not_carried_out(void **state)
+/* What user 2 was convicted of counts no more: only a verdict of later disables him. */
+static void judged_anew(struct app_bed *b)
 {
-    struct app_bed *b = *state;
     int64_t later_us;
 
-    one_waits(b);
-    engine_clear_user(b->d.engine, 2);
     bed_wait(b, 1200);
     assert_false(is_disabled(b, 2));
     later_us = bed_clock_us;
@@ -96,23 +90,28 @@ static void a_lapsed_verdict_is_not_carried_out(void **state)
     assert_true(bed_number(b, "SELECT min(at) FROM violations WHERE user_id=2") >= later_us / 1000);
 }
 
+/*
+ * Let go while he waited, and convicted again much later, waiting again: what is carried out is the new
+ * verdict with its own evidence.
+ */
+static void a_lapsed_verdict_is_not_carried_out(void **state)
+{
+    struct app_bed *b = *state;
+
+    one_waits(b);
+    engine_clear_user(b->d.engine, 2);
+    judged_anew(b);
+}
+
 /* Enforcement switched off and on again: those who waited are judged anew, not punished. */
 static void switching_off_forgets_the_waiting(void **state)
 {
     struct app_bed *b = *state;
-    int64_t later_us;
 
     one_waits(b);
     bed_set(b, SET_ENFORCEMENT, "shadow");
     bed_set(b, SET_ENFORCEMENT, "on");
-    bed_wait(b, 1200);
-    assert_false(is_disabled(b, 2));
-    later_us = bed_clock_us;
-    bed_share(b, 1, 2, 3, 195);
-    assert_false(is_disabled(b, 2));
-    bed_wait(b, 130);
-    assert_true(is_disabled(b, 2));
-    assert_true(bed_number(b, "SELECT min(at) FROM violations WHERE user_id=2") >= later_us / 1000);
+    judged_anew(b);
 }
 
 static void count_answer(void *arg, int rc, const struct err *err, struct slice json)

@@ -7,16 +7,6 @@
 #include "app/estimate.h"
 #include "base/stamp.h"
 
-static int status;
-static char said[1024];
-
-static void replied(void *arg, int code, struct slice json)
-{
-    (void)arg;
-    status = code;
-    snprintf(said, sizeof(said), "%.*s", (int)json.n, json.p);
-}
-
 static int ask(struct app_bed *b, enum op_method method, const char *path, const char *query,
                const char *body)
 {
@@ -26,10 +16,7 @@ static int ask(struct app_bed *b, enum op_method method, const char *path, const
                              .body = slice_of(body),
                              .who = SLICE("test")};
 
-    status = 0;
-    op_call(&b->d.port, &req, replied, NULL);
-    bed_settle(b);
-    return status;
+    return bed_op(b, &req);
 }
 
 /* Twelve users with one device, three with two, one with three; limit 4, so that nobody is watched. */
@@ -49,12 +36,12 @@ static void a_lower_limit(void **state)
     busy_day(b);
     assert_int_equal(ask(b, OP_PATCH, "/config", "", "{\"general_limit\":3}"), 200);
     assert_int_equal(ask(b, OP_PATCH, "/config", "", "{\"general_limit\":1}"), 409);
-    assert_non_null(strstr(said, "confirm_needed"));
-    assert_non_null(strstr(said, "4 of the last day's 16 users"));
+    assert_non_null(strstr(bed_said, "confirm_needed"));
+    assert_non_null(strstr(bed_said, "4 of the last day's 16 users"));
     assert_int_equal(settings_int(&b->d.settings, SET_GENERAL_LIMIT), 3);
     /* One of sixteen is 6 %. */
     assert_int_equal(ask(b, OP_PUT, "/config/limit", "", "{\"limit\":2}"), 409);
-    assert_non_null(strstr(said, "1 of the last day's 16 users"));
+    assert_non_null(strstr(bed_said, "1 of the last day's 16 users"));
     assert_int_equal(ask(b, OP_PATCH, "/config", "confirm=true", "{\"general_limit\":1}"), 200);
     assert_int_equal(settings_int(&b->d.settings, SET_GENERAL_LIMIT), 1);
     /* They are over it already: what changes nothing asks nothing. */
@@ -71,7 +58,7 @@ static void before_the_first_check(void **state)
     bed_share(b, 1, 16, 1, 3);
     bed_share(b, 13, 4, 2, 6);
     assert_int_equal(ask(b, OP_PATCH, "/config", "", "{\"general_limit\":1}"), 409);
-    assert_non_null(strstr(said, "4 of the last day's 16 users"));
+    assert_non_null(strstr(bed_said, "4 of the last day's 16 users"));
     assert_int_equal(ask(b, OP_PATCH, "/config", "", "{\"general_limit\":2}"), 200);
 }
 
@@ -99,7 +86,7 @@ static void a_longer_window(void **state)
     bed_share(b, 1, 3, 7, 3);
     bed_wait(b, 61);
     assert_int_equal(ask(b, OP_PATCH, "/config", "", "{\"active_window\":300}"), 409);
-    assert_non_null(strstr(said, "3 of the last day's 10 users"));
+    assert_non_null(strstr(bed_said, "3 of the last day's 10 users"));
     assert_int_equal(ask(b, OP_PATCH, "/config", "", "{\"active_window\":45}"), 200);
 }
 
@@ -114,12 +101,12 @@ static void a_pattern_that_matches_everyone(void **state)
     assert_int_equal(ask(b, OP_POST, "/patterns", "",
                          "{\"kind\":\"prefix\",\"pattern\":\"user\",\"limit\":9}"),
                      200);
-    assert_non_null(strstr(said, "matches 24 of 24 users"));
+    assert_non_null(strstr(bed_said, "matches 24 of 24 users"));
     bed_settle(b);
     assert_int_equal(ask(b, OP_PATCH, "/config", "", "{\"general_limit\":1}"), 200);
     /* Taken away again, the general limit is what is left. */
     assert_int_equal(ask(b, OP_DELETE, "/patterns/1", "", ""), 409);
-    assert_non_null(strstr(said, "4 of the last day's 16 users"));
+    assert_non_null(strstr(bed_said, "4 of the last day's 16 users"));
     assert_int_equal(ask(b, OP_DELETE, "/patterns/1", "confirm=true", ""), 200);
 }
 
@@ -132,7 +119,7 @@ static void a_filter_that_ends(void **state)
     bed_set(b, SET_ADMIN_FILTER, "reza");
     bed_set(b, SET_GENERAL_LIMIT, "1");
     assert_int_equal(ask(b, OP_PUT, "/filters/admins", "", "{\"admins\":[]}"), 409);
-    assert_non_null(strstr(said, "4 of the last day's 16 users"));
+    assert_non_null(strstr(bed_said, "4 of the last day's 16 users"));
     assert_int_equal(ask(b, OP_PUT, "/filters/admins", "confirm=true", "{\"admins\":[]}"), 200);
 }
 
@@ -159,7 +146,7 @@ static void what_a_device_is(void **state)
     snprintf(body, sizeof(body), "{\"content_networks\":\"%s\"}", other);
     assert_int_equal(ask(b, OP_PATCH, "/config", "", body), 200);
     assert_int_equal(ask(b, OP_PATCH, "/config", "", "{\"cdn_nodes\":\"\"}"), 409);
-    assert_non_null(strstr(said, "2 of the 16 users active now over their limit (12 %)"));
+    assert_non_null(strstr(bed_said, "2 of the 16 users active now over their limit (12 %)"));
     assert_string_equal(settings_text(&b->d.settings, SET_CDN_NODES), "1");
     /* Nothing is asked where fewer can only come to be counted, nor where the limit grows with it. */
     assert_int_equal(ask(b, OP_PATCH, "/config", "", "{\"cdn_nodes\":\"1,2\"}"), 200);
@@ -182,7 +169,7 @@ static void shared_sources_that_end(void **state)
     assert_int_equal(ask(b, OP_PATCH, "/config", "", "{\"shared_source_users\":2}"), 200);
     assert_int_equal(ask(b, OP_PATCH, "/config", "", "{\"shared_source_users\":30}"), 409);
     assert_int_equal(ask(b, OP_PATCH, "/config", "", "{\"shared_source_users\":0}"), 409);
-    assert_non_null(strstr(said, "1 of the 1 users active now"));
+    assert_non_null(strstr(bed_said, "1 of the 1 users active now"));
 }
 
 /* Each by itself: the change, and whether it asks. */
@@ -221,12 +208,12 @@ static void what_cannot_be_told(void **state)
         assert_int_equal(ask(b, OP_PATCH, "/config", "confirm=true", body), 200);
         snprintf(body, sizeof(body), "{\"%s\":\"%s\"}", key, all[i].to);
         if (ask(b, OP_PATCH, "/config", "", body) != (all[i].asks ? 409 : 200))
-            fail_msg("%s from %s to %s: %d %s", key, all[i].from, all[i].to, status, said);
+            fail_msg("%s from %s to %s: %d %s", key, all[i].from, all[i].to, bed_status, bed_said);
         if (!all[i].asks)
             continue;
-        assert_non_null(strstr(said, "cannot be told beforehand"));
-        assert_non_null(strstr(said, key));
-        assert_non_null(strstr(said, "enforcement=shadow"));
+        assert_non_null(strstr(bed_said, "cannot be told beforehand"));
+        assert_non_null(strstr(bed_said, key));
+        assert_non_null(strstr(bed_said, "enforcement=shadow"));
         assert_int_equal(ask(b, OP_PATCH, "/config", "confirm=true", body), 200);
     }
     assert_int_equal(ask(b, OP_PATCH, "/config", "confirm=true", "{\"group_by\":\"auto\"}"), 200);

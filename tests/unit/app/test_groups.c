@@ -7,9 +7,6 @@
 /* What the panel answers; NULL: it is away. */
 static const char *groups, *admins;
 static int asked;
-static int status;
-static char said[1024];
-
 int __wrap_panel_get(struct panel *p, const char *path, const char *what, call_fn fn, void *arg);
 
 int __wrap_panel_get(struct panel *p, const char *path, const char *what, call_fn fn, void *arg)
@@ -32,13 +29,6 @@ int __wrap_panel_get(struct panel *p, const char *path, const char *what, call_f
     return ERR_OK;
 }
 
-static void replied(void *arg, int code, struct slice json)
-{
-    (void)arg;
-    status = code;
-    snprintf(said, sizeof(said), "%.*s", (int)json.n, json.p);
-}
-
 static int patch(struct app_bed *b, const char *query, const char *body)
 {
     struct op_request req = {.method = OP_PATCH,
@@ -47,10 +37,7 @@ static int patch(struct app_bed *b, const char *query, const char *body)
                              .body = slice_of(body),
                              .who = SLICE("test")};
 
-    status = 0;
-    op_call(&b->d.port, &req, replied, NULL);
-    bed_settle(b);
-    return status;
+    return bed_op(b, &req);
 }
 
 static int setup(void **state)
@@ -69,7 +56,8 @@ static void ids_that_the_panel_has_not(void **state)
     struct app_bed *b = *state;
 
     assert_int_equal(patch(b, "", "{\"group_limits\":\"3=2,9=4\"}"), 422);
-    assert_non_null(strstr(said, "the panel has no group 9; it has 3 (vip), 5 (cut), 6 (leaky)"));
+    assert_non_null(
+        strstr(bed_said, "the panel has no group 9; it has 3 (vip), 5 (cut), 6 (leaky)"));
     assert_int_equal(patch(b, "", "{\"group_modes\":\"9=off\"}"), 422);
     assert_int_equal(patch(b, "", "{\"group_filter\":\"9\"}"), 422);
     assert_int_equal(patch(b, "", "{\"disabled_group_id\":9}"), 422);
@@ -88,10 +76,10 @@ static void a_group_aside_that_lets_them_in(void **state)
     struct app_bed *b = *state;
 
     assert_int_equal(patch(b, "", "{\"disabled_group_id\":6}"), 200);
-    assert_non_null(strstr(said, "warning: group 6 shares the inbound B with vip"));
+    assert_non_null(strstr(bed_said, "warning: group 6 shares the inbound B with vip"));
     /* C is shared with a group nobody is in. */
     assert_int_equal(patch(b, "", "{\"disabled_group_id\":5}"), 200);
-    assert_null(strstr(said, "warning"));
+    assert_null(strstr(bed_said, "warning"));
 }
 
 static void the_panel_is_away(void **state)
@@ -100,12 +88,12 @@ static void the_panel_is_away(void **state)
 
     groups = admins = NULL;
     assert_int_equal(patch(b, "", "{\"disabled_group_id\":5}"), 409);
-    assert_non_null(strstr(said, "group 5 cannot be checked now (no route to it)"));
+    assert_non_null(strstr(bed_said, "group 5 cannot be checked now (no route to it)"));
     assert_int_equal(patch(b, "confirm=true", "{\"disabled_group_id\":5}"), 200);
     assert_int_equal(patch(b, "", "{\"group_limits\":\"9=2\"}"), 200);
-    assert_non_null(strstr(said, "could not be checked: no route to it"));
+    assert_non_null(strstr(bed_said, "could not be checked: no route to it"));
     assert_int_equal(patch(b, "", "{\"admin_filter\":\"reza\"}"), 200);
-    assert_non_null(strstr(said, "the admins could not be checked"));
+    assert_non_null(strstr(bed_said, "the admins could not be checked"));
 }
 
 static void admins_that_the_panel_has_not(void **state)
@@ -113,7 +101,7 @@ static void admins_that_the_panel_has_not(void **state)
     struct app_bed *b = *state;
 
     assert_int_equal(patch(b, "", "{\"admin_filter\":\"reza\"}"), 422);
-    assert_non_null(strstr(said, "no admin reza; it has 1 (ali)"));
+    assert_non_null(strstr(bed_said, "no admin reza; it has 1 (ali)"));
     assert_int_equal(patch(b, "", "{\"admin_filter\":\"id:2\"}"), 422);
     assert_int_equal(patch(b, "", "{\"admin_filter\":\"id:1\"}"), 200);
     assert_int_equal(patch(b, "", "{\"admin_filter\":\"ali\"}"), 200);

@@ -4,18 +4,6 @@
 
 #include "base/stamp.h"
 
-static int status;
-static char text[65536];
-
-static void take(void *arg, int code, struct slice json)
-{
-    (void)arg;
-    status = code;
-    assert_true(json.n < sizeof(text));
-    memcpy(text, json.p, json.n);
-    text[json.n] = '\0';
-}
-
 static void ask(struct app_bed *b, const char *path, const char *query, const char *body)
 {
     struct op_request req = {.method = OP_POST,
@@ -24,10 +12,7 @@ static void ask(struct app_bed *b, const char *path, const char *query, const ch
                              .body = slice_of(body),
                              .who = SLICE("test")};
 
-    status = 0;
-    op_call(&b->d.port, &req, take, NULL);
-    bed_settle(b);
-    if (!status)
+    if (!bed_op(b, &req))
         fail_msg("%s is not answered", path);
 }
 
@@ -36,24 +21,24 @@ static void orders_are_checked_first(void **state)
     struct app_bed *b = *state;
 
     ask(b, "/users/id:1/disable", "", "{\"minutes\":5,\"hand\":true}");
-    assert_int_equal(status, 422);
-    assert_non_null(strstr(text, "exclude each other"));
+    assert_int_equal(bed_status, 422);
+    assert_non_null(strstr(bed_said, "exclude each other"));
     ask(b, "/users/id:1/disable", "", "{\"minutes\":0}");
-    assert_int_equal(status, 422);
+    assert_int_equal(bed_status, 422);
     /* What cannot be undone asks, and so does an excepted user. */
     ask(b, "/users/id:1/revoke", "", "{}");
-    assert_int_equal(status, 409);
-    assert_non_null(strstr(text, "confirm_needed"));
+    assert_int_equal(bed_status, 409);
+    assert_non_null(strstr(bed_said, "confirm_needed"));
     ask(b, "/users/except", "", "{\"username\":\"user2\",\"reason\":\"the owner\"}");
-    assert_int_equal(status, 200);
+    assert_int_equal(bed_status, 200);
     ask(b, "/users/user2/disable", "", "{}");
-    assert_int_equal(status, 409);
-    assert_non_null(strstr(text, "the owner"));
+    assert_int_equal(bed_status, 409);
+    assert_non_null(strstr(bed_said, "the owner"));
     ask(b, "/users/user2/revoke", "confirm=true", "{}");
     /* Past the question, it ends at the panel that nobody has heard of. */
-    assert_non_null(strstr(text, "the panel does not answer"));
+    assert_non_null(strstr(bed_said, "the panel does not answer"));
     ask(b, "/users/id:1/disable", "", "{}");
-    assert_non_null(strstr(text, "the panel does not answer"));
+    assert_non_null(strstr(bed_said, "the panel does not answer"));
     assert_int_equal(bed_number(b, "SELECT count(*) FROM enforcements"), 0);
 }
 
@@ -62,8 +47,8 @@ static void pardoned_for_its_minutes(void **state)
     struct app_bed *b = *state;
 
     ask(b, "/users/id:1/pardon", "", "{\"minutes\":10}");
-    assert_int_equal(status, 200);
-    assert_non_null(strstr(text, "pardoned_until"));
+    assert_int_equal(bed_status, 200);
+    assert_non_null(strstr(bed_said, "pardoned_until"));
     assert_int_equal(bed_number(b, "SELECT count(*) FROM pardons WHERE user_id=1"), 1);
     bed_share(b, 1, 1, 3, 400);
     assert_int_equal(b->panel.users[0].status, PANEL_STATUS_ACTIVE);
@@ -71,7 +56,7 @@ static void pardoned_for_its_minutes(void **state)
     assert_int_equal(b->panel.users[0].status, PANEL_STATUS_DISABLED);
     /* Who is disabled by us is enabled, not pardoned. */
     ask(b, "/users/id:1/pardon", "", "{}");
-    assert_int_equal(status, 409);
+    assert_int_equal(bed_status, 409);
 }
 
 static int step_of_last(struct app_bed *b)
@@ -102,7 +87,7 @@ static void forgiven_steps_begin_again(void **state)
     convict(b);
     assert_int_equal(step_of_last(b), 0);
     ask(b, "/users/disabled/id:1/enable", "", "{}");
-    assert_int_equal(status, 200);
+    assert_int_equal(bed_status, 200);
     convict(b);
     assert_int_equal(step_of_last(b), 1); /* enabled only: the first one counts */
     ask(b, "/users/disabled/id:1/enable", "", "{\"forgive\":true}");

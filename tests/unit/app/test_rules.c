@@ -6,18 +6,6 @@
 
 #include "base/stamp.h"
 
-/* Reads the database as a start does. */
-static void load_again(struct app_bed *b)
-{
-    struct db *db = NULL;
-    struct err err = {0};
-
-    assert_int_equal(db_open_file(bed_path("app.db"), &db, &err), ERR_OK);
-    if (rules_load(&b->d, db, &err))
-        fail_msg("the daemon would not start: %s", err.text);
-    db_close(db);
-}
-
 /* All verdicts of a week, also thousands; but none that was not carried out. */
 static void verdicts_of_a_week(void **state)
 {
@@ -32,7 +20,7 @@ static void verdicts_of_a_week(void **state)
                       " CASE WHEN i > 2000 THEN 'cancelled' ELSE 'applied' END, 0, 'disable 15m',"
                       " 2, 3, '{}' FROM n RETURNING 1"),
         1);
-    load_again(b);
+    bed_load_again(b);
     engine_stats(b->d.engine, &stats);
     assert_int_equal(stats.users, 2000);
 }
@@ -47,7 +35,7 @@ static void too_much_from_before(void **state)
                       " INSERT INTO node_clock(node_id, offset_us, saved_at)"
                       " SELECT i, 0, 1 FROM n RETURNING 1"),
         1);
-    load_again(b);
+    bed_load_again(b);
 }
 
 static void told(void *arg, const struct enforce_told *t)
@@ -73,7 +61,7 @@ static void a_pardon_outlives_a_restart(void **state)
     engine_clear_user(b->d.engine, 1);
     assert_int_equal(engine_view(b->d.engine, 1, bed_clock_us, v), ERR_OK);
     assert_int_equal(v->pardon_us, 0);
-    load_again(b);
+    bed_load_again(b);
     assert_int_equal(engine_view(b->d.engine, 1, bed_clock_us, v), ERR_OK);
     assert_in_range(v->pardon_us, bed_clock_us + 59 * 60 * STAMP_SECOND,
                     bed_clock_us + 60 * 60 * STAMP_SECOND);
@@ -96,7 +84,7 @@ static void an_unmarked_source_counts(void **state)
     assert_int_equal(bed_number(b, "INSERT INTO shared_sources(address, since, until)"
                                    " VALUES('5.6.7.8', 1, 1900000000000) RETURNING 1"),
                      1);
-    load_again(b);
+    bed_load_again(b);
     engine_line(b->d.engine, b->node, bed_clock_us,
                 SLICE("from 5.6.7.8:1 accepted tcp:a:1 [I -> O] email: 1"), NULL);
     engine_line(b->d.engine, b->node, bed_clock_us,

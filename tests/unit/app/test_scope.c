@@ -11,18 +11,6 @@
 
 enum { MINE = 1, FOREIGN = 2, UNOWNED = 3 };
 
-static int status;
-static char text[1 << 20];
-
-static void take(void *arg, int code, struct slice json)
-{
-    (void)arg;
-    status = code;
-    assert_true(json.n < sizeof(text));
-    memcpy(text, json.p, json.n);
-    text[json.n] = '\0';
-}
-
 static void ask(struct app_bed *b, int64_t panel_admin, enum op_method method, const char *path,
                 const char *query, const char *body)
 {
@@ -33,9 +21,7 @@ static void ask(struct app_bed *b, int64_t panel_admin, enum op_method method, c
                              .who = SLICE("telegram:7"),
                              .panel_admin_id = panel_admin};
 
-    status = 0;
-    op_call(&b->d.port, &req, take, NULL);
-    bed_settle(b);
+    bed_op(b, &req);
 }
 
 static void own(struct app_bed *b, int64_t id, int64_t admin, const char *name)
@@ -78,10 +64,10 @@ static void fill(struct app_bed *b)
     for (i = MINE; i <= UNOWNED; i++) {
         snprintf(body, sizeof(body), "{\"username\":\"user%d\",\"limit\":1}", i);
         ask(b, 0, OP_POST, "/users/limits", "", body);
-        assert_int_equal(status, 200);
+        assert_int_equal(bed_status, 200);
         snprintf(body, sizeof(body), "{\"username\":\"user%d\"}", i);
         ask(b, 0, OP_POST, "/users/except", "", body);
-        assert_int_equal(status, 200);
+        assert_int_equal(bed_status, 200);
     }
     assert_int_equal(owner_submit(b->d.owner, OWNER_WRITE, write_history, NULL, NULL), ERR_OK);
     owner_flush(b->d.owner);
@@ -91,8 +77,9 @@ static void fill(struct app_bed *b)
 
 static bool leaks(void)
 {
-    return strstr(text, "user2") || strstr(text, "user3") || strstr(text, "0.1.0.3\"") ||
-           strstr(text, "1.1.0.3\"") || strstr(text, "2.1.0.3\"") || strstr(text, "1.0.4\"");
+    return strstr(bed_said, "user2") || strstr(bed_said, "user3") ||
+           strstr(bed_said, "0.1.0.3\"") || strstr(bed_said, "1.1.0.3\"") ||
+           strstr(bed_said, "2.1.0.3\"") || strstr(bed_said, "1.0.4\"");
 }
 
 static void path_of(const struct op_def *def, const char *what, char *path, size_t size)
@@ -135,10 +122,10 @@ static void nothing_is_told_of_others(void **state)
                     break;
                 ask(b, 5, def->method, path, "", bodies[m]);
                 asked++;
-                answers += status == 200;
-                if (status && leaks())
+                answers += bed_status == 200;
+                if (bed_status && leaks())
                     fail_msg("%s %s %s tells: %s", op_method_name(def->method), path,
-                             bodies[m] ? bodies[m] : "", text);
+                             bodies[m] ? bodies[m] : "", bed_said);
             }
         }
     }
@@ -173,25 +160,25 @@ static void his_own_are_told(void **state)
     fill(b);
     for (i = 0; i < ARRAY_LEN(lists); i++) {
         ask(b, 5, OP_GET, lists[i], "", NULL);
-        assert_int_equal(status, 200);
-        if (!strstr(text, "user1") || leaks())
-            fail_msg("%s: %s", lists[i], text);
+        assert_int_equal(bed_status, 200);
+        if (!strstr(bed_said, "user1") || leaks())
+            fail_msg("%s: %s", lists[i], bed_said);
         ask(b, 0, OP_GET, lists[i], "", NULL);
         if (i < 5)
-            assert_non_null(strstr(text, "user2"));
+            assert_non_null(strstr(bed_said, "user2"));
         /* A panel admin who owns nobody sees nobody; a user without an owner is no one's. */
         if (i < 5) {
             ask(b, 7, OP_GET, lists[i], "", NULL);
-            assert_non_null(strstr(text, "\"data\":[]"));
-            assert_non_null(strstr(text, "\"total\":0"));
+            assert_non_null(strstr(bed_said, "\"data\":[]"));
+            assert_non_null(strstr(bed_said, "\"total\":0"));
         }
     }
     ask(b, 5, OP_GET, "/users/active", "", NULL);
-    assert_int_equal(status, 200);
-    assert_non_null(strstr(text, "\"total\":1"));
+    assert_int_equal(bed_status, 200);
+    assert_non_null(strstr(bed_said, "\"total\":1"));
     ask(b, 5, OP_GET, "/events", "kind=disabled&limit=1", NULL);
-    assert_non_null(strstr(text, "\"total\":1"));
-    assert_non_null(strstr(text, "user1"));
+    assert_non_null(strstr(bed_said, "\"total\":1"));
+    assert_non_null(strstr(bed_said, "user1"));
 }
 
 static void all_are_all_of_his(void **state)
@@ -200,8 +187,8 @@ static void all_are_all_of_his(void **state)
 
     fill(b);
     ask(b, 5, OP_POST, "/users/disabled/enable-all", "", "{\"forgive\":true}");
-    assert_int_equal(status, 200);
-    assert_non_null(strstr(text, "user1"));
+    assert_int_equal(bed_status, 200);
+    assert_non_null(strstr(bed_said, "user1"));
     assert_false(leaks());
     assert_int_equal(b->panel.users[0].status, PANEL_STATUS_ACTIVE);
     assert_int_equal(b->panel.users[1].status, PANEL_STATUS_DISABLED);

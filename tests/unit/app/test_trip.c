@@ -8,17 +8,6 @@
 
 #include "base/stamp.h"
 
-static void load_again(struct app_bed *b)
-{
-    struct db *db = NULL;
-    struct err err = {0};
-
-    assert_int_equal(db_open_file(bed_path("app.db"), &db, &err), ERR_OK);
-    if (rules_load(&b->d, db, &err))
-        fail_msg("the daemon would not start: %s", err.text);
-    db_close(db);
-}
-
 static struct breaker_view look(struct app_bed *b)
 {
     struct breaker_view v;
@@ -71,7 +60,7 @@ static void outlives_a_restart(void **state)
     memcpy(users, v.users, n * sizeof(*users));
     assert_int_equal(engine_breaker_was(b->d.engine, &(struct breaker_view){.paused = false}),
                      ERR_OK);
-    load_again(b);
+    bed_load_again(b);
     after = look(b);
     assert_true(after.paused);
     assert_int_equal(after.shown_5m, 6);
@@ -84,7 +73,7 @@ static void outlives_a_restart(void **state)
     bed_settle(b);
     assert_int_equal(engine_breaker_was(b->d.engine, &(struct breaker_view){.paused = true}),
                      ERR_OK);
-    load_again(b);
+    bed_load_again(b);
     after = look(b);
     assert_false(after.paused);
     assert_int_equal(after.bound_5m, 12);
@@ -126,7 +115,7 @@ static void undo_lets_them_off(void **state)
     assert_int_equal(bed_number(b, "SELECT count(*) FROM violations WHERE outcome='applied' AND"
                                    " forgiven_at IS NULL"),
                      0);
-    load_again(b);
+    bed_load_again(b);
     for (i = 1; i <= 8; i++)
         violations_of(b, i, 0);
 }
@@ -145,7 +134,7 @@ static void steps_are_remembered(void **state)
                      1);
     violations_of(b, 1, 1);
     engine_forgive(b->d.engine, 1, 0, INT64_MAX);
-    load_again(b);
+    bed_load_again(b);
     violations_of(b, 1, 1);
     bed_share(b, 1, 1, 3, 195);
     bed_settle(b);
@@ -156,7 +145,7 @@ static void steps_are_remembered(void **state)
     bed_settle(b);
     assert_int_equal(b->panel.users[0].status, PANEL_STATUS_ACTIVE);
     violations_of(b, 1, 1);
-    load_again(b);
+    bed_load_again(b);
     violations_of(b, 1, 1);
 }
 

@@ -221,3 +221,21 @@ struct sent *bot_bed_go(struct bot_bed *b, struct sent *on, const char *label)
     fail_msg("nothing came of %s (%s)", label, data);
     return NULL;
 }
+
+struct sent *bot_bed_last(struct bot_bed *b)
+{
+    struct sent *s, *found = NULL;
+
+    bot_bed_answer(b);
+    while ((s = bot_bed_next(b, NULL)))
+        if (strcmp(s->method, "sendMessage") == 0 || strcmp(s->method, "editMessageText") == 0)
+            found = s;
+    assert_non_null(found);
+    return found;
+}
+
+void bot_bed_says(const struct sent *s, const char *text)
+{
+    if (!strstr(bot_bed_text(s), text))
+        fail_msg("\"%s\" is not in: %s", text, bot_bed_text(s));
+}

@@ -46,6 +46,10 @@ void bot_bed_answer_one(struct bot_bed *b, struct sent *s);
 void bot_bed_answer(struct bot_bed *b);
 /* The next call not looked at yet; NULL: none. With method, others are passed over. */
 struct sent *bot_bed_next(struct bot_bed *b, const char *method);
+/* Answers all; the last message or edit not looked at yet. Fails when there is none. */
+struct sent *bot_bed_last(struct bot_bed *b);
+/* Its text holds this, or the test fails. */
+void bot_bed_says(const struct sent *s, const char *text);
 /* Its text ("" when missing); the data of its button with this label (part of it), NULL: none. */
 const char *bot_bed_text(const struct sent *s);
 const char *bot_bed_button(const struct sent *s, const char *label);

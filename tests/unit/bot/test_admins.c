@@ -5,22 +5,10 @@
 
 /* The Admin menu: who comes in, in which role, and out again. */
 
-static struct sent *last(struct bot_bed *b)
-{
-    struct sent *s, *found = NULL;
-
-    bot_bed_answer(b);
-    while ((s = bot_bed_next(b, NULL)))
-        if (strcmp(s->method, "sendMessage") == 0 || strcmp(s->method, "editMessageText") == 0)
-            found = s;
-    assert_non_null(found);
-    return found;
-}
-
 static struct sent *write(struct bot_bed *b, int64_t from, const char *text)
 {
     bot_bed_write(b, from, text);
-    return last(b);
+    return bot_bed_last(b);
 }
 
 /* A message that owner 100 passes on; origin is JSON. */
@@ -36,13 +24,7 @@ static struct sent *forward(struct bot_bed *b, const char *origin)
     assert_non_null(update);
     bot_update(b->bot, update);
     json_decref(update);
-    return last(b);
-}
-
-static void says(const struct sent *s, const char *text)
-{
-    if (!strstr(bot_bed_text(s), text))
-        fail_msg("\"%s\" is not in: %s", text, bot_bed_text(s));
+    return bot_bed_last(b);
 }
 
 /* Presses a button of the message of somebody's own. */
@@ -54,7 +36,7 @@ static struct sent *press(struct bot_bed *b, int64_t from, const struct sent *on
     if (!data)
         fail_msg("no button %s in: %s", label, bot_bed_text(on));
     bot_bed_press(b, from, json_integer_value(id ? id : json_object_get(on->params, "_id")), data);
-    return last(b);
+    return bot_bed_last(b);
 }
 
 static bool is_admin(struct bot_bed *b, int64_t id, struct bot_admin *ret)
@@ -69,19 +51,19 @@ static void a_number_becomes_an_operator(void **state)
     struct sent *s;
 
     s = bot_bed_go(b, write(b, 100, "/start"), "Admin");
-    says(s, "Your role: owner");
+    bot_bed_says(s, "Your role: owner");
     s = bot_bed_go(b, s, "Add");
-    says(s, "Forward a message");
+    bot_bed_says(s, "Forward a message");
     s = write(b, 100, "@reza");
-    says(s, "a number such as 123456789");
-    says(s, "Cancel");
+    bot_bed_says(s, "a number such as 123456789");
+    bot_bed_says(s, "Cancel");
     s = write(b, 100, "-100200");
-    says(s, "a number such as");
+    bot_bed_says(s, "a number such as");
     s = write(b, 100, " 555 ");
-    says(s, "<b>555</b> becomes");
+    bot_bed_says(s, "<b>555</b> becomes");
     s = bot_bed_go(b, s, "operator");
     s = bot_bed_go(b, s, "everyone");
-    says(s, "555 is operator from now on");
+    bot_bed_says(s, "555 is operator from now on");
     assert_true(is_admin(b, 555, &a));
     assert_int_equal(a.role, OP_ROLE_OPERATOR);
     assert_int_equal(a.panel_admin_id, 0);
@@ -90,7 +72,7 @@ static void a_number_becomes_an_operator(void **state)
     assert_false(is_admin(b, 556, &a));
     /* He sees the menu, and nothing an owner alone may. */
     s = press(b, 555, write(b, 555, "/start"), "Admin");
-    says(s, "Your role: operator");
+    bot_bed_says(s, "Your role: operator");
     assert_null(bot_bed_button(s, "Add"));
     assert_null(bot_bed_button(s, "Admins"));
     assert_non_null(bot_bed_button(s, "Language"));
@@ -108,20 +90,20 @@ static void who_wrote_a_forwarded_message(void **state)
 
     write(b, 100, "/add_admin");
     s = forward(b, "{\"type\":\"hidden_user\",\"date\":1,\"sender_user_name\":\"H <b>\"}");
-    says(s, "hides the account");
+    bot_bed_says(s, "hides the account");
     s = forward(b, "{\"type\":\"channel\",\"date\":1,\"chat\":{\"id\":-5,\"type\":\"channel\"}}");
-    says(s, "a number such as");
+    bot_bed_says(s, "a number such as");
     s = forward(b, "{\"type\":\"user\",\"date\":1,\"sender_user\":{\"id\":8,\"is_bot\":true,"
                    "\"first_name\":\"B\"}}");
-    says(s, "That is a bot");
+    bot_bed_says(s, "That is a bot");
     s = forward(b, "{\"type\":\"user\",\"date\":1,\"sender_user\":{\"id\":777,\"is_bot\":false,"
                    "\"first_name\":\"R|<b>\",\"last_name\":\"\u0631\u0636\u0627\"}}");
-    says(s, "R|&lt;b&gt; \u0631\u0636\u0627 (777)");
+    bot_bed_says(s, "R|&lt;b&gt; \u0631\u0636\u0627 (777)");
     s = bot_bed_go(b, s, "owner");
-    says(s, "Sure?");
+    bot_bed_says(s, "Sure?");
     assert_false(is_admin(b, 777, &a));
     s = bot_bed_go(b, s, "Yes");
-    says(s, "is owner from now on");
+    bot_bed_says(s, "is owner from now on");
     assert_true(is_admin(b, 777, &a));
     assert_int_equal(a.role, OP_ROLE_OWNER);
 }
@@ -135,23 +117,23 @@ static void roles_change_and_end(void **state)
     assert_int_equal(bed_ask(b->ops, "POST /admins", "{\"id\":21,\"role\":\"viewer\"}"), 200);
     his = write(b, 21, "/start");
     s = write(b, 100, "/admins");
-    says(s, "• X (100) — owner");
-    says(s, "• X (21) — viewer");
+    bot_bed_says(s, "• X (100) — owner");
+    bot_bed_says(s, "• X (21) — viewer");
     s = bot_bed_go(b, bot_bed_go(b, s, "100"), "Back");
     s = bot_bed_go(b, s, "21");
-    says(s, "Sees: everyone's users");
+    bot_bed_says(s, "Sees: everyone's users");
     s = bot_bed_go(b, s, "operator");
-    says(s, "Make 21 an operator?");
+    bot_bed_says(s, "Make 21 an operator?");
     s = bot_bed_go(b, s, "Yes");
-    says(s, "✅ Changed.");
+    bot_bed_says(s, "✅ Changed.");
     assert_true(is_admin(b, 21, &a));
     assert_int_equal(a.role, OP_ROLE_OPERATOR);
     s = bot_bed_go(b, s, "Remove");
-    says(s, "Remove admin 21?");
+    bot_bed_says(s, "Remove admin 21?");
     s = bot_bed_go(b, s, "No");
     assert_true(is_admin(b, 21, &a));
     s = bot_bed_go(b, bot_bed_go(b, bot_bed_go(b, s, "21"), "Remove"), "Yes");
-    says(s, "✅ Removed.");
+    bot_bed_says(s, "✅ Removed.");
     assert_false(is_admin(b, 21, &a));
     /* At once: what is open on his screen does nothing any more. */
     bot_bed_press(b, 21, json_integer_value(json_object_get(his->params, "_id")), "sadm");
@@ -164,12 +146,12 @@ static void owners_of_admin_ids_are_shown_only(void **state)
     struct bot_bed *b = *state;
     struct sent *s = bot_bed_go(b, write(b, 100, "/admins"), "100");
 
-    says(s, "Stands in <code>ADMIN_IDS</code>");
+    bot_bed_says(s, "Stands in <code>ADMIN_IDS</code>");
     assert_null(bot_bed_button(s, "Remove"));
     assert_null(bot_bed_button(s, "viewer"));
     bot_bed_press(b, 100, 5, "yadmx|100");
-    s = last(b);
-    says(s, "stands in ADMIN_IDS");
+    s = bot_bed_last(b);
+    bot_bed_says(s, "stands in ADMIN_IDS");
     assert_int_equal(bed_ask(b->ops, "GET /admins", NULL), 200);
     assert_int_equal(bed_number(b->ops, "total"), 1);
 }
@@ -182,14 +164,14 @@ static void everybody_chooses_a_language(void **state)
 
     assert_int_equal(bed_ask(b->ops, "POST /admins", "{\"id\":21,\"role\":\"viewer\"}"), 200);
     s = press(b, 21, write(b, 21, "/language"), "فارسی");
-    says(s, "زبان");
+    bot_bed_says(s, "زبان");
     assert_non_null(bot_bed_button(s, "✅ فارسی"));
     assert_true(is_admin(b, 21, &a));
     assert_int_equal(a.lang, TEXT_FA);
     assert_true(is_admin(b, 100, &a));
     assert_int_equal(a.lang, TEXT_EN);
     s = press(b, 21, s, "bot_language");
-    says(s, "Language");
+    bot_bed_says(s, "Language");
     assert_true(is_admin(b, 21, &a));
     assert_int_equal(a.lang, TEXT_EN);
     /* A forged button with somebody else's number changes one's own only. */

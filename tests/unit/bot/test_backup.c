@@ -11,28 +11,10 @@
 
 /* Backup and restore in the bot, each step of them, and what goes wrong. */
 
-static struct sent *last(struct bot_bed *b)
-{
-    struct sent *s, *found = NULL;
-
-    bot_bed_answer(b);
-    while ((s = bot_bed_next(b, NULL)))
-        if (strcmp(s->method, "sendMessage") == 0 || strcmp(s->method, "editMessageText") == 0)
-            found = s;
-    assert_non_null(found);
-    return found;
-}
-
-static void says(const struct sent *s, const char *text)
-{
-    if (!strstr(bot_bed_text(s), text))
-        fail_msg("\"%s\" is not in: %s", text, bot_bed_text(s));
-}
-
 static struct sent *wrote(struct bot_bed *b, int64_t from, const char *text)
 {
     bot_bed_write(b, from, text);
-    return last(b);
+    return bot_bed_last(b);
 }
 
 /* Owner 100 sends a file of so many bytes. */
@@ -49,7 +31,7 @@ static struct sent *send_file(struct bot_bed *b, struct slice bytes, int64_t siz
     b->upload = bytes;
     bot_update(b->bot, update);
     json_decref(update);
-    return last(b);
+    return bot_bed_last(b);
 }
 
 static struct sent *sent_document(struct bot_bed *b)
@@ -69,7 +51,7 @@ static void a_backup_is_sent(void **state)
     const char *caption;
     struct err err = {0};
 
-    says(s, "The backup is above");
+    bot_bed_says(s, "The backup is above");
     assert_non_null(document);
     caption = json_string_value(json_object_get(document->params, "caption"));
     assert_non_null(strstr(caption, "No password, no token"));
@@ -88,14 +70,14 @@ static void only_owners_in_private_get_one(void **state)
                               (json_int_t)100, "is_bot", 0, "first_name", "O", "text", "/backup");
 
     assert_int_equal(bed_ask(b->ops, "POST /admins", "{\"id\":21,\"role\":\"operator\"}"), 200);
-    says(wrote(b, 21, "/backup"), "your role");
-    says(wrote(b, 21, "/restore"), "your role");
+    bot_bed_says(wrote(b, 21, "/backup"), "your role");
+    bot_bed_says(wrote(b, 21, "/restore"), "your role");
     bot_bed_press(b, 21, 5, "abak");
     bot_bed_press(b, 21, 5, "ires");
     bot_bed_press(b, 21, 5, "yresgo|1");
     bot_update(b->bot, group);
     json_decref(group);
-    says(last(b), "private chat");
+    bot_bed_says(bot_bed_last(b), "private chat");
     assert_null(sent_document(b));
 }
 
@@ -108,17 +90,17 @@ static void secrets_go_with_a_passphrase(void **state)
     struct err err = {0};
 
     s = bot_bed_go(b, s, "With secrets");
-    says(s, "at least 8 characters");
+    bot_bed_says(s, "at least 8 characters");
     bot_bed_write(b, 100, "short");
     bot_bed_answer(b);
     d = bot_bed_next(b, "deleteMessage");
     assert_non_null(d);
-    says(last(b), "8 to 1024 bytes");
+    bot_bed_says(bot_bed_last(b), "8 to 1024 bytes");
     assert_null(sent_document(b));
     bot_bed_write(b, 100, "correct horse");
     bot_bed_answer(b);
     assert_non_null(bot_bed_next(b, "deleteMessage"));
-    says(last(b), "The backup is above");
+    bot_bed_says(bot_bed_last(b), "The backup is above");
     d = sent_document(b);
     assert_non_null(d);
     assert_non_null(strstr(json_string_value(json_object_get(d->params, "caption")), "encrypted"));
@@ -149,7 +131,7 @@ static void what_telegram_refuses_is_told(void **state)
         }
         bot_bed_answer_one(b, s);
     }
-    says(last(b), "not sent: Request Entity Too Large");
+    bot_bed_says(bot_bed_last(b), "not sent: Request Entity Too Large");
 }
 
 static char *copy_of(struct buf *b)
@@ -173,31 +155,31 @@ static void a_file_is_looked_at_first(void **state)
     zip = (struct slice){bytes, b->file.n};
     assert_int_equal(bed_ask(b->ops, "POST /users/limits", "{\"username\":\"alice\",\"limit\":4}"),
                      200);
-    says(wrote(b, 100, "/restore"), "at most 20 MB");
-    says(wrote(b, 100, "here it is"), "as a file");
+    bot_bed_says(wrote(b, 100, "/restore"), "at most 20 MB");
+    bot_bed_says(wrote(b, 100, "here it is"), "as a file");
     s = send_file(b, zip, 50 << 20);
-    says(s, "b &lt;1&gt;.zip has 50.0 MB");
+    bot_bed_says(s, "b &lt;1&gt;.zip has 50.0 MB");
     s = send_file(b, (struct slice){NULL, 0}, 5000);
-    says(s, "did not give the file: no way to Telegram");
+    bot_bed_says(s, "did not give the file: no way to Telegram");
     /* Nothing is awaited any more. */
-    says(send_file(b, zip, (int64_t)zip.n), "was not waiting");
+    bot_bed_says(send_file(b, zip, (int64_t)zip.n), "was not waiting");
     wrote(b, 100, "/restore");
     s = send_file(b, zip, (int64_t)zip.n);
-    says(s, "A whole backup of");
-    says(s, "Special limits: 1 → 0");
-    says(s, "<b>shadow</b>");
+    bot_bed_says(s, "A whole backup of");
+    bot_bed_says(s, "Special limits: 1 → 0");
+    bot_bed_says(s, "<b>shadow</b>");
     old = s;
-    says(bot_bed_go(b, s, "Cancel"), "Nothing was changed");
-    says(bot_bed_go(b, old, "Put it in place"), "no longer at hand");
+    bot_bed_says(bot_bed_go(b, s, "Cancel"), "Nothing was changed");
+    bot_bed_says(bot_bed_go(b, old, "Put it in place"), "no longer at hand");
     wrote(b, 100, "/restore");
     s = send_file(b, zip, (int64_t)zip.n);
     /* The message says so already: it is told in the answer to the press alone. */
     bot_bed_press(b, 100, json_integer_value(json_object_get(old->params, "_id")),
                   bot_bed_button(old, "Put it in place"));
     bot_bed_answer(b);
-    says(bot_bed_next(b, "answerCallbackQuery"), "no longer at hand");
+    bot_bed_says(bot_bed_next(b, "answerCallbackQuery"), "no longer at hand");
     s = bot_bed_go(b, s, "Put it in place");
-    says(last(b), "Restored");
+    bot_bed_says(bot_bed_last(b), "Restored");
     assert_true(b->ops->changed & OP_CHANGED_ALL);
     free(bytes);
 }
@@ -210,13 +192,14 @@ static void damaged_files_are_refused(void **state)
     size_t n;
 
     wrote(b, 100, "/restore");
-    says(send_file(b, (struct slice){junk, sizeof(junk)}, sizeof(junk)), "This is not allowed");
+    bot_bed_says(send_file(b, (struct slice){junk, sizeof(junk)}, sizeof(junk)),
+                 "This is not allowed");
     wrote(b, 100, "/backup");
     n = b->file.n;
     bytes = copy_of(&b->file);
     bytes[n / 2] ^= 0x55;
     wrote(b, 100, "/restore");
-    says(send_file(b, (struct slice){bytes, n}, (int64_t)n), "⚠️");
+    bot_bed_says(send_file(b, (struct slice){bytes, n}, (int64_t)n), "⚠️");
     assert_int_equal(b->ops->changed & OP_CHANGED_ALL, 0);
     free(bytes);
 }
@@ -238,10 +221,10 @@ static void the_old_programs_are_imported(void **state)
                      ERR_OK);
     wrote(b, 100, "/restore");
     s = send_file(b, slice_of(old), sizeof(old) - 1);
-    says(s, "backup of the Python PG-Limiter");
-    says(s, "Would be taken over:");
+    bot_bed_says(s, "backup of the Python PG-Limiter");
+    bot_bed_says(s, "Would be taken over:");
     s = bot_bed_go(b, s, "Import");
-    says(last(b), "Imported:");
+    bot_bed_says(bot_bed_last(b), "Imported:");
     assert_int_equal(settings_int(&b->ops->settings, SET_GENERAL_LIMIT), 3);
     assert_int_equal(rmdir(run), 0);
     assert_int_equal(rmdir(dir), 0);

@@ -208,3 +208,18 @@ struct user_view rig_view(struct rig *r, int64_t id)
     assert_int_equal(engine_view(r->e, id, r->now_us, &v), ERR_OK);
     return v;
 }
+
+struct sources rig_sources(const char *inbounds, const char *cdn_nodes, const char *disabled,
+                           const char *countries, const char *content)
+{
+    struct sources s;
+
+    sources_init(&s);
+    assert_int_equal(sources_cdn_inbounds(&s, slice_of(inbounds)), ERR_OK);
+    assert_int_equal(sources_cdn_nodes(&s, slice_of(cdn_nodes)), ERR_OK);
+    assert_int_equal(sources_disabled_nodes(&s, slice_of(disabled)), ERR_OK);
+    assert_int_equal(sources_countries(&s, slice_of(countries)), ERR_OK);
+    assert_int_equal(addrset_add_list(&s.content, slice_of(content), NULL), ERR_OK);
+    addrset_seal(&s.content);
+    return s;
+}

@@ -51,6 +51,9 @@ int rig_count(const struct rig *r, enum decision_kind kind, int64_t id);
 const struct decision *rig_find(const struct rig *r, enum decision_kind kind, int64_t id, int nth);
 /* Fails the test when a rule that always holds was broken anywhere in the log. */
 void rig_check(const struct rig *r);
+/* Sources of the named lists, "" for none; to be released. */
+struct sources rig_sources(const char *inbounds, const char *cdn_nodes, const char *disabled,
+                           const char *countries, const char *content);
 /* The user as he stands; fails when unknown. */
 struct user_view rig_view(struct rig *r, int64_t id);
 

@@ -42,15 +42,8 @@ static void start(struct rig *r, struct world *w, enum policy_group by)
 static void special(struct rig *r, const char *inbounds, const char *cdn_nodes,
                     const char *disabled, const char *countries, const char *content)
 {
-    struct sources s;
+    struct sources s = rig_sources(inbounds, cdn_nodes, disabled, countries, content);
 
-    sources_init(&s);
-    assert_int_equal(sources_cdn_inbounds(&s, slice_of(inbounds)), ERR_OK);
-    assert_int_equal(sources_cdn_nodes(&s, slice_of(cdn_nodes)), ERR_OK);
-    assert_int_equal(sources_disabled_nodes(&s, slice_of(disabled)), ERR_OK);
-    assert_int_equal(sources_countries(&s, slice_of(countries)), ERR_OK);
-    assert_int_equal(addrset_add_list(&s.content, slice_of(content), NULL), ERR_OK);
-    addrset_seal(&s.content);
     engine_set_sources(r->e, &s, r->now_us);
     sources_release(&s);
 }

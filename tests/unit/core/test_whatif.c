@@ -13,21 +13,6 @@ static void tell(void *arg, struct addr a, struct geo *ret)
     *ret = (a.lo >> 24 & 255) == 61 ? (struct geo){8, "DE"} : (struct geo){7, "IR"};
 }
 
-static struct sources lists(const char *inbounds, const char *cdn_nodes, const char *disabled,
-                            const char *countries, const char *content)
-{
-    struct sources s;
-
-    sources_init(&s);
-    assert_int_equal(sources_cdn_inbounds(&s, slice_of(inbounds)), ERR_OK);
-    assert_int_equal(sources_cdn_nodes(&s, slice_of(cdn_nodes)), ERR_OK);
-    assert_int_equal(sources_disabled_nodes(&s, slice_of(disabled)), ERR_OK);
-    assert_int_equal(sources_countries(&s, slice_of(countries)), ERR_OK);
-    assert_int_equal(addrset_add_list(&s.content, slice_of(content), NULL), ERR_OK);
-    addrset_seal(&s.content);
-    return s;
-}
-
 struct seen {
     int calls, now, supposed;
 };
@@ -81,7 +66,7 @@ static struct sources of_case(size_t i)
 {
     const char *const *l = cases[i].list;
 
-    return lists(l[0], l[1], l[2], l[3], l[4]);
+    return rig_sources(l[0], l[1], l[2], l[3], l[4]);
 }
 
 static void as_it_then_is(void **state)
@@ -115,7 +100,7 @@ static void as_it_then_is(void **state)
 
 static void shared_sources(void **state)
 {
-    struct sources none = lists("", "", "", "", "");
+    struct sources none = rig_sources("", "", "", "", "");
     struct addr a;
     struct seen s;
     struct rig r;
