@@ -126,7 +126,7 @@ class Daemon:
         self.reader = threading.Thread(target=self.read, args=(self.process.stderr,), daemon=True)
         self.reader.start()
         if wait:
-            self.wait(self.answers, 15, "the control socket")
+            self.wait(self.answers, 60, "the control socket")
         return self
 
     def read(self, pipe):

@@ -63,7 +63,7 @@ def a_change_that_would_cut_many_asks(s):
         sim.add_user(n)
     begin(sim, d)
     with Traffic(sim, *[Sharer(n, block=i) for i, n in enumerate(names)]):
-        time.sleep(12)  # past a check
+        d.wait(lambda: sum(u["devices"] > 1 for u in d.get("/users/active?limit=50")["data"]) >= 4, 30)
         refused = d.cli("config", "set", "general_limit", "1", check=False)
         assert refused.returncode == 1, refused.stderr
         assert "4 of the last day's 4 users" in refused.stderr, refused.stderr

@@ -134,12 +134,12 @@ def test_as_the_first_process_of_a_container(daemon):
         first = int(pathlib.Path(f"/proc/{outer.pid}/task/{outer.pid}/children").read_text())
         status = pathlib.Path(f"/proc/{first}/status")
         assert re.search(r"^NSpid:\t\d+\t1$", status.read_text(), re.MULTILINE)
-        orphan = subprocess.run(["nsenter", "--target", str(first), "--pid", "sh", "-c", "sleep 0.3 & echo $!"],
+        orphan = subprocess.run(["nsenter", "--target", str(first), "--pid", "sh", "-c", "sleep 2 & echo $!"],
                                 capture_output=True, text=True, timeout=10)
         assert orphan.returncode == 0, orphan.stderr
         children = pathlib.Path(f"/proc/{first}/task/{first}/children")
         assert children.read_text().split(), "it has inherited the orphan"
-        d.wait(lambda: not children.read_text().split(), 5, "the orphan to be buried")
+        d.wait(lambda: not children.read_text().split(), 20, "the orphan to be buried")
         health = subprocess.run([program(), "health", "--env", str(d.env_file)], capture_output=True, text=True)
         assert (health.returncode, health.stdout) == (0, "ok\n"), health.stderr
         # .env is spoilt later: what runs goes on, and is healthy.

@@ -36,14 +36,14 @@ def parse(argv):
     return p.parse_args(argv)
 
 
-async def watch_parent(stop):
-    parent = os.getppid()
+async def watch_parent(parent, stop):
     while os.getppid() == parent:
         await asyncio.sleep(1)
     stop.set()
 
 
 async def run(options, show, with_parent):
+    parent = os.getppid()  # once we have said where we listen, it may be gone
     panel = Panel(**options)
     await panel.start()
     if show:
@@ -51,7 +51,7 @@ async def run(options, show, with_parent):
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    watch = asyncio.create_task(watch_parent(stop)) if with_parent else None
+    watch = asyncio.create_task(watch_parent(parent, stop)) if with_parent else None
     await stop.wait()
     if watch is not None:
         watch.cancel()
