@@ -134,7 +134,8 @@ def test_as_the_first_process_of_a_container(daemon):
         first = int(pathlib.Path(f"/proc/{outer.pid}/task/{outer.pid}/children").read_text())
         status = pathlib.Path(f"/proc/{first}/status")
         assert re.search(r"^NSpid:\t\d+\t1$", status.read_text(), re.MULTILINE)
-        orphan = subprocess.run(["nsenter", "--target", str(first), "--pid", "sh", "-c", "sleep 2 & echo $!"],
+        orphan = subprocess.run(["nsenter", "--target", str(first), "--pid", "sh", "-c",
+                                 "sleep 2 >/dev/null 2>&1 & echo $!"],  # or its end would be waited for
                                 capture_output=True, text=True, timeout=10)
         assert orphan.returncode == 0, orphan.stderr
         children = pathlib.Path(f"/proc/{first}/task/{first}/children")
