@@ -1,12 +1,18 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/attr.h"
+#include "base/limits.h"
+#include "base/stamp.h"
 #include "cli/bundle.h"
 #include "cli/cli_int.h"
+#include "cli/doctor_here.h"
 #include "cli/json_in.h"
 #include "cli/term.h"
+#include "service/settings/env.h"
 #include "base/banned.h"
 
 /* doctor: one line a check, with its cure. */
@@ -58,6 +64,17 @@ static void print_all(json_t *json)
            (long long)warnings);
 }
 
+static int tell(struct cli *cli, json_t *json)
+{
+    int rc = in_int(json, "failed") ? CLI_FAILED : CLI_OK;
+
+    if (!cli_json(cli, json)) {
+        print_all(json);
+        json_decref(json);
+    }
+    return rc;
+}
+
 /* A .env that cannot be read is a finding, too: the first one, and there can be no other. */
 static int report_settings(struct cli *cli, const struct err *err)
 {
@@ -68,11 +85,47 @@ static int report_settings(struct cli *cli, const struct err *err)
 
     if (!json)
         return cli_fail(CLI_FAILED, "%s", err->text);
-    if (!cli_json(cli, json)) {
-        print_all(json);
-        json_decref(json);
+    return tell(cli, json);
+}
+
+/* What stands in a .env, from here, also beside a daemon that works with another one. */
+static int try_access(struct cli *cli)
+{
+    struct env_opts opts = {.path = cli->opt[OPT_ENV], .environ = environ};
+    struct doctor_facts *facts = malloc(sizeof(*facts));
+    struct env_report report;
+    struct settings settings;
+    struct err err = {0};
+    struct buf out;
+    json_t *json;
+    int rc;
+
+    if (!facts || settings_init(&settings)) {
+        free(facts);
+        return cli_fail(CLI_FAILED, "%s", err_name(ERR_NOMEM));
     }
-    return CLI_FAILED;
+    env_report_init(&report);
+    buf_init(&out, LIMIT_OP_ANSWER);
+    doctor_facts_init(facts, STAMP_NONE);
+    facts->access = true;
+    rc = env_load(&settings, &opts, &report, &err);
+    if (!rc)
+        rc = settings_check_panel(&settings, &err);
+    if (rc) {
+        fputs(buf_str(&report.errors), stderr);
+        rc = report_settings(cli, &err);
+    } else {
+        doctor_here(&settings, facts);
+        doctor_judge(facts, &settings, &out);
+        json = json_loadb(buf_str(&out), out.n, 0, NULL);
+        rc = json ? tell(cli, json) : cli_fail(CLI_FAILED, "%s", err_name(ERR_NOMEM));
+    }
+    buf_release(&out);
+    doctor_facts_release(facts);
+    free(facts);
+    env_report_release(&report);
+    settings_release(&settings);
+    return rc;
 }
 
 int cmd_doctor(struct cli *cli)
@@ -81,6 +134,10 @@ int cmd_doctor(struct cli *cli)
     json_t *json;
     int rc;
 
+    if (cli->opt[OPT_ACCESS] && cli->opt[OPT_BUNDLE])
+        return cli_fail(CLI_USAGE, "--access looks at too little for a --bundle");
+    if (cli->opt[OPT_ACCESS])
+        return try_access(cli);
     cli->sick = true;
     rc = link_open(cli->opt[OPT_ENV], true, &cli->link, &err);
     if (rc)
@@ -91,18 +148,13 @@ int cmd_doctor(struct cli *cli)
     rc = cli_ask(cli, OP_GET, "/doctor", NULL, &json, NULL);
     if (rc)
         return rc;
-    if (in_int(json, "failed"))
-        rc = CLI_FAILED;
     if (cli->opt[OPT_BUNDLE] && bundle_write(cli, json, cli->opt[OPT_BUNDLE])) {
         json_decref(json);
         return CLI_FAILED;
     }
-    if (!cli_json(cli, json)) {
-        print_all(json);
-        if (cli->opt[OPT_BUNDLE])
-            printf("%s is written: no secret, name or address of yours stands in it.\n",
-                   cli->opt[OPT_BUNDLE]);
-        json_decref(json);
-    }
+    rc = tell(cli, json);
+    if (cli->opt[OPT_BUNDLE] && !cli->json)
+        printf("%s is written: no secret, name or address of yours stands in it.\n",
+               cli->opt[OPT_BUNDLE]);
     return rc;
 }

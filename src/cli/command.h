@@ -31,6 +31,7 @@ enum cli_option {
     OPT_SORT,
     OPT_FILTER,
     OPT_BUNDLE,
+    OPT_ACCESS,
     OPT_FOR,
     OPT_GROUPS,
     OPT_DRY_RUN,

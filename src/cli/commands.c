@@ -34,6 +34,7 @@ static const struct option_def options[OPT_COUNT] = {
     [OPT_ONCE] = {"--once", NULL, NULL, "print once and end"},
     [OPT_SORT] = {"--sort", NULL, "devices|name|state|trust|seen", "order of the rows"},
     [OPT_FILTER] = {"--filter", NULL, "TEXT", "only users whose name holds this"},
+    [OPT_ACCESS] = {"--access", NULL, NULL, "only try the access to the panel and to Telegram"},
     [OPT_BUNDLE] = {"--bundle", NULL, "FILE", "write a report fit to send to a stranger"},
     [OPT_FOR] = {"--for", NULL, "MINUTES|hand", "how long; hand: until enabled by hand"},
     [OPT_GROUPS] = {"--groups", NULL, "IDS", "groups to give back, e.g. 1,2"},
@@ -352,9 +353,10 @@ static const struct command commands[] = {
      "  pg-limiter replay --set general_limit=1 node-1.log node-2.log\n"
      "  pg-limiter replay --compare now.env next.env node-1.log    who would be judged differently\n",
      NULL},
-    {"doctor", "", 0, 0, READ | BIT(OPT_BUNDLE), cmd_doctor,
+    {"doctor", "", 0, 0, READ | BIT(OPT_BUNDLE) | BIT(OPT_ACCESS), cmd_doctor,
      "what is wrong, and the cure: panel, permissions, nodes, database",
      "Works without a daemon, too: it then asks the panel by itself, for some seconds.\n"
+     "  pg-limiter doctor --access --env FILE     whether the access in FILE works, before it is used\n"
      "  pg-limiter doctor --bundle report.json    a report without secrets, names and addresses\n",
      "GET /doctor"},
     {"import", "[FILE]", 0, 1, ASKS | BIT(OPT_DRY_RUN) | BIT(OPT_OVERWRITE) | BIT(OPT_DOCKER),

@@ -17,6 +17,7 @@
 
 enum { STREAMS_MAX = 256, WORKER_JOBS = 16 };
 static const int64_t hear_us = 5 * STAMP_SECOND;
+static const int64_t open_us = STAMP_SECOND / 2; /* a stream that is refused ends at once */
 static const int64_t answer_us = 10 * STAMP_SECOND;
 static const int64_t list_us =
     3 * STAMP_SECOND; /* a list of nodes that may be read is there by then */
@@ -137,7 +138,7 @@ static bool settled(const struct here *h)
            (st.up && loop_wall_us(h->loop) - st.since_us > list_us);
 }
 
-static void hear(struct here *h)
+static void hear(struct here *h, int64_t how_long_us)
 {
     int64_t began_us = loop_real_us(h->loop), settled_us = 0;
 
@@ -147,9 +148,9 @@ static void hear(struct here *h)
 
         if (!settled_us && settled(h))
             settled_us = now_us;
-        if (now_us - began_us > answer_us + hear_us ||
+        if (now_us - began_us > answer_us + how_long_us ||
             (!settled_us && now_us - began_us > answer_us) ||
-            (settled_us && (!panel_state(h->panel).up || now_us - settled_us > hear_us)))
+            (settled_us && (!panel_state(h->panel).up || now_us - settled_us > how_long_us)))
             return;
         loop_turn(h->loop, turn_us);
     }
@@ -174,7 +175,7 @@ void doctor_here(const struct settings *s, struct doctor_facts *facts)
     } else {
         loop_turn(h->loop, 0);
         began_us = loop_real_us(h->loop);
-        hear(h);
+        hear(h, facts->access ? open_us : hear_us);
         facts->watched_us = loop_real_us(h->loop) - began_us;
         facts->now_us = loop_wall_us(h->loop);
         if (checkup_start(h->panel, h->engine, facts->now_us, facts, finished, h) == ERR_OK)

@@ -206,6 +206,41 @@ def nodes_that_may_not_be_listed(s):
 
 
 @SCENES.scene
+def access_is_tried_before_it_is_used(s):
+    """--access: what stands in the .env named, asked from here, beside a daemon that works with another one."""
+    sim = s.lab("--nodes", 2)
+    d = s.daemon(sim)
+    sim.wait(lambda: len(sim.streams()) == 2, 10)
+    good = dict(d.settings)
+    began = time.monotonic()
+    found = doctor(d, "--access", code=0)
+    took = time.monotonic() - began
+    s.say(f"access tried in {took:.1f} s")
+    assert took < 5 and {c["check"] for c in found["checks"]} == {
+        "panel", "tls", "login", "certificate", "version", "permission", "node", "telegram"}
+    assert levels(found, "node") == ["ok", "ok"]
+    for changes, check in (({"PANEL_PASSWORD": "wrong"}, "login"), ({"PANEL_TLS_PIN": None}, "tls"),
+                           ({"PANEL_DOMAIN": "https://127.0.0.1:9"}, "panel"),
+                           ({"GENERAL_LIMIT": "lots"}, "settings"), ({"PANEL_PASSWORD": None}, "settings")):
+        d.write_env(**{**good, **changes})
+        found = doctor(d, "--access", code=1)
+        failed = [c for c in found["checks"] if c["level"] == "failed"]
+        assert [c["check"] for c in failed] == [check] and failed[0]["cure"], (changes, found)
+        if check == "tls":
+            assert f"PANEL_TLS_PIN={sim.pin}" in failed[0]["text"]
+    key = sim.post("/keys", {"name": "deaf", "inherit": False, "permissions": {
+        "users": {"read": {"scope": 2}}, "nodes": {"read": True}}})["key"]
+    d.write_env(**{**good, "PANEL_API_KEY": key})
+    found = doctor(d, "--access", code=1)
+    assert {(c["check"], c["subject"]) for c in found["checks"] if c["level"] == "failed"} == {
+        ("permission", "users update"), ("node", "node-1"), ("node", "node-2")}
+    assert "nodes.logs" in only(found, "node", "node-1")["text"]
+    assert "too little" in d.cli("doctor", "--access", "--bundle", "x", check=False).stderr
+    d.write_env(**good)
+    assert d.process.poll() is None and levels(doctor(d), "daemon") == ["ok"]
+
+
+@SCENES.scene
 def geo_data_is_looked_at(s):
     """Data that is not there: a warning, and a failure where the country filter needs it."""
     sim = s.lab("--nodes", 1)

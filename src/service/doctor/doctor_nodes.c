@@ -174,7 +174,7 @@ void doctor_judge_nodes(struct doctor *d)
     const struct doctor_facts *f = d->f;
     size_t i;
 
-    if (!f->up)
+    if (!f->up || (f->access && f->refused))
         return;
     if (!f->nodes_known) {
         doctor_say(d, "nodes", NULL, LEVEL_FAILED,
@@ -189,7 +189,7 @@ void doctor_judge_nodes(struct doctor *d)
         const struct doctor_node *n = &f->nodes[i];
 
         judge_stream(d, n);
-        if (!n->enabled || !n->connected || !n->open)
+        if (f->access || !n->enabled || !n->connected || !n->open)
             continue;
         judge_lines(d, n);
         judge_stats(d, n);
