@@ -233,7 +233,7 @@ def run_lint() -> Result:
     """The static checks, each of which counts as one test."""
     result = Result()
     env = environment() | {"BUILD_DIR": str(BUILD)}
-    for check in ["layers", "style", "format", "cppcheck"]:
+    for check in ["layers", "style", "format", "cppcheck", "scripts"]:
         code, out = run("lint", [ROOT / "tools" / "lint", check], 300, env=env)
         if code == 0:
             result.passed += 1

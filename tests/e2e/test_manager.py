@@ -7,9 +7,7 @@ import http.server
 import json
 import os
 import pathlib
-import pty
 import re
-import select
 import shutil
 import signal
 import subprocess
@@ -20,6 +18,7 @@ import time
 
 import pytest
 from daemon import ROOT, TROUBLE, Daemon, built_with, program
+from terminal import talk
 
 NEEDS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="needs root, as the commands do")
 
@@ -108,28 +107,10 @@ class Machine:
         return done.stdout + done.stderr
 
     def ask(self, *words, answers, exe=None, code=0, **more):
-        """The same on a terminal, with answers to its questions: {pattern: what is typed}."""
-        pid, fd = pty.fork()
-        if pid == 0:
-            os.execve(str(exe or program()), [str(exe or program()), *map(str, words), "--env",
-                                              str(self.env_file)], self.environment(**more))
-        said, asked, end = "", 0, time.monotonic() + 60
-        answers = list(answers)
-        try:
-            while time.monotonic() < end:
-                if not select.select([fd], [], [], 0.2)[0]:
-                    continue
-                try:
-                    said += os.read(fd, 4096).decode(errors="replace")
-                except OSError:
-                    break
-                if answers and re.search(answers[0][0], said[asked:]):
-                    asked = len(said)
-                    os.write(fd, (answers.pop(0)[1] + "\n").encode())
-        finally:
-            os.close(fd)
-        status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-        assert not answers, (answers, said)
+        """The same on a terminal, with answers to its questions: (pattern, what is typed)."""
+        exe = str(exe or program())
+        status, said = talk([exe, *map(str, words), "--env", str(self.env_file)], answers,
+                            self.environment(**more))
         assert status == code, (status, said)
         assert not TROUBLE.search(said), said
         return said
