@@ -2,8 +2,8 @@
 # ---- an old PG-Limiter ----
 
 is_old_line() {
-    [[ ! $1 =~ ^[[:space:]]*(#|$) ]] &&
-        grep -Eiq '(^|[^a-z])limiter\.py|v2iplimit|pg-limiter\.sh|docker.*(start|restart|up).*pg[-_]?limiter' <<<"$1"
+    local words='(^|[^a-z])limiter\.py|v2iplimit|pg-limiter\.sh|docker.*(start|restart|up).*pg[-_]?limiter'
+    [[ ! $1 =~ ^[[:space:]]*(#|$) && ${1,,} =~ $words ]]
 }
 
 find_containers() {
@@ -29,9 +29,10 @@ find_processes() {
     local dir words=() mine
     mine=$(readlink /proc/self/ns/pid)
     for dir in /proc/[0-9]*; do
-        [ "$(readlink "$dir/ns/pid" 2>/dev/null)" = "$mine" ] || continue
-        mapfile -d '' -t words <"$dir/cmdline" 2>/dev/null || continue
+        { mapfile -d '' -t words <"$dir/cmdline"; } 2>/dev/null || continue
         [[ ${words[0]:-} =~ (^|/)python[0-9.]*$ ]] || continue
+        # One in a container is the container's.
+        [ "$(readlink "$dir/ns/pid" 2>/dev/null)" = "$mine" ] || continue
         case " ${words[*]:1:3} " in
             *' limiter.py '* | */limiter.py\ * | *v2iplimit.py\ *) old_processes+=("${dir#/proc/}") ;;
         esac

@@ -62,6 +62,7 @@ void config_reload(struct daemon *d)
     struct err err = {0};
     char file[PATH_MAX];
     bool other_bot;
+    int rc;
 
     if (settings_copy(&next, &d->settings)) {
         log_error("config", "out of memory");
@@ -88,8 +89,11 @@ void config_reload(struct daemon *d)
         messenger_apply(d);
     atlas_check(d->atlas, true);
     /* A reading of the database that is under way began with the old ones, and would bring them back. */
-    if (rules_reload(d))
-        log_error("config", "out of memory");
+    rc = rules_reload(d);
+    if (rc == ERR_CANCELLED)
+        log_info("config", "the database is being replaced: its rules are read with the new one");
+    else if (rc)
+        log_error("config", "the rules were not read again: %s", err_name(rc));
     log_info("config", "read again from %s", d->env_file[0] ? d->env_file : "the environment");
 }
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -52,7 +53,7 @@ bool manage_has(const struct service *s, const char *what)
     return false;
 }
 
-/* Whom we keep disabled; 0 also when it cannot be known. */
+/* Whom we keep disabled; below 0 when it cannot be known, which its own output has told. */
 static int64_t count_disabled(const struct service *s)
 {
     const char *args[] = {"disabled",  "list", "--json",
@@ -61,15 +62,25 @@ static int64_t count_disabled(const struct service *s)
     struct buf b;
     struct err err;
     json_t *json = NULL;
-    int64_t n = 0;
+    int64_t n = -1;
 
     buf_init(&b, ANSWER_MAX);
-    if (child_self(args, CHILD_HIDE, &b, &err) == 0)
+    if (child_self(args, CHILD_SHOW, &b, &err) == 0)
         json = json_loadb(buf_str(&b), b.n, 0, NULL);
-    n = in_int(json, "total");
+    if (json_is_integer(json_object_get(json, "total")))
+        n = in_int(json, "total");
     json_decref(json);
     buf_release(&b);
     return n;
+}
+
+static bool has_database(const struct service *s)
+{
+    char path[PATH_MAX];
+
+    return snprintf(path, sizeof(path), "%s/data/pg-limiter.db", s->data_dir) >=
+               (int)sizeof(path) ||
+           access(path, F_OK) == 0 || errno != ENOENT;
 }
 
 static int enable_all(const struct service *s)
@@ -91,12 +102,17 @@ int manage_offer_enabling(struct cli *cli, const struct service *s)
     int64_t n = count_disabled(s);
     const char *they = n == 1 ? "user is" : "users are";
 
-    if (n == 0)
+    /* A first database is not there yet: nobody can have been disabled. */
+    if (n == 0 || (n < 0 && !has_database(s)))
         return CLI_OK;
     if (cli->opt[OPT_ENABLE_ALL])
         return enable_all(s);
-    printf("%lld %s disabled by us, and will stay so until a daemon runs again.\n", (long long)n,
-           they);
+    if (n < 0)
+        puts("How many users are disabled by us cannot be known now. They stay so until a daemon "
+             "runs again.");
+    else
+        printf("%lld %s disabled by us, and will stay so until a daemon runs again.\n",
+               (long long)n, they);
     if (cli->opt[OPT_YES] || !term_can_ask()) {
         puts("(--enable-all enables them first.)");
         return CLI_OK;

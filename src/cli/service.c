@@ -8,12 +8,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #include "base/num.h"
 #include "cli/child.h"
 #include "service/settings/env.h"
+#include "store/dirlock.h"
 #include "base/banned.h"
 
 enum { COMPOSE_MAX = 1 << 20, STATE_MAX = 4096, WORDS_MOST = 6 };
@@ -147,23 +147,17 @@ int64_t service_pid(const struct service *s)
     struct slice pid_text, what;
     struct buf b;
     int64_t pid = 0;
-    int fd;
 
-    if (snprintf(path, sizeof(path), "%s/run/lock", s->data_dir) >= (int)sizeof(path))
+    if (snprintf(path, sizeof(path), "%s/run/lock", s->data_dir) >= (int)sizeof(path) ||
+        !dirlock_is_taken(s->data_dir))
         return 0;
-    fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return 0;
-    if (flock(fd, LOCK_SH | LOCK_NB) && errno == EWOULDBLOCK) {
-        read_text(path, 64, &b);
-        what = slice_trim(buf_slice(&b));
-        pid_text = slice_cut(&what, ' ');
-        /* A restore or an import holds it, too, and is nobody to be told of settings. */
-        if (num_int(pid_text, 1, INT32_MAX, &pid) || (what.p && !slice_eq(what, SLICE("daemon"))))
-            pid = 0;
-        buf_release(&b);
-    }
-    close(fd);
+    read_text(path, 64, &b);
+    what = slice_trim(buf_slice(&b));
+    pid_text = slice_cut(&what, ' ');
+    /* A restore or an import holds it, too, and is nobody to be told of settings. */
+    if (num_int(pid_text, 1, INT32_MAX, &pid) || (what.p && !slice_eq(what, SLICE("daemon"))))
+        pid = 0;
+    buf_release(&b);
     return pid;
 }
 

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "base/banned.h"
@@ -78,4 +79,26 @@ int dirlock_take(const char *data_dir, const char *what, int *ret_fd, struct err
         text[0] = '\0'; /* the lock counts, not what is written in it */
     *ret_fd = fd;
     return ERR_OK;
+}
+
+bool dirlock_is_taken(const char *data_dir)
+{
+    char path[PATH], want[64], line[256];
+    struct stat st;
+    bool found = false;
+    FILE *locks;
+
+    if (snprintf(path, sizeof(path), "%s/run/lock", data_dir) >= (int)sizeof(path) ||
+        stat(path, &st))
+        return false;
+    locks = fopen("/proc/locks", "re");
+    if (!locks)
+        return false;
+    /* "1: FLOCK  ADVISORY  WRITE 4711 08:01:123456 0 EOF"; one who waits has "->" before its kind. */
+    snprintf(want, sizeof(want), " %02x:%02x:%llu ", major(st.st_dev), minor(st.st_dev),
+             (unsigned long long)st.st_ino);
+    while (!found && fgets(line, sizeof(line), locks))
+        found = strstr(line, ": FLOCK ") && strstr(line, " WRITE ") && strstr(line, want);
+    fclose(locks);
+    return found;
 }

@@ -2,6 +2,8 @@
 #ifndef STORE_DIRLOCK_H
 #define STORE_DIRLOCK_H
 
+#include <stdbool.h>
+
 #include "base/attr.h"
 #include "base/err.h"
 
@@ -18,5 +20,10 @@
  * ERR_BUSY: a command has it; ERR_IO.
  */
 int dirlock_take(const char *data_dir, const char *what, int *ret_fd, struct err *err) MUST_CHECK;
+/*
+ * Whether somebody has it, without a moment in which nobody else could take it: by /proc/locks (proc(5)),
+ * which names locks by device and inode. false also when it cannot be known.
+ */
+bool dirlock_is_taken(const char *data_dir);
 
 #endif

@@ -203,6 +203,57 @@ def test_stop_says_who_stays_disabled(busy):
     assert "disabled" not in said
 
 
+@NEEDS_ROOT
+def test_nobody_pretends_that_they_are_enabled(busy):
+    """The panel is away: --enable-all stops and removes nothing; without it the truth is said."""
+    machine, sim = busy
+    sim.fault("status", "/api/*", status=503, count=-1)
+    for words in (("stop", "--enable-all"), ("uninstall", "--yes", "--enable-all")):
+        machine.calls()
+        said = machine.run(*words, code=1)
+        assert "they were not all enabled" in said and "Stopped" not in said and "removed" not in said, said
+        assert machine.state() == "active" and machine.calls() == []
+    assert sim.user("alice")["status"] == "disabled"
+    assert "2 users are disabled by us" in machine.run("stop")
+    machine.state("active")
+    # The daemon dead and its database not to be read: how many is not known, and not "nobody".
+    machine.d.kill()
+    for path in machine.d.db_file.parent.glob("pg-limiter.db-*"):
+        path.unlink()
+    machine.d.db_file.write_bytes(b"no database" * 1000)
+    said = machine.run("stop", "--enable-all", code=1)
+    assert "not all enabled" in said and machine.state() == "active"
+    said = machine.run("stop")
+    assert "cannot be known" in said and "Stopped" in said
+    said = machine.run("uninstall", "--yes", "--enable-all", code=1)
+    assert "not all enabled" in said and machine.d.env_file.exists()
+
+
+@NEEDS_ROOT
+def test_the_managers_look_keeps_no_daemon_from_starting(machine):
+    """A hundred looks a second at who runs here, and a daemon that starts and ends meanwhile."""
+    machine.unit(False)
+    machine.d.data_dir.mkdir(exist_ok=True)
+    halt = threading.Event()
+
+    def look():
+        while not halt.is_set():
+            subprocess.run([program(), "restart", "--env", str(machine.env_file)], env=machine.environment(),
+                           capture_output=True, timeout=30)
+
+    lookers = [threading.Thread(target=look) for _ in range(3)]
+    for thread in lookers:
+        thread.start()
+    try:
+        for _ in range(5):
+            machine.d.start()
+            machine.d.stop()
+    finally:
+        halt.set()
+        for thread in lookers:
+            thread.join()
+
+
 def test_root_is_asked_for(machine):
     if os.geteuid() == 0:
         # What others may run and read, wherever this test's own folders are.
