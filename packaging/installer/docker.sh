@@ -10,7 +10,7 @@ compose() {
     fi
 }
 
-compose_runs() { compose ps --services --filter status=running 2>/dev/null | grep -qx pg-limiter; }
+compose_runs() { compose ps --services --filter status=running 2>/dev/null | grep -qx limiter; }
 
 get_docker() {
     local packages=(docker.io docker-compose)
@@ -103,7 +103,7 @@ install_docker() {
         return
     fi
     is_yes "${PG_START:-yes}" && ask_yes "Start it now" y || { say "Not started. When you want it: pg-limiter start"; return; }
-    if [ "$was_running" = 1 ]; then compose up -d --force-recreate pg-limiter; else compose up -d; fi </dev/null ||
+    if [ "$was_running" = 1 ]; then compose up -d --force-recreate limiter; else compose up -d; fi </dev/null ||
         die 1 "Docker Compose does not start it (its words are above)."
     did "the container runs"
 }
@@ -116,13 +116,13 @@ manage() {
     [ -t 0 ] && [ -t 1 ] || tty=(-T)
     case $verb in
         start) compose up -d ;;
-        restart) compose up -d --force-recreate pg-limiter ;;
+        restart) compose up -d --force-recreate limiter ;;
         stop | uninstall)
             if [ "${1:-}" = --enable-all ]; then
-                compose exec -T pg-limiter pg-limiter disabled enable-all --yes ||
+                compose exec -T limiter pg-limiter disabled enable-all --yes ||
                     die 1 "They were not all enabled: nothing was stopped."
             else
-                n=$(compose exec -T pg-limiter pg-limiter disabled list --json --limit 1 2>/dev/null | sed -n 's/.*"total": *\([0-9]*\).*/\1/p')
+                n=$(compose exec -T limiter pg-limiter disabled list --json --limit 1 2>/dev/null | sed -n 's/.*"total": *\([0-9]*\).*/\1/p')
                 [ "$n" = 0 ] || say "${n:-An unknown number of} users are disabled by us, and stay so until it runs again (--enable-all enables them first)."
             fi
             if [ "$verb" = stop ]; then compose stop; else
@@ -134,9 +134,9 @@ manage() {
         update) say "A new image: pg-limiter.sh install --docker --image FILE|NAME; it is put in place of the old one." ;;
         *)
             if compose_runs; then
-                compose exec ${tty[@]+"${tty[@]}"} pg-limiter pg-limiter "$verb" "$@"
+                compose exec ${tty[@]+"${tty[@]}"} limiter pg-limiter "$verb" "$@"
             else
-                compose run --rm --no-deps ${tty[@]+"${tty[@]}"} pg-limiter "$verb" "$@"
+                compose run --rm --no-deps ${tty[@]+"${tty[@]}"} limiter "$verb" "$@"
             fi
             ;;
     esac

@@ -86,7 +86,7 @@ compose) shift
     [ "$COMPOSE_DISABLE_ENV_FILE" = 1 ] || [ "$1" = version ] || exit 9
     case "$*" in
     version) [ -e "$FAKE/has-compose" ] ;;
-    *" ps "*) [ ! -e "$FAKE/up" ] || echo pg-limiter ;;
+    *" ps "*) [ ! -e "$FAKE/up" ] || echo limiter ;;
     *" up -d"*) touch "$FAKE/up" ;;
     *" stop"|*" down") rm -f "$FAKE/up" ;;
     *" exec "*) echo '{"data": [], "total": 2}' ;;

@@ -500,9 +500,8 @@ def test_an_old_process_its_unit_and_its_cron_line(box, lab, tmp_path):
 def test_in_a_container(box, lab, tmp_path):
     sim = lab("--nodes", "1")
     sim.add_user("ali", status="disabled")
-    image, compose = tmp_path / "image.tar", tmp_path / "docker-compose.yml"
+    image, compose = tmp_path / "image.tar", ROOT / "docker-compose.yml"
     image.write_text("x")
-    compose.write_text("x-pg-limiter: 1\nservices:\n  pg-limiter: {}\n")
     fs = box.container("old-limiter")
     old_state(fs / "app", time.time(), ali=900)
     box.container("pg-limiter", path="/usr/bin/pg-limiter")  # one of ours is no old one
@@ -532,7 +531,7 @@ def test_in_a_container(box, lab, tmp_path):
     pg("start")
     assert f"docker compose -f {file} up -d" in box.calls()
     pg("user", "list", "--json")
-    assert box.calls()[-1] == f"docker compose -f {file} exec -T pg-limiter pg-limiter user list --json"
+    assert box.calls()[-1] == f"docker compose -f {file} exec -T limiter pg-limiter user list --json"
     pg("uninstall")
     assert not command.exists() and box.env.exists()
 
