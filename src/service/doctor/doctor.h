@@ -98,8 +98,8 @@ struct doctor_cache {
 
 struct doctor_facts {
     int64_t now_us;
-    bool access;        /* only the way to panel and Telegram is looked at, and nothing else judged */
-    bool daemon;        /* a daemon runs: what is seen is what it sees */
+    bool access; /* only the way to panel and Telegram is looked at, and nothing else judged */
+    bool daemon; /* a daemon runs: what is seen is what it sees */
     int64_t watched_us; /* for so long the nodes have been listened to */
 
     bool up, has_key, nodes_known;
