@@ -109,6 +109,21 @@ def buttons_act_once(s):
     no_refusal(tg)
 
 
+@SCENES.long_scene
+def a_limit_from_a_notification(s):
+    """For one who had no limit of his own; whom that allows is enabled."""
+    tg, (ali,), sim, d = begin(s, "Ali", users=["alice_b"], nodes=2, TIME_TO_ACTIVE_USERS=600)
+    warm_up(sim, (1, 2))
+    with Traffic(sim, Sharer("alice_b", nodes=(1, 2))):
+        case = ali.chat.wait(lambda m: "alice_b — disabled" in m.text, 60)
+    ali.press("Set limit", on=case)
+    tg.wait(lambda: "🎯 3" in case.labels, 5, ali.chat.text)
+    assert ali.press("🎯 3", on=case).text == "Done."
+    assert d.get("/users/alice_b")["limit"] == 3
+    d.wait_state("alice_b", "restored", 10)
+    no_refusal(tg)
+
+
 @SCENES.scene
 def many_at_once_become_one(s):
     """300 users over the limit in a moment: all told, in a few messages, and pressing is answered."""

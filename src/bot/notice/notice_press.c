@@ -32,7 +32,7 @@ static const struct deed {
 } deeds[] = {
     {'e', 'e', OP_POST, "/users/disabled/{0}/enable", NULL},
     {'x', 'x', OP_POST, "/users/except?enable={3}", "{\"username\":\"{0}\",\"reason\":\"{2}\"}"},
-    {'L', 'l', OP_PUT, "/users/limits/{0}?enable={3}", "{\"limit\":\"{#1}\"}"},
+    {'L', 'l', OP_POST, "/users/limits?enable={3}", "{\"username\":\"{0}\",\"limit\":\"{#1}\"}"},
     {'V', 'v', OP_POST, "/users/{0}/revoke?confirm=true", NULL},
     {'r', 'r', OP_POST, "/breaker/resume", NULL},
     {'U', 'u', OP_POST, "/breaker/undo?confirm=true", NULL},
