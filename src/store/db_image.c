@@ -95,6 +95,9 @@ int db_image_take(const char *path, const char *const *strip, unsigned char **re
     /* Messages that wait here are this instance's to send. */
     if (!rc)
         rc = sql_exec(db, "DELETE FROM outbox", err);
+    /* It opens what lies in Redis, the panel's token too; the next start makes another. */
+    if (!rc)
+        rc = sql_exec(db, "DELETE FROM meta WHERE key='cache_key'", err);
     if (!rc)
         rc = sql_exec(db, "VACUUM", err);
     if (!rc) {

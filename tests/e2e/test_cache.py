@@ -347,3 +347,46 @@ def test_garbage_where_redis_should_be(talk, lab, daemon):
     assert len(d.logged(r"cache\s+memory is used")) == 1
     assert cache(d)["in_use"] == "memory"
     stranger.socket.close()
+
+
+def test_further_pages_of_the_stuck_are_those_of_a_minute_ago(lab, daemon):
+    """The first page is always the panel's, and an order forgets the list."""
+    sim = lab("--users", 5)
+    for i in range(7):
+        sim.add_user(f"off{i}", status="disabled")
+    d = daemon(sim)
+    ready(sim, d)
+
+    def asked():
+        return sum("status=disabled" in e["query"] for e in sim.journal(method="GET", path="/api/users$"))
+
+    before = asked()
+    first = d.get("/users/disabled/stuck?limit=3")
+    assert first["total"] == 7 and asked() == before + 1
+    rest = d.get("/users/disabled/stuck?offset=3&limit=3")["data"] + d.get("/users/disabled/stuck?offset=6&limit=3")["data"]
+    assert [u["username"] for u in first["data"] + rest] == [f"off{i}" for i in range(7)]
+    assert asked() == before + 1
+    sim.call("PATCH", "/user/off6", {"status": "active"})
+    assert d.get("/users/disabled/stuck?limit=3")["total"] == 6
+    assert asked() == before + 2
+    status, answer = d.call("POST", f"/users/disabled/{first['data'][0]['username']}/adopt", {"minutes": 5})
+    assert status < 300, answer
+    assert d.get("/users/disabled/stuck?offset=3&limit=3")["total"] == 5
+    assert asked() == before + 3
+
+
+def test_the_doctor_asks_redis_without_a_daemon(lab, daemon):
+    sim = lab("--users", 5)
+    with redis("--maxmemory", "100mb", "--maxmemory-policy", "noeviction") as server:
+        d = daemon(sim, REDIS_URL=f"redis://127.0.0.1:{server.port}")
+        ready(sim, d)
+        d.stop()
+        told = json.loads(d.cli("doctor", "--json", check=False).stdout)
+        checks = {c["subject"]: c for c in told["checks"] if c["check"] == "cache"}
+        assert "Redis 7." in checks[None]["text"] and checks[None]["level"] == "ok", checks
+        assert "allkeys-lru" in checks["maxmemory-policy"]["cure"], checks
+        assert all(k.endswith(":alive") or ":token:" in k or ":nodes:" in k for k in server.keys())
+        server.kill()
+        told = json.loads(d.cli("doctor", "--json", check=False).stdout)
+        check, = [c for c in told["checks"] if c["check"] == "cache"]
+        assert check["level"] == "warning" and "cannot be reached" in check["text"], check

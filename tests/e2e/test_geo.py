@@ -11,6 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import mmdb
 import pytest
 from daemon import Sharer, Traffic, warm_up
+from redis_server import redis
 
 
 class Server:
@@ -228,6 +229,38 @@ def test_providers(lab, daemon, server, tmp_path):
     lookup(d, "31.7.1.2")
     d.wait(lambda: lookup(d, "31.7.1.2")["country"] == "IR", 5)
     assert not any("31.7.1." in str(x) for x in server.log[before:])
+
+
+def test_what_providers_told_is_found_in_redis(lab, daemon, server, tmp_path):
+    """Without its database's rows a start asks Redis, and no provider, about blocks told of before."""
+
+    def ip_api(request):
+        request.reply(200, json.dumps([
+            {"query": ip if isinstance(ip, str) else ip["query"], "status": "success", "countryCode": "IR",
+             "as": "AS44244 Iran Cell Service", "isp": "Irancell"} for ip in json.loads(request.body)]).encode())
+
+    server.answers["/ip-api"] = ip_api
+    sim = lab()
+    with redis() as store:
+        d = daemon(sim, **nowhere(tmp_path), GEO_PROVIDERS="ip-api", GEO_PROVIDER_URLS=f"ip-api={server.url}/ip-api",
+                   REDIS_URL=f"redis://127.0.0.1:{store.port}")
+        d.wait(lambda: d.status()["cache"]["in_use"] == "redis", 5)
+        lookup(d, "31.7.1.2")
+        d.wait(lambda: lookup(d, "31.7.1.2")["country"] == "IR", 20)
+        first = lookup(d, "31.7.1.2")
+        key = d.wait(lambda: [k for k in store.keys() if ":isp:" in k], 5)
+        assert len(key) == 1 and "31.7" not in key[0]
+        assert 6 * 86400 < int(store.say("TTL", key[0])[1:]) <= 7 * 86400 + 1
+        d.stop()
+        assert d.sql("SELECT count(*) AS n FROM geo_cache")[0]["n"] == 1
+        d.sql("DELETE FROM geo_cache")
+        before = len(server.log)
+        d.start()
+        d.wait(lambda: d.status()["cache"]["in_use"] == "redis", 5)
+        lookup(d, "31.7.1.99")
+        d.wait(lambda: lookup(d, "31.7.1.99")["country"] == "IR", 5)
+        assert {k: lookup(d, "31.7.1.2")[k] for k in ("asn", "isp")} == {k: first[k] for k in ("asn", "isp")}
+        assert len(server.log) == before, server.log[before:]
 
 
 def test_providers_that_lie(lab, daemon, server, tmp_path):

@@ -123,6 +123,22 @@ static int64_t number(const char *name, const char *text)
     return n;
 }
 
+static void the_key_of_the_cache_stays_here(void **state)
+{
+    struct db *db = open_db("a.db"), *image;
+    char value[80];
+
+    (void)state;
+    assert_int_equal(db_meta_put(db, "cache_key", SLICE("00ff"), &err), 0);
+    assert_int_equal(db_meta_put(db, "other", SLICE("x"), &err), 0);
+    image = image_of("a.db", no_strip);
+    assert_int_equal(db_meta_get(image, "cache_key", value, sizeof(value), &err), ERR_NOT_FOUND);
+    assert_int_equal(db_meta_get(image, "other", value, sizeof(value), &err), 0);
+    assert_int_equal(db_meta_get(db, "cache_key", value, sizeof(value), &err), 0);
+    db_close(image);
+    db_close(db);
+}
+
 /* Backup, wipe, restore: every row is there again, but for those that the restore itself adds. */
 static void whole_again(void **state)
 {
@@ -485,6 +501,7 @@ static void two_at_once(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(the_key_of_the_cache_stays_here, set_up, tear_down),
         cmocka_unit_test_setup_teardown(whole_again, set_up, tear_down),
         cmocka_unit_test_setup_teardown(secrets_leave_no_bytes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(messages_stay_with_the_instance, set_up, tear_down),
