@@ -61,10 +61,14 @@ def test_no_line_is_lost_whatever_redis_does(tls, lab, daemon):
         pid = d.process.pid
         start = d.status()["lines"]["total"]
         job = sim.post("/generate", {"rate": RATE, "seconds": 3600})
-        time.sleep(30 if LONG else 2)
+        time.sleep(10 if LONG else 1)
+        # What the machine does to the loop while Redis does nothing: to be held against what follows.
+        quiet, quiet_begun = metrics(d), time.monotonic()
+        time.sleep(60 if LONG else 1)
         report = {"rate": RATE, "tls": tls, "rss_before_mb": round(rss_kb(pid) / 1024, 1),
                   "descriptors_before": descriptors(pid), "fell_back_s": [], "returned_s": [], "rss_mb": []}
         before, begun, lines_before = metrics(d), time.monotonic(), d.status()["lines"]["total"]
+        quiet_s = begun - quiet_begun
 
         def wait_for(what, seconds, into):
             at = time.monotonic()
@@ -96,6 +100,8 @@ def test_no_line_is_lost_whatever_redis_does(tls, lab, daemon):
         report["lost"] = expected - (d.status()["lines"]["total"] - start)
         for clock in ("loop_turn_seconds", "loop_turn_cpu_seconds"):
             report["over_50_ms " + clock] = int(slow_turns(after, clock) - slow_turns(before, clock))
+            report["over_50_ms a minute while Redis is well: " + clock] = round(
+                60 / quiet_s * (slow_turns(before, clock) - slow_turns(quiet, clock)), 1)
         report["longest_turn_since_start_ms"] = round(1000 * value(after, "loop_turn_longest_seconds"), 1)
         report["rss_after_mb"], report["descriptors_after"] = round(rss_kb(pid) / 1024, 1), descriptors(pid)
         print("\n" + json.dumps(report))
@@ -104,4 +110,4 @@ def test_no_line_is_lost_whatever_redis_does(tls, lab, daemon):
         assert report["descriptors_after"] <= report["descriptors_before"] + 2, report
         if LONG:
             assert report["over_50_ms loop_turn_cpu_seconds"] == 0, report
-            assert report["rss_after_mb"] - report["rss_mb"][0] < 4, report
+            assert report["rss_after_mb"] - report["rss_mb"][ROUNDS // 2] < 4, report
