@@ -8,7 +8,7 @@ ARG TARGETARCH
 RUN dpkg --add-architecture "$TARGETARCH" \
  && apt-get update \
  && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
-        "crossbuild-essential-$TARGETARCH" dpkg-dev meson ninja-build pkg-config \
+        "crossbuild-essential-$TARGETARCH" dpkg-dev meson ninja-build "pkgconf:$TARGETARCH" \
         "libc6-dev:$TARGETARCH" "libcurl4-openssl-dev:$TARGETARCH" "libevent-dev:$TARGETARCH" \
         "libhiredis-dev:$TARGETARCH" "libjansson-dev:$TARGETARCH" "libmaxminddb-dev:$TARGETARCH" \
         "libmicrohttpd-dev:$TARGETARCH" "libsqlite3-dev:$TARGETARCH" "libssl-dev:$TARGETARCH" \
