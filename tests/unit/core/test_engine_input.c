@@ -292,10 +292,12 @@ static void random_life(struct rig *r, uint64_t seed)
     for (i = 0; i < 6000; i++) {
         int64_t id = 1 + rnd_below(&r->seed, 30);
         uint32_t what = rnd_below(&r->seed, 1000);
+        /* Drawn one after the other: compilers differ in the order of arguments. */
+        int64_t late_us = rnd_below(&r->seed, 3) ? 0 : rnd_below(&r->seed, 90) * S;
+        int which = (int)rnd_below(&r->seed, 1 + (uint32_t)id % 5);
         char ip[64];
 
-        rig_late(r, i % 2, id, rig_ip(id, (int)rnd_below(&r->seed, 1 + (uint32_t)id % 5), ip),
-                 rnd_below(&r->seed, 3) ? 0 : rnd_below(&r->seed, 90) * S);
+        rig_late(r, i % 2, id, rig_ip(id, which, ip), late_us);
         if (what < 2)
             assert_int_equal(engine_pardon(r->e, id, r->now_us + 300 * S), ERR_OK);
         else if (what < 4)
