@@ -152,7 +152,7 @@ int caching_new(struct daemon *d, struct err *err)
 
 void caching_stop(const struct daemon *d)
 {
-    if (!d->caching)
+    if (!d->caching || !d->caching->cache)
         return;
     cache_stop(d->caching->cache);
     /* An event would go to a database that is being closed. */

@@ -45,14 +45,14 @@ struct cache_opts {
 };
 
 struct cache_facts {
-    bool configured;          /* REDIS_URL is set */
-    bool in_redis;            /* Redis is in use, else memory */
-    bool settled;             /* it is known which of them */
-    bool open_network;        /* not over TLS, and not to this machine */
-    char url[400];            /* without user and password; "" = none */
-    const char *why;          /* why memory is in use although REDIS_URL is set; "" = it is not */
-    const char *cure;         /* what to do about it; NULL: nothing known */
-    struct redis_facts redis; /* all zero without a URL */
+    bool configured;   /* REDIS_URL is set */
+    bool in_redis;     /* Redis is in use, else memory */
+    bool settled;      /* it is known which of them */
+    bool open_network; /* not over TLS, and neither to this machine nor to a private address */
+    char url[400];     /* without user and password; "" = none */
+    const char *why;   /* why memory is in use although REDIS_URL is set; "" = it is not */
+    const char *cure;  /* what to do about it; NULL: nothing known */
+    struct redis_facts redis;             /* all zero without a URL */
     uint64_t hits, misses, late, foreign; /* late: not answered in time; foreign: did not open */
     uint64_t kept, left_out;              /* values put; too large or not sent */
     size_t entries, bytes;                /* in memory */

@@ -4,16 +4,21 @@
 
 #include "cache/cache_doctor.h"
 #include "cache/cache_int.h"
+#include "core/addr.h"
 #include "base/stamp.h"
 #include "service/jout.h"
 #include "base/banned.h"
 
 /* What people are told of the cache. */
 
-static bool is_here(const struct redis_url *u)
+/* This machine, or a network of its own: a name without a dot is a container's, or stands in hosts. */
+static bool is_near(const struct redis_url *u)
 {
-    return u->path[0] || !strcmp(u->host, "localhost") || !strncmp(u->host, "127.", 4) ||
-           !strcmp(u->host, "::1");
+    struct addr a;
+
+    if (u->path[0] || !strchr(u->host, '.'))
+        return !strchr(u->host, ':') || !strcmp(u->host, "::1");
+    return !addr_parse(slice_of(u->host), &a) && addr_classify(a) != ADDR_PUBLIC;
 }
 
 struct cache_facts cache_facts(const struct cache *c)
@@ -40,7 +45,7 @@ struct cache_facts cache_facts(const struct cache *c)
         f.redis = redis_facts(c->redis);
         f.why = f.redis.why;
         f.cure = f.redis.cure;
-        f.open_network = !c->url.tls && !is_here(&c->url);
+        f.open_network = !c->url.tls && !is_near(&c->url);
     }
     return f;
 }

@@ -10,6 +10,13 @@
 
 enum { WORDS = 8 };
 
+/* Debian 12 has hiredis 0.14, Debian 13 has 1.2: longer lists, and the types of RESP3. */
+#if HIREDIS_MAJOR >= 1
+#define LIST_LENGTH size_t
+#else
+#define LIST_LENGTH int
+#endif
+
 struct resp {
     redisReader *reader;
     struct resp_reply reply;
@@ -40,7 +47,7 @@ static void *take_text(const redisReadTask *task, char *p, size_t n)
 }
 
 /* No command of ours is answered by a list. */
-static void *refuse_list(const redisReadTask *task, int n)
+static void *refuse_list(const redisReadTask *task, LIST_LENGTH n)
 {
     (void)task;
     (void)n;
@@ -64,8 +71,35 @@ static void free_nothing(void *p)
     (void)p;
 }
 
-static redisReplyObjectFunctions functions = {take_text, refuse_list, take_number, take_nil,
-                                              free_nothing};
+#if HIREDIS_MAJOR >= 1
+static void *refuse_double(const redisReadTask *task, double v, char *p, size_t n)
+{
+    (void)task;
+    (void)v;
+    (void)p;
+    (void)n;
+    return NULL;
+}
+
+static void *refuse_bool(const redisReadTask *task, int v)
+{
+    (void)task;
+    (void)v;
+    return NULL;
+}
+#endif
+
+static redisReplyObjectFunctions functions = {
+    .createString = take_text,
+    .createArray = refuse_list,
+    .createInteger = take_number,
+    .createNil = take_nil,
+#if HIREDIS_MAJOR >= 1
+    .createDouble = refuse_double,
+    .createBool = refuse_bool,
+#endif
+    .freeObject = free_nothing,
+};
 
 struct resp *resp_new(void)
 {

@@ -88,7 +88,7 @@ struct doctor_geo {
 struct doctor_cache {
     bool asked; /* it is known whether it answers */
     bool configured, in_redis;
-    bool open_network; /* not over TLS, and not to this machine */
+    bool open_network; /* not over TLS, to a public address or a name of the internet */
     char url[400], server[48], policy[32];
     int64_t maxmemory; /* bytes; 0: no bound, -1: not told */
     int64_t answer_us;
