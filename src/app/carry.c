@@ -492,6 +492,8 @@ static void carry_one(struct carry *c, struct decision *dec)
     switch (dec->kind) {
     case DECISION_MONITOR:
         forget(c, dec->id);
+        if (d->reader)
+            reader_watch(d->reader, dec->id);
         log_info("verdict", "%.*s: %s: watched for %lld s", LOG_SLICE(name), dec->why,
                  (long long)(d->policy.monitoring_period_us / STAMP_SECOND));
         return;

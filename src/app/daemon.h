@@ -28,6 +28,7 @@
 struct carry;    /* carry.c: decisions into deeds */
 struct people;   /* people.c: who the panel's users are */
 struct watch;    /* watch.c: how well the nodes are seen */
+struct reader;   /* reader.c: whose online list is read */
 struct janitor;  /* janitor.c: what has to be done now and then */
 struct pulse;    /* pulse.c: what the service manager is told */
 struct gone;     /* gone.c: which groups of the panel are no more */
@@ -59,6 +60,7 @@ struct daemon {
     struct carry *carry;
     struct people *people;
     struct watch *watch;
+    struct reader *reader;
     struct janitor *janitor;
     struct gone *gone;
     struct trial *trial;          /* NULL: none */
@@ -258,6 +260,15 @@ void watch_look(struct watch *w);
 void watch_online(struct watch *w, int64_t user_id, const struct online_list *list);
 /* The panel's name of a node, "node 3" when unknown; valid until the next call. */
 const char *watch_name(struct watch *w, int64_t node_id);
+
+/* ---- reader.c ---- */
+struct reader *reader_new(struct daemon *d);
+/* After the panel's client, whose last answers it awaits. NULL is allowed. */
+void reader_free(struct reader *r);
+/* The user is watched from now on: his online list is read closely. */
+void reader_watch(struct reader *r, int64_t id);
+/* Appends the member `online_list` of the status. */
+void reader_json(const struct daemon *d, struct buf *out);
 
 /* ---- janitor.c ---- */
 struct janitor *janitor_new(struct daemon *d);

@@ -32,6 +32,12 @@ void evidence_network(struct daemon *d, const struct device_view *v, struct buf 
         jout_str(out, "isp", isp);
 }
 
+/* Which source has shown the device. */
+static const char *seen_by(const struct device_view *v)
+{
+    return !v->online ? "log" : v->lines ? "both" : "online list";
+}
+
 void evidence_members(struct daemon *d, const struct evidence *ev, struct buf *out)
 {
     char text[ADDR_TEXT];
@@ -52,6 +58,11 @@ void evidence_members(struct daemon *d, const struct evidence *ev, struct buf *o
         evidence_network(d, v, out);
         jout_text(out, "role", device_role_name(v->role));
         jout_bool(out, "online_list", v->online);
+        jout_text(out, "seen_by", seen_by(v));
+        if (v->listed_us)
+            jout_time(out, "listed_since", v->listed_us);
+        if (v->one_address)
+            jout_bool(out, "one_address_a_node", true);
         jout_close(out, '}');
     }
     jout_close(out, ']');
@@ -68,12 +79,17 @@ void evidence_members(struct daemon *d, const struct evidence *ev, struct buf *o
         jout_real(out, "near", p->near, 2);
         jout_int(out, "switches", p->switches);
         jout_bool(out, "excused", p->excused);
+        jout_bool(out, "held", p->held);
         jout_close(out, '}');
     }
     jout_close(out, ']');
     jout_int(out, "addresses_left_out", ev->devices_overflow);
     jout_int(out, "networks", ev->networks);
     add_trust(&ev->trust, out);
+    if (ev->line_us)
+        jout_time(out, "last_line", ev->line_us);
+    if (ev->read_us)
+        jout_time(out, "last_reading", ev->read_us);
     if (ev->monitored_since_us)
         jout_time(out, "monitored_since", ev->monitored_since_us);
 }
@@ -88,6 +104,13 @@ static void add_rule(const struct policy *p, struct buf *out)
     jout_real(out, "roam_time", p->roam_time_s, 1);
     jout_int(out, "ipv6_prefix", p->ipv6_prefix);
     jout_close(out, '}');
+}
+
+static const char *source_of(const struct daemon *d)
+{
+    static const char *const names[] = {"both", "log", "online list"};
+
+    return names[d->policy.sources];
 }
 
 /* How well the nodes were seen on which the devices were. */
@@ -110,7 +133,7 @@ static void add_coverage(struct daemon *d, const struct evidence *ev, struct buf
         c = engine_coverage(d->engine, node);
         jout_open(out, NULL, '{');
         jout_int(out, "node", c->node_id);
-        jout_text(out, "source", "log");
+        jout_text(out, "source", source_of(d));
         jout_bool(out, "stream_open", c->open_streams > 0);
         jout_bool(out, "quiet", c->quiet);
         jout_real(out, "lines_per_s", coverage_rate(c, daemon_now(d)), 2);

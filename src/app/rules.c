@@ -332,7 +332,10 @@ void rules_apply(struct daemon *d)
         panel_set_timing(d->panel, (unsigned)settings_int(s, SET_NODES_POLL),
                          (unsigned)settings_int(s, SET_STREAM_REFRESH),
                          settings_real(s, SET_ONLINE_RATE));
-    engine_online_available(d->engine, settings_real(s, SET_ONLINE_RATE) > 0);
+    if (d->panel)
+        panel_set_streaming(d->panel, d->policy.sources != SOURCES_ONLINE);
+    engine_online_available(d->engine, d->policy.sources != SOURCES_LOG &&
+                                           settings_real(s, SET_ONLINE_RATE) > 0);
     if (!log_parse_level(slice_of(settings_text(s, SET_LOG_LEVEL)), &level))
         log_set_level(level);
     if (d->atlas)

@@ -188,6 +188,7 @@ static int build_panel(struct daemon *d, struct err *err)
                             .nodes_poll_s = (unsigned)settings_int(s, SET_NODES_POLL),
                             .stream_refresh_s = (unsigned)settings_int(s, SET_STREAM_REFRESH),
                             .online_rate = settings_real(s, SET_ONLINE_RATE),
+                            .no_streams = d->policy.sources == SOURCES_ONLINE,
                             .read_gap_us = read_gap_us(),
                             .cache = caching_port(d)};
     static const struct panel_events events = {.on_state = on_state,
@@ -266,8 +267,9 @@ static int build_feed(struct daemon *d, struct err *err)
         return rc;
     d->feed = feed_new(d->engine, d->history, d->recorder, on_unknown, d);
     d->gone = gone_new(d);
+    d->reader = reader_new(d);
     d->janitor = janitor_new(d);
-    if (!d->history || !d->feed || !d->gone || !d->janitor)
+    if (!d->history || !d->feed || !d->gone || !d->reader || !d->janitor)
         return err_set(err, ERR_NOMEM, "out of memory");
     history_set_isp(d->history, isp_of, d);
     if (d->recorder)
@@ -290,6 +292,8 @@ static void take_apart(struct daemon *d)
     if (served)
         control_remove(d->data_dir);
     panel_free(d->panel); /* closes the streams: feed is still there */
+    reader_free(d->reader);
+    d->reader = NULL;
     if (d->history)
         history_flush(d->history);
     enforce_free(d->enforce);

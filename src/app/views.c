@@ -251,6 +251,7 @@ void views_status(void *app, struct buf *out)
     jout_bool(out, "paused", engine_paused(d->engine) || d->hold);
     jout_bool(out, "journal_compared", d->recovered);
     add_panel(d, out);
+    reader_json(d, out);
     jout_open(out, "nodes", '{');
     jout_int(out, "total", (int64_t)s.nodes);
     jout_int(out, "connected", (int64_t)s.connected);

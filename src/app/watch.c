@@ -308,7 +308,8 @@ static void keep_down(struct watch *w, const struct seen_node *n, const char *ki
 /* A node that nothing can be heard of for a minute is told, once, and when it can be again. */
 static void look_if_down(struct watch *w, struct seen_node *n, int64_t now_us)
 {
-    bool up = n->connected && engine_coverage(w->d->engine, n->node)->open_streams > 0;
+    bool up = n->connected && (w->d->policy.sources == SOURCES_ONLINE ||
+                               engine_coverage(w->d->engine, n->node)->open_streams > 0);
 
     /* While the panel is away, that is what is told; a node somebody switched off is no news. */
     if (!n->enabled || !panel_state(w->d->panel).up) {

@@ -20,6 +20,7 @@ static const char *role_words(const char *role)
         {"through a CDN", "through a CDN: adds nothing beside another"},
         {"content network", "a content network: adds nothing beside another"},
         {"country not counted", "outside the countries counted"},
+        {"long stream", "counts by its long streams"},
     };
     size_t i;
 
@@ -86,8 +87,13 @@ void explain_devices(json_t *devices, const char *title)
         term_cell(&t, TERM_DIM, term_time(in_text(row, "first_seen"), when, sizeof(when)));
         term_cell(&t, TERM_DIM, term_time(in_text(row, "last_seen"), when, sizeof(when)));
         term_cellf(&t, TERM_DIM, "%lld", (long long)in_int(row, "lines"));
-        term_cellf(&t, TERM_DIM, "%s%s", role_words(role),
-                   in_bool(row, "online_list") ? ", in the online list" : "");
+        term_cellf(&t, TERM_DIM, "%s%s%s", role_words(role),
+                   !in_bool(row, "online_list") ? ""
+                   : in_int(row, "lines")       ? ", in the online list, too"
+                                                : ", in the online list only",
+                   in_bool(row, "one_address_a_node")
+                       ? "; its node tells one address a user: another device there goes unseen"
+                       : "");
     }
     term_table_print(&t);
 }
@@ -100,14 +106,17 @@ void explain_pairs(json_t *pairs, double threshold)
     json_array_foreach(pairs, i, row)
     {
         double score = in_real(row, "score");
-        bool proven = threshold > 0 && score >= threshold && !in_bool(row, "excused");
+        bool held = in_bool(row, "held");
+        bool proven = held || (threshold > 0 && score >= threshold && !in_bool(row, "excused"));
 
         printf("  %c and %c: score %.1f of %.1f, %lld switches%s%s%s%s\n",
                (char)('A' + (int)(in_int(row, "a") % 26)),
                (char)('A' + (int)(in_int(row, "b") % 26)), score, threshold,
                (long long)in_int(row, "switches"), proven ? term_colour(TERM_RED) : "",
                proven ? ", in use at once" : "", proven ? term_colour(TERM_PLAIN) : "",
-               in_bool(row, "excused") ? ", may be one device (two families, or one carrier)" : "");
+               held                      ? ": long streams of both are open"
+               : in_bool(row, "excused") ? ", may be one device (two families, or one carrier)"
+                                         : "");
     }
 }
 

@@ -48,8 +48,9 @@ void replay_evidence_json(const struct decision *d, struct buf *out)
     for (i = 0; i < ev->n_pairs; i++) {
         const struct pair_view *p = &ev->pairs[i];
 
-        buf_addf(out, "%s{\"a\":%u,\"b\":%u,\"score\":%.2f,\"switches\":%u,\"excused\":%s}",
-                 i ? "," : "", p->a, p->b, score_of(p), p->switches, p->excused ? "true" : "false");
+        buf_addf(out, "%s{\"a\":%u,\"b\":%u,\"score\":%.2f,\"switches\":%u,\"excused\":%s%s}",
+                 i ? "," : "", p->a, p->b, score_of(p), p->switches, p->excused ? "true" : "false",
+                 p->held ? ",\"held\":true" : "");
     }
     buf_addf(out, "],\"addresses_left_out\":%u}", ev->devices_overflow);
 }
@@ -78,5 +79,7 @@ void replay_evidence_text(const struct decision *d, struct buf *out)
     for (i = 0; ev && i < ev->n_pairs; i++)
         buf_addf(out, "    %c and %c: score %.1f, %u switches%s\n", 'A' + ev->pairs[i].a,
                  'A' + ev->pairs[i].b, score_of(&ev->pairs[i]), ev->pairs[i].switches,
-                 ev->pairs[i].excused ? ", may be one device" : "");
+                 ev->pairs[i].held      ? ", long streams of both are open"
+                 : ev->pairs[i].excused ? ", may be one device"
+                                        : "");
 }

@@ -107,7 +107,7 @@ struct online_reading {
 /*
  * The online list of a user as read now. Entries are observations at their last_us, corrected by what the
  * node's log tells of its clock, in the order of these times; those over 5 s ahead of now tell nothing: that
- * clock is wrong. Readings in a row show long streams (listing.h). May decide.
+ * clock is wrong. Readings in a row show long streams (listing.h). May decide. Nothing by sources=log.
  */
 void engine_online(struct engine *e, int64_t id, const struct online_reading *r, int64_t now_us);
 /*
@@ -116,6 +116,8 @@ void engine_online(struct engine *e, int64_t id, const struct online_reading *r,
  * devices). The last reading is in ret_us, 0 = none.
  */
 int64_t engine_read_every(const struct engine *e, int64_t id, int64_t now_us, int64_t *ret_us);
+/* When the last line of the user came, and the last reading of his list; 0 = none. */
+void engine_heard(const struct engine *e, int64_t id, int64_t *ret_line_us, int64_t *ret_read_us);
 /*
  * Whether the node seems to tell one address a user at the most, as WireGuard nodes do: it has been read,
  * never showed two, and never logged anybody. Streams hold nothing there.

@@ -205,6 +205,9 @@ static bool blind_for(const struct engine *e, const struct user *u, int64_t *ret
     int i;
 
     *ret_since_us = INT64_MAX;
+    /* The online list is no stream that is silent. */
+    if (e->policy.sources == SOURCES_ONLINE)
+        return false;
     for (i = 0; i < u->n; i++) {
         int64_t since;
 

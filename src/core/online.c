@@ -23,6 +23,14 @@ bool engine_node_one_address(const struct engine *e, uint16_t node)
     return n->read >= ONE_AFTER && !n->many && n->cover.ignored[SCAN_COUNTED] == 0;
 }
 
+void engine_heard(const struct engine *e, int64_t id, int64_t *ret_line_us, int64_t *ret_read_us)
+{
+    const struct user *u = engine_user(e, id);
+
+    *ret_line_us = u ? u->line_s * STAMP_SECOND : 0;
+    *ret_read_us = u ? u->read_s * STAMP_SECOND : 0;
+}
+
 /* Whether more devices than he may have were seen of late, though not by lines. */
 static bool has_changed(const struct engine *e, const struct user *u, int64_t now_us)
 {
@@ -184,7 +192,8 @@ static void note_reading(struct engine *e, struct user *u, const struct online_r
 
 void engine_online(struct engine *e, int64_t id, const struct online_reading *r, int64_t now_us)
 {
-    struct user *u = r->n ? engine_make_user(e, id, now_us) : engine_user(e, id);
+    bool counts_all = e->policy.sources != SOURCES_LOG;
+    struct user *u = r->n && counts_all ? engine_make_user(e, id, now_us) : engine_user(e, id);
     struct online_seen *seen;
     struct listed_now listed[LIMIT_LANES];
     int *devices;
@@ -192,7 +201,7 @@ void engine_online(struct engine *e, int64_t id, const struct online_reading *r,
 
     engine_at(e, now_us);
     note_reading(e, u, r, now_us);
-    if (!u)
+    if (!u || !counts_all)
         return;
     seen = malloc((r->n + 1) * sizeof(*seen));
     devices = malloc((r->n + 1) * sizeof(*devices));

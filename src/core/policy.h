@@ -17,6 +17,11 @@ enum policy_mode { MODE_ON, MODE_SHADOW, MODE_OFF };
 enum policy_verdict { VERDICT_CONCURRENT, VERDICT_PERSISTENT };
 enum policy_warn { WARN_EVIDENCE, WARN_EXCESS };
 enum policy_verify { VERIFY_AUTO, VERIFY_OFF, VERIFY_REQUIRE };
+enum policy_sources {
+    SOURCES_BOTH,
+    SOURCES_LOG,
+    SOURCES_ONLINE
+}; /* what devices are counted from */
 enum policy_group { GROUP_AUTO, GROUP_IP, GROUP_SUBNET, GROUP_ISP, GROUP_IP_INBOUND };
 
 /* What is done to a convicted user. */
@@ -67,6 +72,7 @@ struct policy {
 
     enum policy_verify verify_online;
     int64_t online_hold_us;
+    enum policy_sources sources;
 
     enum policy_group group_by;
     unsigned ipv6_prefix;    /* bits, 32-128 */

@@ -44,6 +44,8 @@ void asker_release(struct asker *a)
 
 void asker_set_rate(struct asker *a, double rate)
 {
+    if (rate == a->pace.base)
+        return;
     pace_set(&a->pace, rate);
     if (a->timer)
         loop_timer_set(a->timer, 0);
@@ -128,6 +130,7 @@ static void ask_online(struct question *q)
 {
     struct asker *a = q->asker;
     struct call_opts opts = {.method = "GET",
+                             .aside = true,
                              .deadline_us = ONLINE_DEADLINE_S * SECOND,
                              .body_max = ONLINE_BYTES};
     struct err err = {0};

@@ -19,7 +19,7 @@ struct call {
     unsigned tries; /* left */
     int64_t deadline_us;
     struct backoff wait;
-    bool relogged, entered;
+    bool relogged, entered, aside;
     unsigned serial;
     int64_t sent_us;
     struct session_waiter waiter;
@@ -152,7 +152,10 @@ static void on_answer(void *arg, int rc, const struct err *net_err, struct http_
             finish(call, rc);
             return;
         }
-        contact_fault(c->contact, net_err);
+        if (call->aside && rc == ERR_TIMEOUT)
+            contact_leave(c->contact);
+        else
+            contact_fault(c->contact, net_err);
         again_or_fail(call, 0);
         return;
     }
@@ -160,7 +163,9 @@ static void on_answer(void *arg, int rc, const struct err *net_err, struct http_
                 &call->err);
     call->result.status = a->status;
     call->result.missing = reply.missing;
-    if (reply.kind == REPLY_RETRY && a->status >= 500)
+    if (reply.kind == REPLY_RETRY && a->status >= 500 && call->aside)
+        contact_leave(c->contact);
+    else if (reply.kind == REPLY_RETRY && a->status >= 500)
         contact_fault(c->contact, &call->err);
     else
         contact_answered(c->contact);
@@ -252,6 +257,7 @@ int call_start(struct calls *c, const struct call_opts *opts, call_fn fn, void *
         return ERR_NOMEM;
     *call = (struct call){.calls = c, .fn = fn, .arg = arg, .tries = opts->tries ? opts->tries : 1};
     call->result.took_us = -1;
+    call->aside = opts->aside;
     call->deadline_us = opts->deadline_us ? opts->deadline_us : DEADLINE_S * SECOND;
     call->body_max = opts->body_max ? opts->body_max : BODY_MAX;
     call->waiter = (struct session_waiter){.fn = on_token, .arg = call};

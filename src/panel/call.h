@@ -49,6 +49,7 @@ struct call_opts {
     struct slice body;   /* JSON; p NULL: none; copied */
     const char *what;    /* names the call in errors; copied, cut at 95 bytes */
     unsigned tries;      /* sendings at most, 0: 1. A new login does not count */
+    bool aside;          /* no answer, or a server's fault, says nothing of the panel as a whole */
     int64_t deadline_us; /* of one sending, 0: 10 s */
     size_t body_max;     /* 0: 1 MB */
 };

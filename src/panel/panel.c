@@ -269,6 +269,7 @@ int panel_new(struct loop *loop, struct worker *worker, const struct panel_opts 
     p->arg = arg;
     p->cache = opts->cache;
     p->nodes_us = STAMP_NONE;
+    p->no_streams = opts->no_streams;
     p->poll_us = opts->nodes_poll_s * SECOND;
     rc = panel_url_parse(slice_of(opts->domain), &p->url, err);
     if (rc)
@@ -397,6 +398,17 @@ void panel_set_timing(struct panel *p, unsigned nodes_poll_s, unsigned stream_re
     p->poll_us = nodes_poll_s * SECOND;
     streams_set_refresh(p->streams, stream_refresh_s * SECOND);
     asker_set_rate(&p->onlines, online_rate);
+}
+
+double panel_online_rate(const struct panel *p)
+{
+    return p->onlines.pace.rate;
+}
+
+void panel_set_streaming(struct panel *p, bool on)
+{
+    if (p->no_streams == on)
+        watch_streaming(p, on);
 }
 
 void panel_set_names(struct panel *p, bool (*fn)(void *arg, int64_t id, struct slice *ret_name),

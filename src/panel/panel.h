@@ -37,6 +37,7 @@ struct panel_opts {
     unsigned nodes_poll_s;
     unsigned stream_refresh_s;
     double online_rate;     /* calls a second; 0 = never */
+    bool no_streams;        /* no log stream is opened: see panel_set_streaming */
     double lookup_rate;     /* calls a second; 0: 5 */
     int64_t read_gap_us;    /* rest of a stream's socket between two readings; 0: 50 ms; <0: none */
     unsigned stream_idle_s; /* a stream this long without a byte, pings included, is dead; 0: 45 */
@@ -108,6 +109,13 @@ void panel_nodes_now(struct panel *p);
 /* Changes settings that may change while running. */
 void panel_set_timing(struct panel *p, unsigned nodes_poll_s, unsigned stream_refresh_s,
                       double online_rate);
+/* Calls a second that the online list is asked now, as adapted to its answers; 0 = never. */
+double panel_online_rate(const struct panel *p);
+/*
+ * Whether log streams are opened at all: without them another reader of the same nodes misses no line.
+ * Takes effect at once for all nodes.
+ */
+void panel_set_streaming(struct panel *p, bool on);
 /* Who knows names by id, for panels before 5 (online list) and 3.1 (everything). */
 void panel_set_names(struct panel *p,
                      bool (*name_of)(void *arg, int64_t id, struct slice *ret_name), void *arg);

@@ -18,6 +18,7 @@ struct panel {
     struct panel_url url;
     char *api_key;
     bool unverified, closing, was_down;
+    bool no_streams;
     struct http *http;
     struct contact contact;
     struct session *session;
@@ -60,6 +61,8 @@ void watch_release(struct panel *p);
 void watch_now(struct panel *p);
 /* Polls within a second or so. */
 void watch_soon(struct panel *p);
+/* Follows the streams of all enabled nodes, or of none. */
+void watch_streaming(struct panel *p, bool on);
 /* Tells once a day of a certificate or key that ends within 14 days. */
 void watch_expiry(struct panel *p);
 void watch_key_end(void *arg, int64_t ends_us);

@@ -17,6 +17,8 @@ static void poll_later(struct panel *p)
 
 static void follow(struct panel *p, const struct panel_node *node, unsigned changes)
 {
+    if (p->no_streams)
+        return;
     if (changes & (NODE_REMOVED | NODE_DISABLED)) {
         streams_remove(p->streams, node->id,
                        changes & NODE_REMOVED ? "node removed" : "node disabled");
@@ -28,6 +30,21 @@ static void follow(struct panel *p, const struct panel_node *node, unsigned chan
         /* An old stream may be dead after each of these, and show nothing of it. */
         if (streams_reopen(p->streams, node->id) != ERR_OK)
             log_debug("panel", "node %lld is not followed", (long long)node->id);
+    }
+}
+
+void watch_streaming(struct panel *p, bool on)
+{
+    size_t i;
+
+    p->no_streams = !on;
+    for (i = 0; i < p->nodes.n; i++) {
+        const struct panel_node *node = &p->nodes.at[i];
+
+        if (!on)
+            streams_remove(p->streams, node->id, "the online list alone is watched");
+        else
+            follow(p, node, NODE_ADDED);
     }
 }
 

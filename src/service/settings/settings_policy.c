@@ -80,6 +80,7 @@ void settings_policy(const struct settings *s, struct policy *ret_policy)
         .persistent_window_us = us(s, SET_PERSISTENT_WINDOW, 1),
         .persistent_span_us = us(s, SET_PERSISTENT_SPAN, 1),
         .persistent_checks = (int)settings_int(s, SET_PERSISTENT_CHECKS),
+        .sources = (enum policy_sources)choice(s, SET_SOURCES),
         .verify_online = (enum policy_verify)choice(s, SET_VERIFY_ONLINE),
         .online_hold_us = us(s, SET_ONLINE_HOLD, 1),
         .group_by = (enum policy_group)choice(s, SET_GROUP_BY),

@@ -164,6 +164,10 @@ static void say_device(struct page *p, json_t *row, size_t i)
             buf_addf(p->out, " · %s", text_of(row, keys[k]));
     buf_add_str(p->out, ": ");
     word_add(p->out, p->lang, WORD_ROLE, text_of(row, "role"));
+    if (json_is_true(json_object_get(row, "online_list")))
+        buf_add_str(p->out, text_raw(p->lang, int_of(row, "lines") ? TEXT_BY_BOTH : TEXT_BY_LIST));
+    if (json_is_true(json_object_get(row, "one_address_a_node")))
+        buf_add_str(p->out, text_raw(p->lang, TEXT_BY_ONE_ADDRESS));
     buf_add_char(p->out, '\n');
 }
 
@@ -171,6 +175,7 @@ static void say_pair(struct page *p, json_t *row, double threshold)
 {
     double score = json_number_value(json_object_get(row, "score"));
     bool excused = json_is_true(json_object_get(row, "excused"));
+    bool held = json_is_true(json_object_get(row, "held"));
     char a[2] = {(char)('A' + (int)(int_of(row, "a") % 26)), '\0'};
     char b[2] = {(char)('A' + (int)(int_of(row, "b") % 26)), '\0'};
     struct buf *is = scratch(p), *of = scratch(p);
@@ -178,7 +183,8 @@ static void say_pair(struct page *p, json_t *row, double threshold)
     buf_addf(is, "%.1f", score);
     buf_addf(of, "%.1f", threshold);
     SAY(p,
-        excused              ? TEXT_EXPLAIN_PAIR_ONE
+        held                 ? TEXT_EXPLAIN_PAIR_HELD
+        : excused            ? TEXT_EXPLAIN_PAIR_ONE
         : score >= threshold ? TEXT_EXPLAIN_PAIR
                              : TEXT_EXPLAIN_PAIR_SOME,
         {"a", a, false}, {"b", b, false}, {"score", buf_str(is), false},
@@ -206,8 +212,10 @@ static void say_devices(struct page *p, json_t *live)
     json_array_foreach(pairs, i, row)
     {
         /* What speaks against them being two is of no interest, and pairs of letters not shown neither. */
-        if (json_number_value(json_object_get(row, "score")) > 0 && int_of(row, "a") < DEVICES &&
-            int_of(row, "b") < DEVICES && n++ < PAIRS)
+        bool says = json_number_value(json_object_get(row, "score")) > 0 ||
+                    json_is_true(json_object_get(row, "held"));
+
+        if (says && int_of(row, "a") < DEVICES && int_of(row, "b") < DEVICES && n++ < PAIRS)
             say_pair(p, row, threshold);
     }
 }

@@ -30,6 +30,7 @@ static const struct {
     {WORD_ROLE, "through a CDN", TEXT_ROLE_CDN},
     {WORD_ROLE, "content network", TEXT_ROLE_CONTENT},
     {WORD_ROLE, "country not counted", TEXT_ROLE_COUNTRY},
+    {WORD_ROLE, "long stream", TEXT_ROLE_HELD},
     {WORD_OUTCOME, "pending", TEXT_OUTCOME_PENDING},
     {WORD_OUTCOME, "applied", TEXT_OUTCOME_APPLIED},
     {WORD_OUTCOME, "cancelled", TEXT_OUTCOME_CANCELLED},

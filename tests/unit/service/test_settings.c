@@ -483,7 +483,7 @@ static void later_features_are_known(void **state)
     assert_false(setting_is_later(SET_DATABASE_URL, ""));
     assert_true(setting_is_later(SET_DATABASE_URL, "sqlite:///x"));
     assert_false(setting_is_later(SET_REDIS_URL, "redis://h"));
-    assert_true(setting_is_later(SET_SOURCES, "log"));
+    assert_false(setting_is_later(SET_SOURCES, "log"));
     assert_false(setting_is_later(SET_SOURCES, "both"));
     assert_false(setting_is_later(SET_GENERAL_LIMIT, "7"));
 }
