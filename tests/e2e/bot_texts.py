@@ -67,3 +67,10 @@ class Foreign:
         plain = _COMMAND.sub(" ", _ISOLATED.sub(" ", _DETAIL.sub(" ", text)))
         found = {w for w in _LATIN.findall(plain) if 2 < len(w) < 24}
         return sorted(w for w in found if w.lower() not in self.own | self.names)
+
+
+def errors(language):
+    """A pattern of what is said when something could not be done."""
+    found = [t[language] for name, t in table().items() if name.startswith("ERR_")]
+    heads = {re.escape(re.sub(r"<[^>]*>", "", t).split("{")[0].split("\n")[0].strip()) for t in found}
+    return re.compile("|".join(sorted((h for h in heads if len(h) > 4), key=len, reverse=True)))

@@ -2,43 +2,69 @@
 
 import contextlib
 import os
+import pathlib
 import re
+import sqlite3
+import tempfile
 import threading
+import time
 
 import bot_texts
 import pytest
-from bot_stage import Stage
+import walk_script
+from bot_tables import Tables, Trace, kind_of
 from daemon import Daemon, settings_for
 from simpanel import as_process
 from simtelegram import in_thread
+from walk_stage import WalkStage
 from walker import Survey, Walker
 
 HOME = "smain"
-OWNERS, OTHERS = 8, 3
+OWNERS, OTHERS = int(os.environ.get("PG_OWNERS", "14")), 6
 # All of it takes some minutes for the pace of a message a second in each chat: PG_LONG=1.
 LONG = os.environ.get("PG_LONG") == "1"
-SECONDS = 600 if LONG else 60
+EACH = int(os.environ.get("PG_EACH", "2" if LONG else "1"))
+SECONDS = int(os.environ.get("PG_WALK_SECONDS", "1500" if LONG else "30"))
+# What changes how the rest goes on is pressed later: settings, then what takes everything away, then a restore.
+LATER = (
+    r"[ayfi](put|empty|reset|ldel|metput|metgrp|mode|punon|stset|stup|stdel|stres|nottog|step|"
+    r"[ga]f(set|mode|clr)|nodset|val|sec|ladd)\b|atop|itopg",
+    r"y(enall|modena|vall|vall1|clundo|topclr)\b|aclrun",
+    r"[ai]pan\w+",  # these start the daemon anew
+    r"aresgo",
+)
 
 
 class Walk:
-    """One language: a panel, a daemon, a Telegram, and all roles."""
+    """One language: a panel, a daemon, a Telegram, and all roles. `bare`: nothing in any list, and nobody
+    but owners, who change no setting."""
 
-    def __init__(self, language):
+    def __init__(self, language, bare=False):
         self.language = language
+        self.bare = bare
         self.surveys = {}
         self.done = {}
         self.refused = []
-        self.unanswered = []
         self.error = None
+        self.reached = {}
+        self.trace = None
+        self.tables = Tables()
+        self.scripted = {}
+        self.said = []
+        self.events = {}
 
     def avoid(self, protected):
         """No walker changes the language of the walk, or takes another walker's role away."""
         ids = "|".join(map(str, protected))
-        not_to_press = re.compile(rf"^a.*\b({ids})\b")
-        language = re.compile(r"lang")
+        not_to_press = re.compile(rf"^[ayf]adm.*\b({ids})\b")
+
+        settings = re.compile("|".join((LATER[0], *LATER[2:])))
 
         def check(data):
-            if language.search(data) and data.split("|")[-1] in bot_texts.LANGUAGES:
+            if self.bare and (settings.match(data) and "top" not in data or
+                              data.startswith(("sset", "ssec", "sstep"))):
+                return True
+            if data.startswith("alang"):
                 return data.split("|")[-1] != self.language
             return bool(not_to_press.search(data))
         return check
@@ -46,83 +72,161 @@ class Walk:
     def run(self):
         with contextlib.ExitStack() as stack:
             sim = stack.enter_context(in_thread(limits=None))
+            folder = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="pgw")))
 
             def make_daemon(panel, **settings):
                 daemon = Daemon(settings_for(panel, **settings))
                 stack.callback(daemon.close)
                 stack.callback(lambda: daemon.stop(within=60))  # how fast is not the matter here
                 return daemon.start()
-            stage = Stage(lambda *a: stack.enter_context(as_process(*a)), make_daemon, sim,
-                          owners=OWNERS, language=self.language)
+            more = {"names": [], "nodes": {1: "Frankfurt <1>"}} if self.bare else {}
+            stage = WalkStage(lambda *a: stack.enter_context(as_process(*a)), make_daemon, sim,
+                              owners=8 if self.bare else OWNERS, language=self.language,
+                              folder=folder, geo=self.language in ("en", "ru"), **more)
             stack.callback(stage.close)
             teams = {"owner": stage.owners}
+            if self.bare:
+                stage.say_all(*stage.owners, language=self.language)
+                stage.group(*stage.owners, use=False)
+                stage.keep_backup(folder)
+                self.walk(sim, stage, teams)
+                return
             for role in ("operator", "viewer"):
                 teams[role] = [stage.admin(role, self.language) for _ in range(OTHERS)]
+            stage.say_all(*(u for t in teams.values() for u in t), language=self.language)
             stage.fill()
-            for _ in range(3):  # to be removed
+            if LONG:
+                stage.cases()
+            stage.more()
+            stage.group(*stage.owners)
+            for _ in range(4):  # to be removed
                 stage.admin("viewer", self.language)
             stage.online()
-            protected = [u.id for team in teams.values() for u in team]
-            names = [*stage.words, *(u.person.name for t in teams.values() for u in t)]
-            foreign = bot_texts.Foreign(self.language, names)
-            threads = []
-            for role, users in teams.items():
-                survey = self.surveys[role] = Survey(HOME, foreign, self.avoid(protected),
-                                                      each=2 if LONG else 1)
-                walkers = [Walker(sim, user, survey, answer_s=20) for user in users]
-                threads.append(threading.Thread(target=self.walk, args=(role, survey, walkers)))
-            for thread in threads:
-                thread.start()
-            for thread in threads:
-                thread.join()
-            sim.wait(lambda: not sim.unanswered(), 10, lambda: f"answers to {sim.unanswered()}")
-            # Nobody can know whether a screen asked for anew will be the same, but by asking.
-            self.refused = [c for c in sim.refused if "message is not modified" not in
-                            (c.description or "") or c.complaints]
+            stage.keep_backup(folder)
+            self.walk(sim, stage, teams)
 
-    def walk(self, role, survey, walkers):
+    def walk(self, sim, stage, teams):
+        protected = [u.id for team in teams.values() for u in team]
+        names = [*stage.words, *(u.person.name for t in teams.values() for u in t)]
+        foreign = bot_texts.Foreign(self.language, names)
+        self.trace = Trace(stage.daemon)
+        threads, everybody = [], {}
+        for role, users in teams.items():
+            survey = self.surveys[role] = Survey(
+                HOME, foreign, self.avoid(protected), each=EACH, trace=self.trace,
+                answers=stage.answers, later=() if self.bare else LATER if LONG else LATER[1:],
+                errors=bot_texts.errors(self.language), alone=3, between=lambda: self.look_at(stage))
+            walkers = everybody[role] = [Walker(sim, u, survey, answer_s=20) for u in users]
+            threads.append(threading.Thread(target=self.of_role, args=(role, survey, walkers)))
+        if not self.bare:
+            self.scripted["notices"] = walk_script.notices(everybody["owner"])
+        # Owners change what the others look at: they come last, where there is time.
+        for group in (threads[1:], threads[:1]) if LONG else (threads,):
+            for thread in group:
+                thread.start()
+            for thread in group:
+                thread.join()
+        self.look_at(stage)
+        if not self.bare:
+            self.scripted["commands"] = walk_script.commands(everybody["owner"], self.tables)
+            self.scripted["topics"] = walk_script.topics(everybody["owner"][0], stage)
+        self.reached = {role: self.trace.reached([u.id for u in users])
+                        for role, users in teams.items()}
+        sim.wait(lambda: not sim.unanswered(), 10, lambda: f"answers to {sim.unanswered()}")
+        # Nobody can know whether a screen asked for anew will be the same, but by asking.
+        self.refused = [c for c in sim.refused if "message is not modified" not in
+                        (c.description or "") or c.complaints]
+
+    def look_at(self, stage):
+        """What people are said to have done, while it is there: a restore replaces it."""
+        with contextlib.suppress(sqlite3.Error):
+            self.events.update({r["id"]: r for r in stage.daemon.sql(
+                "SELECT id, at, kind, who, what, name FROM events WHERE who LIKE 'telegram:%'")})
+            self.events.update({-r["id"]: r for r in stage.daemon.sql(
+                "SELECT e.id, e.intended_at AS at, 'order' AS kind, v.ordered_by AS who, e.action AS what,"
+                " e.name FROM enforcements e JOIN violations v ON v.id = e.verdict_id"
+                " WHERE v.ordered_by LIKE 'telegram:%'")})
+
+    def effects(self):
+        """{what was pressed: {(kind of event, what it says)}}."""
+        out = {}
+        for event in self.events.values():
+            person, at = int(event["who"].split(":")[1]), event["at"] / 1000
+            # Its time is that of the loop's turn, which may have begun a little earlier.
+            near = [data for survey in self.surveys.values()
+                    for begun, ended, who, _, data, _ in survey.log
+                    if who == person and ended >= at and begun <= at + 0.3]
+            data = next((d for d in near if d[0] in "yfw"), next(iter(near), "none"))
+            what = re.sub(r"\d+", "#", event["what"].replace(event["name"] or "\0", "NAME"))
+            out.setdefault(kind_of(data), set()).add((event["kind"], what[:90]))
+        return out
+
+    def of_role(self, role, survey, walkers):
         try:
             self.done[role] = survey.walk(walkers, SECONDS)
+            self.said.append((role, round(survey.seconds)))
         except BaseException as error:
             self.error = error
 
 
-@pytest.fixture(scope="module")
-def walks():
-    made = {language: Walk(language) for language in bot_texts.LANGUAGES}
-
-    def run(walk):
-        try:
-            walk.run()
-        except BaseException as error:
-            walk.error = error
-
-    threads = [threading.Thread(target=run, args=(w,)) for w in made.values()]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return made
+# English and, another one every day, a second language; all of them and each with empty lists: PG_LONG=1.
+LANGUAGES = os.environ.get("PG_LANGUAGES", "en,fa,ru,zh,en-bare,fa-bare,ru-bare,zh-bare" if LONG else
+                           "en," + ("fa", "ru", "zh")[int(time.time() // 86400) % 3]).split(",")
+# Of the tables, what is reached by other tests, and why not here.
+ELSEWHERE = {
+    "screens": {},
+    "actions": {},
+    "inputs": {},
+}
+# What is taken away only once a question was answered with yes.
+HARM = re.compile(r"removed|forgiven|deleted|revoke|disable|cleanup|private chats|restored|owner")
 
 
-@pytest.mark.parametrize("language", bot_texts.LANGUAGES)
-def test_every_button_of_every_menu(walks, language):
-    walk = walks[language]
+def missing(walk, role):
+    """What the role may use of the tables and the walk did not reach: [(table, id)]."""
+    reached = walk.reached.get(role, {})
+    return [(t, i) for t in ("screens", "actions", "inputs")
+            for i in sorted(walk.tables.for_role(t, role) - reached.get(t, set()) - set(ELSEWHERE[t]))]
+
+
+def tell(walk, name):
+    """What a run shows (pytest -s)."""
+    print(f"\n{name}: {walk.scripted}")
+    for role, survey in walk.surveys.items():
+        print(f"  {role}: {survey.report()}")
+        for node, kinds in survey.given_up.items():
+            print(f"    given up: {node[0]}: {kinds}")
+        for place, kind, text in survey.told:
+            if not kind.startswith("w:bad"):
+                print(f"    failed: {place[:60]} {kind}: {text!r}")
+        for slow in survey.slow[:10]:
+            print(f"    slow: {slow}")
+        print(f"    not reached: {missing(walk, role)}")
+    for kind, what in sorted(walk.effects().items()):
+        print("    effect:", kind, sorted(what)[:4])
+
+
+@pytest.mark.parametrize("name", LANGUAGES)
+def test_every_button_of_every_menu(name):
+    walk = Walk(*name.split("-"))
+    try:
+        walk.run()
+    finally:
+        tell(walk, name)
     if walk.error is not None:
         raise walk.error
-    for role, survey in walk.surveys.items():
-        print(f"{language} {role}: {survey.report()}")
     found = [f"{role}: {what}\n    at {where}\n    {detail!r}" for role, s in walk.surveys.items()
              for what, where, detail in s.findings]
     assert not found, f"{len(found)} findings\n" + "\n".join(found)
     assert not walk.refused, "\n".join(map(repr, walk.refused))
+    unasked = {k: v for k, v in walk.effects().items() if k[0] == "a" and any(HARM.search(w) for _, w in v)}
+    assert not unasked, f"done without a question: {unasked}"
+    presses = sum(s.presses for s in walk.surveys.values())
+    assert len(walk.surveys["owner"].kinds) > 40 and presses > 100
     if LONG:
         assert all(walk.done.values()), f"not everything was pressed in {SECONDS} s: {walk.done}"
-
-
-def test_the_walk_is_long_enough(walks):
-    for language, walk in walks.items():
-        kinds = {role: len(s.kinds) for role, s in walk.surveys.items()}
-        presses = sum(s.presses for s in walk.surveys.values())
-        print(language, kinds, presses)
-        assert kinds["owner"] > 40 and presses > 100, language
+    if LONG and not walk.bare:
+        for role in walk.surveys:
+            assert not missing(walk, role), role
+        seen = walk.surveys["owner"].kinds
+        assert not [k for k in walk.tables.settings if f"sset|{k}" not in seen]

@@ -11,7 +11,8 @@ from walker import Survey, Walker
 SCREENS = {
     "smain": ("Main", [("Settings", "sset"), ("Users", "susr")]),
     "sset": ("Settings", [("Limit", "slim"), ("Home", "smain")]),
-    "slim": ("Limit", [("1", "alim|1"), ("2", "alim|2"), ("3", "alim|3"), ("Home", "smain")]),
+    "slim": ("Limit", [("1", "alim|1"), ("2", "alim|2"), ("3", "alim|3"), ("Back", "sset"),
+                       ("Home", "smain")]),
     "susr": ("Users", [("ali", "scrd|id:1"), ("reza", "scrd|id:2"), ("zoe", "scrd|id:3"),
                        ("Home", "smain")]),
     "scrd": ("Card", [("Home", "smain"), ("Back", "susr"), ("Explain", "sexp")]),
@@ -75,7 +76,7 @@ def test_every_button_is_pressed_and_nothing_is_found(telegrams):
     pressed = {key[1] for key in survey.pressed}
     assert pressed == {"sset", "susr", "slim", "alim|#", "scrd|id:#", "sexp", "smain"}
     assert [len(d) for key, d in survey.pressed.items() if key[1] == "alim|#"] == [2]
-    assert survey.went_home
+    assert {key[0] for key in survey.pressed if key[1] == "smain"} == set(survey.kinds) - {survey.main[0]}
 
 
 @pytest.mark.parametrize(("wrong", "found"), [
@@ -84,6 +85,7 @@ def test_every_button_is_pressed_and_nothing_is_found(telegrams):
     ({"screens": {"sexp": ("Explained", [])}}, "dead end: no buttons"),
     ({"screens": {"sexp": ("Explained", [("Again", "sexp2")]), "sexp2": SCREENS["sexp"]}},
      "no way home"),
+    ({"screens": {"sexp": ("Explained", [("Home", "smain"), ("Again", "alim|1")])}}, "no way back"),
     ({"screens": {"sexp": ("Помощь", SCREENS["sexp"][1])}}, "not in en"),
 ])
 def test_mistakes_are_found(telegrams, wrong, found):

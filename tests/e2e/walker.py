@@ -1,127 +1,210 @@
-"""Walks through all menus of the bot as people do: presses what nobody pressed yet, looks at what comes, and
-writes down what should not be.
+"""Walks through all menus of the bot as people do: presses what nobody pressed yet, writes what is asked for,
+looks at what comes, and writes down what should not be.
 
 A `Survey` is what several walkers (people with the same role and language, each in a chat of his own) know
-together. Buttons of one kind on one kind of screen (the users of a list) are pressed `EACH` times at most.
-Screens are told apart by what their buttons do, whatever numbers stand in them.
+together. What is shown is a *place*, what a button does is a *kind* (bot_tables.py): every kind on every
+place is pressed, `EACH` times with other arguments where there are any. There are finitely many of both, so
+a walk ends; what could not be reached again is in `given_up`.
 """
 
+import random
 import re
 import threading
 import time
 from collections import deque
 
+from bot_tables import KEYED, kind_of, place_of, split
+
 EACH = 2
 QUIET_S = 1.4  # a change comes this late where the bot keeps its pace of a message a second
-_NUMBER = re.compile(r"-?\d+")
-_MARK = re.compile(r"\b[0-9a-f]{8}\b")
+LOST = 3  # so often a place is looked for in vain
+MORE = {"ssadm1|#": 6, "scard|id:#|@": 4}  # rows that are not alike
+_ONCE = re.compile(r"[ayf](put|empty|reset)\|")
 
 
-def kind_of(data):
-    """What a button does, without the numbers: `susr|id:12` and `susr|id:13` are the same."""
-    return _NUMBER.sub("#", _MARK.sub("#", data))
-
-
-def without_italics(message):
-    """The text but for what stands in italics: there an operation speaks, in English."""
+def without(message, *kinds):
+    """The text but for what stands in entities of these types: italics, where an operation speaks, in English."""
     data = message.text.encode("utf-16-le", "surrogatepass")
     for one in message.entities:
-        if one["type"] == "italic":
+        if one["type"] in kinds:
             begin, end = 2 * one["offset"], 2 * (one["offset"] + one["length"])
             data = data[:begin] + " ".encode("utf-16-le") * one["length"] + data[end:]
     return data.decode("utf-16-le", "surrogatepass")
 
 
 class Survey:
-    """`findings` are (what, where, detail); `kinds`: the first text of each kind of screen.
+    """`findings` are (what, where, detail); `kinds`: the first text of each place.
 
     `home`: data of the button that leads to Main. `foreign`: bot_texts.Foreign, or None. `avoid(data)`:
-    buttons that nobody presses.
+    buttons that nobody presses. `later`: patterns of data pressed only once all else is done, one after
+    another. `answers(place)`: what is written there, {name: text or function of the user}. `errors`: a
+    pattern of what says that something failed. From phase `alone` on one walker goes on by himself; `between()` is called before each phase.
     """
 
-    def __init__(self, home, foreign=None, avoid=lambda data: False, each=EACH):
+    def __init__(self, home, foreign=None, avoid=lambda data: False, each=EACH, trace=None,
+                 answers=lambda place: {}, later=(), errors=None, alone=99, between=lambda: None):
         self.home = home
         self.foreign = foreign
         self.avoid = avoid
         self.each = each
+        self.trace = trace
+        self.answers = answers
+        self.later = [re.compile(p) for p in later]
+        self.errors = errors
+        self.alone = alone
+        self.between = between
+        self.phase = 0
         self.lock = threading.RLock()
-        self.pressed = {}  # (kind of screen, kind of button) → set of data pressed
-        self.ways = {}  # kind of screen → {kind of button: kind of the screen that came}
-        self.left = {}  # kind of screen → whether something was left to press when it was last seen
+        self.pressed = {}  # (place, kind) → set of data pressed
+        self.ways = {}  # node → {kind: {nodes that came}}
+        self.last = {}  # node → the buttons it had when it was last seen
+        self.left = {}  # node → whether something was left to press
+        self.lost = {}  # node → how often it was not found again
+        self.given_up = {}  # node → kinds that were left
         self.kinds = {}
+        self.told = []  # (place, kind, text) of what failed
+        self.log = []  # (begun, ended, person, place, data, place that came)
+        self.touched = {}  # setting → [(when, who)]
+        self.busy = {}  # node → who is on his way there
         self.main = None
-        self.presses = 0
+        self.presses = self.written = 0
         self.slowest = 0.0
+        self.slow = []
         self.findings = []
-        self.went_home = False
-        self.moving = 0
+        self.seconds = 0.0
 
     def find(self, what, where, detail):
         with self.lock:
             if not any(f[0] == what and f[2] == detail for f in self.findings):
                 self.findings.append((what, where, detail))
 
-    def wanted(self, kind, buttons, claim=False):
+    # -- what is left --------------------------------------------------------------------------
+
+    def pair(self, place, data):
+        kind = kind_of(data)
+        if data.startswith("-"):
+            return "*", "-"
+        if place.startswith("sset|") and kind[0] == "s":
+            return "sset", kind
+        return place, kind
+
+    def times(self, pair):
+        if pair[1] == self.home or _ONCE.match(pair[1]) or pair[1][0] == "w":
+            return 1
+        return MORE.get(pair[1], self.each)
+
+    def is_held(self, data):
+        return any(p.match(data) for p in self.later)
+
+    def wanted(self, place, buttons, claim=False):
         """A button that was not pressed often enough, or None; `claim`: it counts as pressed now."""
         with self.lock:
-            for button in buttons:
-                data = button["callback_data"]
-                done = self.pressed.setdefault((kind, kind_of(data)), set())
-                if (len(done) < self.each and data not in done and data != self.home and
-                        not self.avoid(data)):
-                    if claim:
-                        done.add(data)
-                    return button
-            home = next((b for b in buttons if b["callback_data"] == self.home), None)
-            if claim and home is not None and not self.went_home:
-                self.went_home = True
-                return home
+            datas = [b["callback_data"] for b in buttons]
+            for i, data in enumerate(datas):
+                if self.avoid(data) or self.is_held(data):
+                    continue
+                pair = self.pair(place, data)
+                done = self.pressed.setdefault(pair, set())
+                if len(done) >= self.times(pair):
+                    continue
+                same = [d for d in datas[i:] if self.pair(place, d) == pair and d not in done and
+                        not self.avoid(d)]
+                if not same:
+                    continue
+                data = same[-1] if len(done) == 1 else random.choice(same) if done else same[0]
+                if claim:
+                    done.add(data)
+                return next(b for b in buttons if b["callback_data"] == data)
         return None
+
+    def see(self, node, buttons):
+        with self.lock:
+            self.last[node] = buttons
+            self.left[node] = self.wanted(node[0], buttons) is not None
+            if self.left[node] and node not in self.given_up:
+                self.lost.pop(node, None)
 
     def unfinished(self):
-        return {kind for kind, left in self.left.items() if left}
+        return {n for n, left in self.left.items() if left and n not in self.given_up}
 
-    def way(self, start):
-        """The kind of button that begins the shortest known way to an unfinished screen."""
+    def next_phase(self):
+        """Lets what was held back be pressed, by one pattern. False: there was none."""
+        with self.lock:
+            while self.later:
+                self.between()
+                self.later.pop(0)
+                self.phase += 1
+                for node, buttons in self.last.items():
+                    self.left[node] = self.wanted(node[0], buttons) is not None
+                if self.unfinished():
+                    return True
+        return False
+
+    # -- ways ----------------------------------------------------------------------------------
+
+    def way(self, start, who, goal=None):
+        """(the kind of button that begins a shortest known way to an unfinished node, that node); to `goal`,
+        if it is one still."""
         with self.lock:
             goals = self.unfinished()
-            queue, seen = deque([(start, None)]), {start}
-            while queue:
-                kind, first = queue.popleft()
-                if kind in goals and first is not None:
-                    return first
-                known = {**self.ways.get(kind, {}), self.home: self.main}
-                for button, target in known.items():
-                    if target not in seen:
-                        seen.add(target)
-                        queue.append((target, first or button))
-        return None
+            now = time.monotonic()
+            free = {g for g in goals if self.busy.get(g, (who, 0))[0] == who or
+                    self.busy[g][1] < now - 30}
+            for wanted in ({goal} & goals, free):
+                queue, seen = deque([(start, None)]), {start}
+                while queue:
+                    node, first = queue.popleft()
+                    if node in wanted and first is not None:
+                        self.busy[node] = who, now
+                        return first, node
+                    known = [(k, t) for k, ts in self.ways.get(node, {}).items() for t in ts]
+                    random.shuffle(known)
+                    if node != self.main:
+                        known.append((self.home, self.main))
+                    for button, target in known:
+                        if target not in seen:
+                            seen.add(target)
+                            queue.append((target, first or button))
+        return None, None
+
+    def missed(self, goal):
+        """It was looked for, and what led there led elsewhere."""
+        with self.lock:
+            self.busy.pop(goal, None)
+            self.lost[goal] = self.lost.get(goal, 0) + 1
+            if self.lost[goal] >= LOST and goal not in self.given_up:
+                self.given_up[goal] = sorted({self.pair(goal[0], b["callback_data"])[1]
+                                              for b in self.last[goal] if self.wanted(goal[0], [b])})
 
     def walk(self, walkers, seconds):
         """All of them, each in a thread of his own, until everything was pressed or the time is up.
         Whether everything was."""
-        end = time.monotonic() + seconds
-        errors = []
+        begun = time.monotonic()
+        end, errors, idle = begun + seconds, [], set()
 
         def one(walker):
             try:
-                walker.walk(end)
+                walker.walk(end, idle)
             except Exception as error:
                 errors.append(error)
                 raise
 
         threads = [threading.Thread(target=one, args=(w,), daemon=True) for w in walkers]
+        self.walkers = walkers
         for thread in threads:
             thread.start()
         for thread in threads:
-            thread.join(max(0.0, end - time.monotonic()) + 20)
+            thread.join(max(0.0, end - time.monotonic()) + 30)
+        self.seconds = time.monotonic() - begun
         if errors:
             raise errors[0]
-        return not self.unfinished() and not any(t.is_alive() for t in threads)
+        return not self.unfinished() and not self.later and not any(t.is_alive() for t in threads)
 
     def report(self):
-        return (f"{len(self.kinds)} screens, {self.presses} presses, "
-                f"{len(self.findings)} findings, slowest answer {self.slowest * 1000:.0f} ms")
+        return (f"{len(self.kinds)} places, {len(self.pressed)} kinds of buttons on them, "
+                f"{self.presses} presses, {self.written} texts, {self.seconds:.0f} s, "
+                f"{len(self.findings)} findings, {len(self.given_up)} given up, "
+                f"slowest answer {self.slowest * 1000:.0f} ms, {len(self.slow)} over a second")
 
 
 class Walker:
@@ -134,33 +217,100 @@ class Walker:
         self.answer_s = answer_s
         self.message = None
         self.showing = None  # data of the button that brought this screen
+        self.place = ""
+        self.prompt = ""
+        self.read = 0  # of the trace
+        self.new = []
         self.trail = deque(maxlen=10)
 
     # -- looking -------------------------------------------------------------------------------
 
     def buttons(self):
-        return [b for row in self.message.buttons for b in row if "callback_data" in b]
+        """Of the message; where a text is awaited, what may be written as well."""
+        found = [b for row in self.message.buttons for b in row if "callback_data" in b]
+        if self.place.startswith("i") and found:
+            found += [{"callback_data": "w:" + name, "text": name}
+                      for name in self.survey.answers(self.place)]
+        return found
 
-    def kind(self):
-        return " ".join(sorted({kind_of(b["callback_data"]) for b in self.buttons()}))
+    def node(self):
+        return self.place, " ".join(sorted({self.survey.pair(self.place, b["callback_data"])[1]
+                                            for b in self.buttons()}))
 
     def find(self, what, detail=""):
         self.survey.find(what, " → ".join(self.trail), detail or self.message.text[:300])
 
-    def look(self):
-        """Notes the screen that is shown, and what is wrong with it; its kind."""
-        kind, survey = self.kind(), self.survey
+    def traced(self):
+        """What the log says since it was last looked at."""
+        lines = self.survey.trace.of(self.user.id)
+        new, self.read = lines[self.read:], len(lines)
+        return new
+
+    def settle(self):
+        """Says where we are now."""
+        datas = [b["callback_data"] for row in self.message.buttons for b in row
+                 if "callback_data" in b]
+        yes = next((d for d in datas if d[0] in "yf"), None)
+        if yes:
+            self.place = "ask:" + kind_of(yes)
+        elif self.survey.trace is None:
+            self.place = " ".join(sorted(map(kind_of, datas)))
+        else:
+            self.place = self.by_trace() or "told:" + " ".join(sorted(map(kind_of, datas)))
+
+    def until_done(self, seconds=30):
+        """Waits until the log says that what was pressed or written is dealt with. Whether it does."""
+        if self.survey.trace is None:
+            return False
+        end = time.monotonic() + seconds
+        self.new = []
+        while True:
+            self.new += self.traced()
+            if any(what == "is done" for what, _ in self.new):
+                return True
+            if time.monotonic() > end:
+                self.find("never done", str(self.new))
+                return False
+            time.sleep(0.02)
+
+    def by_trace(self):
+        new, self.new = self.new, []
+        for what, target in reversed(new):
+            if what == "shows":
+                if target[0] == "i":
+                    self.prompt = place_of(target)
+                return place_of(target)
+            if what == "is asked again":
+                return self.prompt
+            if what == "is refused":
+                self.find("cannot be shown", f"{target}: {self.message.text[:200]}")
+                return "refused:" + place_of(target)
+        return None
+
+    def look(self, press=None):
+        """Notes what is shown, and what is wrong with it; the node."""
+        survey = self.survey
+        if not self.still():
+            self.settle()
+        node = self.node()
         with survey.lock:
-            survey.kinds.setdefault(kind, self.message.text)
-            survey.left[kind] = survey.wanted(kind, self.buttons()) is not None
+            survey.kinds.setdefault(node[0], self.message.text)
+            survey.see(node, self.buttons())
         datas = [b["callback_data"] for b in self.buttons()]
         if not datas:
             self.find("dead end: no buttons")
-        elif survey.home not in datas and kind != survey.main and not self.is_question():
+        elif survey.home not in datas and node != survey.main and not self.is_question():
             self.find("no way home", f"{datas}")
-        for text in (without_italics(self.message), *self.message.labels):
+        elif survey.home in datas and len([d for d in datas if d[0] == "s"]) < 2:
+            self.find("no way back", f"{datas}")
+        # A text for a customer is in his language.
+        foreign = "pre" if node[0] == "scuslang" else "italic"
+        for text in (without(self.message, "italic", foreign), *self.message.labels):
             self.check_words(text)
-        return kind
+        return node
+
+    def still(self):
+        return False
 
     def is_question(self):
         """A question or a prompt: some button leads out of it."""
@@ -172,18 +322,36 @@ class Walker:
             if words:
                 self.find(f"not in {self.survey.foreign.language}: {' '.join(words)}", text[:200])
 
+    def check_failed(self, place, data, *texts):
+        for text in texts:
+            if text and self.survey.errors and (found := self.survey.errors.search(text)):
+                with self.survey.lock:
+                    self.survey.told.append((place, kind_of(data), text[found.start():][:200]))
+                return
+
     # -- moving --------------------------------------------------------------------------------
 
     def begin(self):
         """/start; the main menu."""
+        if self.survey.trace:
+            self.new, _ = [], self.traced()
         sent = self.user.say("/start")
+        self.until_done()
         self.message = self.user.chat.wait(
-            lambda m: m.buttons and not self.is_notice(m), 2 * self.answer_s, after=sent.id)
+            lambda m: m.buttons and not self.is_notice(m), 4 * self.answer_s, after=sent.id)
         self.showing = None
-        with self.survey.lock:
-            self.survey.main = self.survey.main or self.kind()
         self.trail.clear()
-        self.look()
+        self.settle()
+        with self.survey.lock:
+            self.survey.main = self.survey.main or self.node()
+        self.look_again()
+
+    def look_again(self):
+        self.still = lambda: True
+        try:
+            return self.look()
+        finally:
+            del self.still
 
     def newest(self):
         """The newest message that is no notification: those come by themselves, and are no menus."""
@@ -196,78 +364,192 @@ class Walker:
         return (any(d.startswith(("anot", "nnfl")) for d in datas) or
                 all(d.startswith("ncard") for d in datas) and not message.history)
 
+    def wait(self, check, seconds, what, detail=""):
+        try:
+            self.telegram.wait(check, seconds, what)
+            return True
+        except AssertionError:
+            if what:
+                self.find(what, detail)
+            return False
+
+    def done(self, data, before, came, begun):
+        with self.survey.lock:
+            self.survey.ways.setdefault(before, {}).setdefault(kind_of(data), set()).add(came)
+            self.survey.log.append((begun, time.time(), self.user.id, before[0], data, came[0]))
+        return came
+
+    def write(self, name):
+        """Writes an answer to what is asked."""
+        survey, before, data, begun = self.survey, self.node(), "w:" + name, time.time()
+        self.touch(before[0])
+        answer = survey.answers(self.place)[name]
+        self.trail.append(f"✎{name}")
+        said = answer(self.user) if callable(answer) else self.user.say(answer)
+        with survey.lock:
+            survey.written += 1
+        self.until_done()
+        self.wait(lambda: self.newest().id > said.id, 2 * self.answer_s, "no answer to a text",
+                  f"{before[0]} {name}")
+        self.message = self.newest()
+        self.until_whole()
+        self.message = self.newest()
+        self.showing = None
+        self.check_failed(before[0], data, self.message.text)
+        now = self.look()
+        if name.startswith("bad") and now[0] != before[0]:
+            self.find("a bad answer was taken", f"{before[0]} {name}: {self.message.text[:200]}")
+        if name.startswith("good") and now[0] == before[0] and "⚠" in self.message.text:
+            self.find("a good answer was refused", f"{before[0]} {name}: {self.message.text[:300]}")
+        return self.done(data, before, now, begun)
+
+    def command(self, text):
+        """Writes something that nobody asked for; the node."""
+        self.trail.append(text)
+        said = self.user.say(text)
+        with self.survey.lock:
+            self.survey.written += 1
+        self.until_done()
+        self.wait(lambda: self.newest().id > said.id, 2 * self.answer_s, "no answer to a text", text)
+        self.message = self.newest()
+        self.until_whole()
+        self.message = self.newest()
+        self.check_failed("command", text, self.message.text)
+        return self.look()
+
+    def press_notice(self, message, button):
+        """Presses a button of a notification."""
+        data, version, newest = button["callback_data"], len(message.history), self.newest().id
+        self.trail.append(button["text"])
+        press = self.user.press(data=data, on=message, wait=0, force=True)
+        with self.survey.lock:
+            self.survey.presses += 1
+        self.wait(lambda: press.answered is not None, self.answer_s, "press not answered", data)
+        self.check_words(press.text)
+        self.until_done()
+        self.check_failed("notice", data, press.text)
+        if data.startswith("n"):
+            self.wait(lambda: self.newest().id > newest, self.answer_s, "nothing happened", data)
+            self.message = self.newest()
+            self.look()
+        elif not press.text or data.split("|")[1] in ("l", "v", "c"):
+            self.wait(lambda: len(message.history) > version, self.answer_s, "nothing happened", data)
+        for text in (without(message, "italic"), *message.labels):
+            self.check_words(text)
+
+    def until_whole(self):
+        """"⏳ Still working on it…", without a button."""
+        self.wait(lambda: self.message.buttons or not self.message.text.startswith(("⏳", "📤", "🔎", "⬇")) or
+                  self.newest().id > self.message.id, 30, "never done")
+
     def press(self, button):
-        """Presses a button of the message; what came is the new `message`. The Press."""
-        kind, data, survey = self.kind(), button["callback_data"], self.survey
+        """Presses a button of the message; what came is the new `message`. The node."""
+        data, survey = button["callback_data"], self.survey
+        if data.startswith("w:"):
+            return self.write(data[2:])
+        node, start = self.node(), time.time()
+        self.touch(data)
         self.trail.append(button["text"])
         before, versions, newest = self.message, len(self.message.history), self.newest().id
         begun = time.monotonic()
         press = self.user.press(data=data, on=self.message, wait=0)
-
-        def changed():
-            return (len(before.history) > versions or before.deleted or
-                    self.newest().id > newest)
-        try:
-            self.telegram.wait(lambda: press.answered is not None, self.answer_s, "an answer")
-        except AssertionError:
-            self.find("press not answered", data)
+        self.wait(lambda: press.answered is not None, self.answer_s, "press not answered", data)
+        took = time.monotonic() - begun
         with survey.lock:
             survey.presses += 1
-            survey.slowest = max(survey.slowest, time.monotonic() - begun)
+            survey.slowest = max(survey.slowest, took)
+            if took > 1:
+                survey.slow.append((round(took, 2), node[0], data))
         if press.text:  # below its first line an operation speaks
             self.check_words(press.text.split("\n")[0])
+
+        def changed():
+            return (len(before.history) > versions or before.deleted or self.newest().id > newest)
         # A toast is enough, and so is a screen that is shown already.
+        known = self.until_done()
         enough = (bool(press.text) or data.startswith("-") or data == self.showing or
                   "🔄" in button["text"])
-        try:
-            self.telegram.wait(changed, QUIET_S if enough else self.answer_s, "a change")
-        except AssertionError:
-            if not enough:
-                self.find("nothing happened", data)
-        self.showing = data if data.startswith("s") else None
-        try:  # "⏳ Still working on it…", without a button
-            self.telegram.wait(lambda: self.message.buttons or
-                               not self.message.text.startswith(("⏳", "📤")), 20)
-        except AssertionError:
-            self.find("never done")
+        self.wait(changed, 0.1 if known or data.startswith("-") else
+                  QUIET_S if enough else self.answer_s,
+                  "" if enough else "nothing happened", data)
+        same = not changed()
+        self.until_whole()
         if before.deleted:
             self.begin()
         elif len(before.history) == versions and self.newest().buttons:
+            if self.newest().id > newest and data[0] not in "nxi" and not self.is_question():
+                self.find("a new message instead of an edit", data)
             self.message = self.newest()
-        if data == survey.home:  # what a press before it began may show itself in between
-            try:
-                self.telegram.wait(lambda: self.kind() == survey.main, self.answer_s, "Main")
-            except AssertionError:
-                self.find("home leads elsewhere")
-        now = self.look()
-        with survey.lock:
-            survey.ways.setdefault(kind, {})[kind_of(data)] = now
-        return press
+        self.showing = data if data.startswith("s") else None
+        self.check_failed(node[0], data, press.text, "" if same else self.message.text)
+        now = self.look_again() if same else self.look()
+        if data == survey.home and now[0] != survey.main[0]:
+            self.find("home leads elsewhere", now[0])
+        self.check_chosen(data, now)
+        return self.done(data, node, now, start)
 
-    def walk(self, end):
+    def touch(self, target):
+        """Somebody may change a setting now."""
+        _, name, args = split(target)
+        if name in KEYED and args:
+            with self.survey.lock:
+                self.survey.touched.setdefault(args[0], []).append((time.monotonic(), self.user.id))
+
+    def check_chosen(self, data, now):
+        """What was pressed is what is shown as chosen."""
+        letter, name, args = split(data)
+        if letter + name not in ("aput", "fput", "yput") or now[0] != f"sset|{args[0]}":
+            return
+        button = next((b for b in self.buttons() if b["callback_data"] == "a" + data[1:]), None)
+        failed = "⚠" in self.message.text or "❗" in self.message.text
+        if any(who != self.user.id and when > time.monotonic() - 10
+               for when, who in self.survey.touched.get(args[0], [])):
+            return  # by another one, after him
+        if button and not button["text"].startswith("✅") and not failed:
+            self.find("chosen, and not shown as chosen", f"{data}: {self.message.text[:200]}")
+
+    def walk(self, end, idle):
+        survey, who, goal = self.survey, self.user.id, None
         if self.message is None:
             self.begin()
-        lost = 0
+        steps = 0
         while time.monotonic() < end:
-            kind = self.kind()
-            button = self.survey.wanted(kind, self.buttons(), claim=True)
-            with self.survey.lock:
-                self.survey.left[kind] = self.survey.wanted(kind, self.buttons()) is not None
-                goals = self.survey.unfinished()
+            node = self.node()
+            if node == goal:
+                goal = None
+            only = survey.phase >= survey.alone and self is not survey.walkers[0]
+            button = None if only else survey.wanted(node[0], self.buttons(), claim=True)
+            survey.see(node, self.buttons())
             if button is not None:
-                lost = 0
+                idle.discard(who)
+                goal = None
                 self.press(button)
                 continue
-            if not goals:
-                return
-            first = self.survey.way(kind)
-            button = next((b for b in self.buttons() if kind_of(b["callback_data"]) == first), None)
-            lost += 1
-            if button is not None and lost < 30:
-                self.press(button)
-            elif lost > 33:  # what led there is gone: a list became shorter, a question was answered
-                with self.survey.lock:
-                    for goal in self.survey.unfinished():
-                        self.survey.left[goal] = False
-            else:
+            if goal is not None and (steps := steps + 1) > 12:
+                survey.missed(goal)
+                goal = None
+            first, aim = (None, None) if only else survey.way(node, who, goal)
+            if first is None:
+                if self.rest(end, idle):
+                    return
+                continue
+            idle.discard(who)
+            if aim != goal:
+                goal, steps = aim, 0
+            same = [b for b in self.buttons() if kind_of(b["callback_data"]) == first]
+            if same:
+                self.press(random.choice(same))
+            else:  # what led there is gone: a list became shorter, a question was answered
+                survey.missed(goal)
+                goal = None
                 self.begin()
+
+    def rest(self, end, idle):
+        """Nothing is left for this one. True: nor for anybody, now and later."""
+        survey, who = self.survey, self.user.id
+        with survey.lock:
+            idle.add(who)
+            if len(idle) == len(survey.walkers) and not survey.unfinished():
+                return not survey.later or not survey.next_phase()
+        time.sleep(0.2)
+        return False

@@ -144,7 +144,7 @@ static void carry_out(struct turn *t, struct press *p, struct note *note, const 
     }
     snprintf(user, sizeof(user), "id:%lld", (long long)note->user_id);
     snprintf(limit, sizeof(limit), "%lld", (long long)p->limit);
-    snprintf(reason, sizeof(reason), "from a notification, by %s", who);
+    snprintf(reason, sizeof(reason), "%s", text_raw(turn_admin(t)->lang, TEXT_N_REASON));
     buf_init(&path, 512);
     path_fill(&path, deed->path, args, true);
     turn_op(t, deed->method, buf_str(&path), deed->body ? body_fill(deed->body, args) : NULL, done);

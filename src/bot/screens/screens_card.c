@@ -46,8 +46,8 @@ static void say_disabled(struct view *v, json_t *row)
     if (in_text(row, "ordered_by"))
         view_say(v, TEXT_EXPLAIN_ORDERED, "who", card_who(v, in_text(row, "ordered_by")), NULL);
     if (in_text(row, "last_error"))
-        view_say(v, TEXT_EXPLAIN_RETRY, "n", view_int(v, in_int(row, "failed_attempts")), "error",
-                 in_text(row, "last_error"), NULL);
+        view_say(v, TEXT_EXPLAIN_RETRY, "n", view_int(v, in_int(row, "failed_attempts")), NULL);
+    card_quote(v, in_text(row, "last_error"));
 }
 
 static void say_state(struct view *v, json_t *live)

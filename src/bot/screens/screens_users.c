@@ -163,8 +163,8 @@ static void disabled_row(struct view *v, json_t *row)
     if (in_text(row, "ordered_by"))
         view_say(v, TEXT_EXPLAIN_ORDERED, "who", card_who(v, in_text(row, "ordered_by")), NULL);
     if (in_text(row, "last_error"))
-        view_say(v, TEXT_EXPLAIN_RETRY, "n", view_int(v, in_int(row, "failed_attempts")), "error",
-                 in_text(row, "last_error"), NULL);
+        view_say(v, TEXT_EXPLAIN_RETRY, "n", view_int(v, in_int(row, "failed_attempts")), NULL);
+    card_quote(v, in_text(row, "last_error"));
     card_button(v, row, "dis");
     view_button(v, view_word(v, TEXT_U_ENABLE, NULL), "aenal", view_user(v, in_int(row, "id")),
                 NULL);

@@ -93,7 +93,7 @@ const struct op_row op_rows_freed[] = {
     /* The job does nothing: the answer comes after whatever was changed before is in force. */
     {.def = {OP_POST, "/users/disabled/enable-freed",
              "Enables who is disabled by a verdict that limits and filters of now would not bring.",
-             freed_params, "{data:[#enabled],freed:int}"},
+             freed_params, "{data:[#enabled],freed:int}", .role = OP_ROLE_OPERATOR},
      .flags = ROW_LIVE,
      .kind = OWNER_READ,
      .job = after_all,

@@ -146,9 +146,11 @@ static void say_disabled(struct page *p, json_t *row)
         SAY(p, TEXT_EXPLAIN_DISABLED_HAND, {"since", since, false});
     if (text_of(row, "ordered_by"))
         SAY(p, TEXT_EXPLAIN_ORDERED, {"who", person(p, text_of(row, "ordered_by")), false});
-    if (text_of(row, "last_error"))
-        SAY(p, TEXT_EXPLAIN_RETRY, {"n", number(p, int_of(row, "failed_attempts")), false},
-            {"error", text_of(row, "last_error"), false});
+    if (text_of(row, "last_error")) {
+        SAY(p, TEXT_EXPLAIN_RETRY, {"n", number(p, int_of(row, "failed_attempts")), false});
+        /* In English, whatever the language around it is. */
+        buf_addf(p->out, "   \xe2\x81\xa8%s\xe2\x81\xa9\n", text_of(row, "last_error"));
+    }
 }
 
 /* "A  60.1.0.2 · IR, MCI · de-1 · VLESS TCP: counts" */

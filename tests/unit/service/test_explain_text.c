@@ -100,8 +100,8 @@ static void others(void **state)
         "\"live\":{\"limit\":1,\"limit_from\":\"general\",\"state\":\"punished\"}}",
         TEXT_EN);
     assert_non_null(strstr(text, "Disabled since 2026-11-23 15:00, until enabled by hand.\n"));
-    assert_non_null(
-        strstr(text, "Ordered by the command line.\n3 attempts to enable failed: HTTP 500\n"));
+    assert_non_null(strstr(text, "Ordered by the command line.\n3 attempts to enable failed:\n"
+                                 "   \u2068HTTP 500\u2069\n"));
 }
 
 int main(void)
