@@ -179,7 +179,8 @@ ELSEWHERE = {
     "inputs": {},
 }
 # What is taken away only once a question was answered with yes.
-HARM = re.compile(r"removed|forgiven|deleted|revoke|disable|cleanup|private chats|restored|owner")
+HARM = re.compile(r"(limit|except|pattern|owner_pattern|forgiven|cleanup): .*(removed|forgiven)|"
+                  r"order: (disable|revoke)|admin: .*(removed|owner)|topics: .*private chats|restore: ")
 
 
 def missing(walk, role):
@@ -219,7 +220,7 @@ def test_every_button_of_every_menu(name):
              for what, where, detail in s.findings]
     assert not found, f"{len(found)} findings\n" + "\n".join(found)
     assert not walk.refused, "\n".join(map(repr, walk.refused))
-    unasked = {k: v for k, v in walk.effects().items() if k[0] == "a" and any(HARM.search(w) for _, w in v)}
+    unasked = {k: v for k, v in walk.effects().items() if k[0] == "a" and any(HARM.match(": ".join(w)) for w in v)}
     assert not unasked, f"done without a question: {unasked}"
     presses = sum(s.presses for s in walk.surveys.values())
     assert len(walk.surveys["owner"].kinds) > 40 and presses > 100

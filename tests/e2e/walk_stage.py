@@ -54,7 +54,7 @@ class WalkStage(Stage):
     def words(self):
         return [*super().words, GROUP, *(n for _, n in GEO.values()), "New",
                 *(f"{n}{i}" for n in ("newcomer", "nova") for i in range(4)),
-                *(f"moved_{i}" for i in range(20)), "gone_one", "Team", "Ops", "blackhole",
+                *(f"moved_{i}" for i in range(20)), "gone_one", "Team", "Ops", "blackhole", "hello there",
                 *(v for v in TEXTS.values()), "walk"]
 
     def say_all(self, *users, language):
