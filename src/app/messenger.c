@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "app/daemon.h"
@@ -9,6 +10,7 @@
 #include "bot/notice/notice.h"
 #include "service/doctor/doctor.h"
 #include "service/jout.h"
+#include "store/db_events.h"
 #include "telegram/outbox.h"
 #include "telegram/telegram.h"
 #include "base/banned.h"
@@ -55,12 +57,44 @@ static void on_migrate(void *arg, int64_t from_chat, int64_t to_chat)
     notices_migrate(d->notices, from_chat, to_chat);
 }
 
+struct lost_message {
+    int64_t at_us;
+    char what[320];
+};
+
+static int write_lost(struct db *db, void *arg, struct err *err)
+{
+    const struct lost_message *l = arg;
+    struct db_event ev = {.at_us = l->at_us,
+                          .kind = SLICE("message_lost"),
+                          .who = SLICE("pg-limiter"),
+                          .what = slice_of(l->what)};
+
+    return db_events_add(db, &ev, NULL, err);
+}
+
+static void lost_written(void *arg, int rc, const struct err *err)
+{
+    (void)rc;
+    (void)err;
+    free(arg);
+}
+
 static void on_failed(void *arg, const struct outbox_failure *f)
 {
     struct daemon *d = arg;
+    struct lost_message *l;
 
     if (d->notices && notices_failed(d->notices, f))
         return;
+    l = calloc(1, sizeof(*l));
+    if (l) {
+        l->at_us = daemon_now(d);
+        snprintf(l->what, sizeof(l->what), "a message to chat %lld is given up: %s",
+                 (long long)f->chat_id, f->description);
+        if (owner_submit(d->owner, OWNER_WRITE, write_lost, lost_written, l))
+            free(l);
+    }
     log_warning("telegram", "a message to chat %lld is given up: %s", (long long)f->chat_id,
                 f->description);
 }

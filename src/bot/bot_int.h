@@ -248,6 +248,8 @@ void view_say_of(struct view *v, enum text_id id, json_t *answer);
 void view_html(struct view *v, const char *fmt, ...) PRINTF_LIKE(2, 3);
 /* Appends text escaped. */
 void view_plain(struct view *v, const char *text);
+/* Appends what an operation says in English, in the view's language where it is known (said.h). */
+void view_said(struct view *v, const char *text);
 /* An empty line, unless the text begins or has one. */
 void view_gap(struct view *v);
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/num.h"
+#include "service/texts/said.h"
 #include "base/banned.h"
 
 /* What the screens about users have in common. */
@@ -91,9 +92,13 @@ void card_quote(struct view *v, const char *text)
 {
     if (!text || !text[0])
         return;
-    view_html(v, "   <i>\xe2\x81\xa8");
-    view_plain(v, text);
-    view_html(v, "\xe2\x81\xa9</i>\n");
+    view_html(v, "   <i>");
+    if (!said_add_html(&v->text, v->lang, slice_of(text))) {
+        view_html(v, "\xe2\x81\xa8");
+        view_plain(v, text);
+        view_html(v, "\xe2\x81\xa9");
+    }
+    view_html(v, "</i>\n");
 }
 
 void card_button(struct view *v, json_t *row, const char *list)

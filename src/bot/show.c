@@ -59,7 +59,7 @@ void show_error(struct view *v, int status, json_t *answer)
              view_int(v, status), NULL);
     if (detail) {
         view_html(v, "<i>");
-        view_plain(v, detail);
+        view_said(v, detail);
         view_html(v, "</i>\n");
     }
 }

@@ -6,6 +6,7 @@
 #include "base/stamp.h"
 #include "base/utf8.h"
 #include "bot/frame.h"
+#include "service/texts/said.h"
 #include "base/banned.h"
 
 /* What builders write with: texts, and buttons with their targets. */
@@ -147,6 +148,12 @@ void view_html(struct view *v, const char *fmt, ...)
 void view_plain(struct view *v, const char *text)
 {
     text_escape(&v->text, slice_of(text));
+}
+
+void view_said(struct view *v, const char *text)
+{
+    if (!said_add_html(&v->text, v->lang, slice_of(text)))
+        view_plain(v, text);
 }
 
 void view_gap(struct view *v)

@@ -103,11 +103,7 @@ def test_too_large_for_telegram_stays_on_the_server(start, telegram):
     ali = telegram.user("Ali")
     d = start(ali)
     d.stop()
-    with contextlib.closing(sqlite3.connect(d.db_file)) as db:
-        now = int(time.time() * 1000)
-        db.executemany("INSERT INTO events(at, kind, who, what, data) VALUES(?, 'x', 'y', 'z', ?)",
-                       ((now, base64.b64encode(os.urandom(750_000)).decode()) for _ in range(70)))
-        db.commit()
+    fill(d)
     d.start()
     ali.ask("/start", "Main menu")
     ali.say("/backup")
@@ -198,4 +194,49 @@ def test_a_failing_schedule_is_told(start, telegram):
               BACKUP_EVERY=24)
     d.wait_log("was not sent", 20)
     telegram.wait(lambda: documents(ali.chat), 30, d.tail)
+    assert json.loads(d.cli("schedule", "--json"))["failed_attempts"] == 0
+
+
+def test_every_few_hours_into_a_topic(start, telegram):
+    """Into the topic of backups; while that takes none, to the owners, and to nobody else."""
+    ali, zoe = telegram.user("Ali"), telegram.user("Zoe")
+    group = telegram.group("Watch", ali, forum=True)
+    clock = {"PG_TIME_SCALE": "1440", "PG_TIME_ORIGIN": repr(time.time())}
+    d = start(ali, environment=clock)
+    d.wait(lambda: d.status()["telegram"]["state"] == "ok", 20)
+    d.cli("admin", "add", zoe.id, "viewer")
+    d.cli("topics", "set", group.id)
+    d.cli("topics", "create")
+    topic = next(t for t, name in group.topics().items() if name == "Backups")
+    d.cli("config", "set", "backup_every", "1")
+    telegram.wait(lambda: documents(group), 20, d.tail)
+    assert documents(group)[0].thread == topic and "No password" in documents(group)[0].text
+    assert not documents(ali.chat)
+    with telegram.expect_refusal("message thread not found"):
+        group.close_topic(topic, deleted=True)
+        telegram.wait(lambda: documents(ali.chat), 20, d.tail)
+        d.wait_log("not sent to the group, so to the owners: .*thread not found", 5)
+    assert not documents(zoe.chat), "a viewer gets no backup"
+
+
+def fill(d):
+    """So much into the events that a backup has over 50 MB."""
+    with contextlib.closing(sqlite3.connect(d.db_file)) as db:
+        now = int(time.time() * 1000)
+        db.executemany("INSERT INTO events(at, kind, who, what, data) VALUES(?, 'x', 'y', 'z', ?)",
+                       ((now, base64.b64encode(os.urandom(750_000)).decode()) for _ in range(70)))
+        db.commit()
+
+
+def test_one_by_itself_that_is_too_large_lies_on_the_server(start, telegram):
+    ali = telegram.user("Ali")
+    d = start(ali)
+    d.stop()
+    fill(d)
+    d.write_env(BACKUP_EVERY=24)
+    d.start()
+    told = ali.chat.wait("lies on the server", 60).text
+    [kept] = (d.data_dir / "backups").glob("*.zip")
+    assert kept.name in told and stat.S_IMODE(kept.stat().st_mode) == 0o600
+    assert not documents(ali.chat)
     assert json.loads(d.cli("schedule", "--json"))["failed_attempts"] == 0

@@ -4,6 +4,7 @@
 
 #include "base/stamp.h"
 #include "bot/notice/notice_int.h"
+#include "service/texts/said.h"
 #include "base/banned.h"
 
 /* The message of a user's case: heading, what happened when, the evidence in a few words. */
@@ -191,7 +192,8 @@ static void detail(struct saying *s)
     if (!s->note->text[0])
         return;
     buf_add_str(s->out, "\n<i>");
-    text_escape(s->out, slice_of(s->note->text));
+    if (!said_add_html(s->out, s->lang, slice_of(s->note->text)))
+        text_escape(s->out, slice_of(s->note->text));
     buf_add_str(s->out, "</i>");
 }
 

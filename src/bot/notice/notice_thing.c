@@ -5,6 +5,7 @@
 
 #include "base/stamp.h"
 #include "bot/notice/notice_int.h"
+#include "service/texts/said.h"
 #include "base/banned.h"
 
 /*
@@ -192,12 +193,13 @@ static void add_span(struct buf *out, enum text_lang lang, const struct note *no
     text_add_span(out, lang, (note->at_us - note->since_us) / STAMP_SECOND);
 }
 
-static void add_detail(struct buf *out, const struct note *note)
+static void add_detail(struct buf *out, enum text_lang lang, const struct note *note)
 {
     if (!note->text[0])
         return;
     buf_add_str(out, "\n<i>");
-    text_escape(out, slice_of(note->text));
+    if (!said_add_html(out, lang, slice_of(note->text)))
+        text_escape(out, slice_of(note->text));
     buf_add_str(out, "</i>");
 }
 
@@ -242,7 +244,7 @@ void notice_thing_text(struct notices *n, const struct note *note, enum text_lan
         buf_add_char(out, '\n');
         notice_say(out, lang, TEXT_N_PAUSED_WAYS, NULL);
     } else {
-        add_detail(out, note);
+        add_detail(out, lang, note);
     }
     add_undone(n, (struct note *)note, lang, out);
     buf_add_str(out, "\n🕐 ");

@@ -155,6 +155,112 @@ static void run_admin(struct turn *t)
     run_set(t, &admin_filter);
 }
 
+/* ---- as commands, with entries as they are written ---- */
+
+/* The entries of the filter, but those that mean this one; NULL: no memory. *ret_out: whether any did. */
+static json_t *without(const struct turn *t, const struct filter *f, const char *entry,
+                       bool *ret_out)
+{
+    struct slice rest = slice_of(settings_text(turn_settings(t), f->entries)), one, number;
+    json_t *list = json_array();
+    int64_t id = 0;
+
+    number = slice_of(entry);
+    if (f->admins)
+        number = slice_starts(number, SLICE("id:")) ? slice_skip(number, 3) : SLICE("");
+    if (num_int(number, 1, INT64_MAX, &id))
+        id = 0;
+    *ret_out = false;
+    while (rest.p && rest.n) {
+        one = slice_trim(slice_cut(&rest, ','));
+        if (means(f, one, id, entry))
+            *ret_out = true;
+        else if (json_array_append_new(list, json_stringn(one.p, one.n))) {
+            json_decref(list);
+            return NULL;
+        }
+    }
+    return list;
+}
+
+static void put_list(struct turn *t, const struct filter *f, json_t *list)
+{
+    setting_change_by(t, f->entries, OP_PUT, f->path, json_pack("{so}", f->key, list));
+}
+
+static void run_words(struct turn *t, const struct filter *f)
+{
+    json_t *list = json_array();
+    const char *at = turn_arg(t, 0);
+    size_t n;
+
+    for (; *at; at += n) {
+        at += strspn(at, " ,\t\n");
+        n = strcspn(at, " ,\t\n");
+        if (n && json_array_append_new(list, json_stringn(at, n)))
+            break;
+    }
+    put_list(t, f, list);
+}
+
+static void run_remove(struct turn *t, const struct filter *f)
+{
+    bool out = false;
+    json_t *list = without(t, f, turn_arg(t, 0), &out);
+
+    if (list && !out) {
+        json_decref(list);
+        turn_fail(t, TEXT_FILTER_NOT_IN, "entry", turn_arg(t, 0), NULL);
+        return;
+    }
+    put_list(t, f, list);
+}
+
+/* Off, with what puts it back; off already: what can be chosen. */
+static void run_toggle(struct turn *t, const struct filter *f)
+{
+    const struct settings *s = turn_settings(t);
+
+    if (!settings_has(s, f->entries)) {
+        turn_go(t, f->admins ? "naf" : "ngf");
+        return;
+    }
+    view_say(turn_note(t), TEXT_FILTER_WAS, "command",
+             f->admins ? "admin_filter_set" : "group_filter_set", "list",
+             settings_text(s, f->entries), NULL);
+    put_list(t, f, json_array());
+}
+
+static void run_group_words(struct turn *t)
+{
+    run_words(t, &group_filter);
+}
+
+static void run_admin_words(struct turn *t)
+{
+    run_words(t, &admin_filter);
+}
+
+static void run_group_remove(struct turn *t)
+{
+    run_remove(t, &group_filter);
+}
+
+static void run_admin_remove(struct turn *t)
+{
+    run_remove(t, &admin_filter);
+}
+
+static void run_group_toggle(struct turn *t)
+{
+    run_toggle(t, &group_filter);
+}
+
+static void run_admin_toggle(struct turn *t)
+{
+    run_toggle(t, &admin_filter);
+}
+
 static const struct list groups = {10, TEXT_FILTER_NOBODY, group_row};
 static const struct list admins = {10, TEXT_FILTER_NOBODY, admin_row};
 
@@ -193,25 +299,36 @@ static const struct screen screens[] = {
         .body = "{\"" KEY "\":[]}", .told = setting_told, .then = "s" #ID \
     }
 
+#define WRITTEN(ID, RUN, THEN) \
+    { \
+        .id = ID, .run = RUN, .told = setting_told, .then = THEN, .role = OP_ROLE_OWNER \
+    }
+
 static const struct action actions[] = {
     FILTER(gf, "/filters/groups", "groups", run_group),
     FILTER(af, "/filters/admins", "admins", run_admin),
+    WRITTEN("gfput", run_group_words, "sgf"),
+    WRITTEN("afput", run_admin_words, "saf"),
+    WRITTEN("gfdel", run_group_remove, "sgf"),
+    WRITTEN("afdel", run_admin_remove, "saf"),
+    WRITTEN("gftog", run_group_toggle, "sgf"),
+    WRITTEN("aftog", run_admin_toggle, "saf"),
     {0},
 };
 
 static const struct slash commands[] = {
     {"group_filter_status", TEXT_CMD_GF, "ngf", NULL, OP_ROLE_OWNER},
-    {"group_filter_toggle", TEXT_NONE, "ngf", NULL, OP_ROLE_OWNER},
+    {"group_filter_toggle", TEXT_NONE, "agftog", NULL, OP_ROLE_OWNER},
     {"group_filter_mode", TEXT_NONE, "agfmode|{0}", "ngf", OP_ROLE_OWNER},
-    {"group_filter_set", TEXT_NONE, "ngf", NULL, OP_ROLE_OWNER},
+    {"group_filter_set", TEXT_NONE, "agfput|{0}", "ngf", OP_ROLE_OWNER},
     {"group_filter_add", TEXT_NONE, "agfset|{0}|1", "ngf", OP_ROLE_OWNER},
-    {"group_filter_remove", TEXT_NONE, "agfset|{0}|0", "ngf", OP_ROLE_OWNER},
+    {"group_filter_remove", TEXT_NONE, "agfdel|{0}", "ngf", OP_ROLE_OWNER},
     {"admin_filter_status", TEXT_CMD_AF, "naf", NULL, OP_ROLE_OWNER},
-    {"admin_filter_toggle", TEXT_NONE, "naf", NULL, OP_ROLE_OWNER},
+    {"admin_filter_toggle", TEXT_NONE, "aaftog", NULL, OP_ROLE_OWNER},
     {"admin_filter_mode", TEXT_NONE, "aafmode|{0}", "naf", OP_ROLE_OWNER},
-    {"admin_filter_set", TEXT_NONE, "naf", NULL, OP_ROLE_OWNER},
+    {"admin_filter_set", TEXT_NONE, "aafput|{0}", "naf", OP_ROLE_OWNER},
     {"admin_filter_add", TEXT_NONE, "aladd|admin_filter|saf||{0}", "naf", OP_ROLE_OWNER},
-    {"admin_filter_remove", TEXT_NONE, "naf", NULL, OP_ROLE_OWNER},
+    {"admin_filter_remove", TEXT_NONE, "aafdel|{0}", "naf", OP_ROLE_OWNER},
     {0},
 };
 

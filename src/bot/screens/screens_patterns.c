@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include "base/num.h"
 #include "bot/bot_int.h"
 #include "base/banned.h"
 
@@ -32,6 +33,50 @@ static void owner_row(struct view *v, json_t *row)
 static const struct list limits = {10, TEXT_PAT_NONE, limit_row};
 static const struct list owners = {10, TEXT_PAT_NONE, owner_row};
 
+/* ---- another limit for one, by its number ---- */
+
+static void edited(struct turn *t, int status, json_t *answer)
+{
+    if (status >= 400) {
+        turn_refused(t, status, answer);
+        return;
+    }
+    view_say(turn_note(t), TEXT_PAT_EDITED, "id", turn_arg(t, 0), "limit", turn_arg(t, 1), NULL);
+    turn_done(t, answer);
+}
+
+static void listed(struct turn *t, int status, json_t *answer)
+{
+    const char *args[BOT_ARGS] = {"", "", turn_arg(t, 1), "", "", ""};
+    json_t *row;
+    int64_t id = 0;
+    size_t i;
+
+    if (status >= 400) {
+        turn_refused(t, status, answer);
+        return;
+    }
+    if (num_int(slice_of(turn_arg(t, 0)), 1, INT64_MAX, &id))
+        id = 0;
+    json_array_foreach(in_data(answer), i, row)
+    {
+        if (in_int(row, "id") != id || !in_text(row, "kind") || !in_text(row, "pattern"))
+            continue;
+        args[0] = in_text(row, "kind");
+        args[1] = in_text(row, "pattern");
+        turn_op(t, OP_POST, "/patterns",
+                body_fill("{\"kind\":\"{0}\",\"pattern\":\"{1}\",\"limit\":\"{#2}\"}", args),
+                edited);
+        return;
+    }
+    turn_fail(t, TEXT_PAT_NO_ID, "id", turn_arg(t, 0), NULL);
+}
+
+static void run_edit(struct turn *t)
+{
+    turn_op(t, OP_GET, "/patterns", NULL, listed);
+}
+
 static const struct screen screens[] = {
     {.id = "pat",
      .title = TEXT_PAT,
@@ -63,6 +108,7 @@ static const struct action actions[] = {
      .body = "{\"kind\":\"{0}\",\"pattern\":\"{1}\",\"limit\":\"{#2}\"}",
      .done = TEXT_PAT_SAVED,
      .then = "splims"},
+    {.id = "plime", .run = run_edit, .then = "splims", .role = OP_ROLE_OWNER},
     {.id = "plimd",
      .method = OP_DELETE,
      .path = "/patterns/{0}",
@@ -104,7 +150,7 @@ static const struct slash commands[] = {
     {"list_limit_patterns", TEXT_CMD_PATTERNS, "nplims"},
     {"add_limit_prefix", TEXT_NONE, "aplima|prefix|{0}|{1}", "iplimt|prefix", OP_ROLE_OWNER},
     {"add_limit_postfix", TEXT_NONE, "aplima|suffix|{0}|{1}", "iplimt|suffix", OP_ROLE_OWNER},
-    {"edit_limit_pattern", TEXT_NONE, "nplims"},
+    {"edit_limit_pattern", TEXT_NONE, "aplime|{0}|{1}", "nplims", OP_ROLE_OWNER},
     {"delete_limit_pattern", TEXT_NONE, "aplimd|{0}", "nplims", OP_ROLE_OWNER},
     {"list_patterns", TEXT_CMD_OWNERS, "npowns"},
     {"add_prefix", TEXT_NONE, "apowna|prefix|{1}|{0}", "ipownt|prefix", OP_ROLE_OWNER},

@@ -192,7 +192,18 @@ static const struct screen screens[] = {
     {0},
 };
 
+static void run_toggle(struct turn *t)
+{
+    setting_change(t, SET_PUNISHMENT_ENABLED,
+                   settings_bool(turn_settings(t), SET_PUNISHMENT_ENABLED) ? "off" : "on");
+}
+
 static const struct action actions[] = {
+    {.id = "puntog",
+     .run = run_toggle,
+     .told = setting_told,
+     .then = "spun",
+     .role = OP_ROLE_OWNER},
     {.id = "punon",
      .method = OP_PUT,
      .path = "/steps",
@@ -234,8 +245,9 @@ static const struct input inputs[] = {
 
 static const struct slash commands[] = {
     {"punishment_status", TEXT_CMD_PUNISH, "npun", NULL, OP_ROLE_OWNER},
-    {"punishment_toggle", TEXT_NONE, "npun", NULL, OP_ROLE_OWNER},
-    {"punishment_set_window", TEXT_NONE, "nset|punishment_window_hours|spun", NULL, OP_ROLE_OWNER},
+    {"punishment_toggle", TEXT_NONE, "apuntog", NULL, OP_ROLE_OWNER},
+    {"punishment_set_window", TEXT_NONE, "aput|punishment_window_hours|spun||{0}",
+     "nset|punishment_window_hours|spun", OP_ROLE_OWNER},
     {"punishment_set_steps", TEXT_NONE, "npun", NULL, OP_ROLE_OWNER},
     {0},
 };

@@ -233,7 +233,7 @@ static void told_check(struct view *v, json_t *answer)
             view_say(v, reasons[i].text, NULL);
     if (detail) {
         view_html(v, "<i>");
-        view_plain(v, detail);
+        view_said(v, detail);
         view_html(v, "</i>\n");
     }
 }
