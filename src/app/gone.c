@@ -107,7 +107,7 @@ static void on_groups(void *arg, const struct call_result *result)
     if (rc)
         log_debug("enforce", "which groups are gone is not known: %s", err.text);
     else
-        enforce_retry(g->d->enforce);
+        enforce_retry_groups(g->d->enforce);
 }
 
 /* Ends the listing of rows at the first one whose groups could not be given back. */

@@ -30,6 +30,7 @@ struct loop {
     bool fresh; /* the clocks were read in this turn */
     int64_t mono_us, wall_us, real_us;
     double scale;
+    double step_after_s, step_by_s; /* of PG_TIME_STEP */
     int64_t real_mono0_us, real_wall0_us;
     uint64_t random;
     int64_t cpu_us; /* of this thread when the turn began */
@@ -83,6 +84,8 @@ static void read_clocks(struct loop *loop)
 #ifdef PG_TEST_CLOCK
     mono = loop->real_mono0_us + (int64_t)((double)(mono - loop->real_mono0_us) * loop->scale);
     wall = loop->real_wall0_us + (int64_t)((double)(wall - loop->real_wall0_us) * loop->scale);
+    if (loop->real_us - loop->real_mono0_us >= (int64_t)(loop->step_after_s * 1e6))
+        wall += (int64_t)(loop->step_by_s * 1e6);
 #endif
     loop->mono_us = mono;
     loop->wall_us = wall;
@@ -108,6 +111,18 @@ void loop_called(struct loop *loop)
     turn_begins(loop);
 }
 
+#ifdef PG_TEST_CLOCK
+/* AFTER:BY: so many seconds from now (unscaled) somebody sets the machine's clock by so many. */
+static void read_step(struct loop *loop)
+{
+    struct slice rest = slice_of(getenv("PG_TIME_STEP"));
+    struct slice after = slice_cut(&rest, ':');
+
+    if (num_real(after, 0, 1e6, &loop->step_after_s) || num_real(rest, -1e9, 1e9, &loop->step_by_s))
+        loop->step_by_s = 0;
+}
+#endif
+
 static void init_scale(struct loop *loop)
 {
     loop->scale = 1;
@@ -121,6 +136,7 @@ static void init_scale(struct loop *loop)
     /* Unix seconds when scaled and real time were the same: one clock for several runs. */
     if (num_real(slice_of(getenv("PG_TIME_ORIGIN")), 0, 1e11, &origin) == ERR_OK)
         loop->real_wall0_us = (int64_t)(origin * 1e6);
+    read_step(loop);
 #endif
 }
 

@@ -170,8 +170,8 @@ void enforce_recover(struct enforce *e);
 void enforce_reread(struct enforce *e);
 /* Does what is due. Call every second, and at enforce_next_due. */
 void enforce_run(struct enforce *e);
-/* Whoever waits because something failed is tried again now, e.g. since its cause is known. */
-void enforce_retry(struct enforce *e);
+/* It is known which groups the panel has: whoever waits for that (wants_groups) is tried again now. */
+void enforce_retry_groups(struct enforce *e);
 /* When enforce_run has something to do next, or INT64_MAX. O(rows). */
 int64_t enforce_next_due(const struct enforce *e);
 /* Changes how users are disabled from now on; rows that exist keep their way. */

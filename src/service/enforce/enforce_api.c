@@ -163,22 +163,32 @@ void enforce_recover(struct enforce *e)
     op_submit(op, OWNER_READ, job_list, on_listed);
 }
 
-/* An outage is over: nobody waits for the rest of a pause that was for the outage. */
-static void wake_all(struct enforce *e)
+/* Whoever is not in the panel any more waits for no groups. */
+static bool wants_groups(const struct item *it)
+{
+    return it->gone_us == STAMP_NONE && (it->asks_groups || (it->by_group && it->attempts > 0));
+}
+
+/*
+ * An outage is over: nobody waits for the rest of a pause that was for the outage. Who was not in the panel
+ * before it is looked for once, and then as seldom as before.
+ */
+static void wake(struct enforce *e, bool for_groups)
 {
     struct item *it;
 
     for (it = e->first; it; it = it->next) {
-        if (it->dead || it->op || it->phase == PHASE_HELD)
+        if (it->dead || it->op || it->phase == PHASE_HELD || (for_groups && !wants_groups(it)))
             continue;
         it->next_us = enforce_now(e);
-        backoff_reset(&it->wait);
+        if (it->gone_us == STAMP_NONE)
+            backoff_reset(&it->wait);
     }
 }
 
-void enforce_retry(struct enforce *e)
+void enforce_retry_groups(struct enforce *e)
 {
-    wake_all(e);
+    wake(e, true);
     enforce_pump(e);
 }
 
@@ -187,7 +197,7 @@ void enforce_run(struct enforce *e)
     bool up = e->o.panel.is_up(e->o.panel.ctx);
 
     if (up && !e->was_up)
-        wake_all(e);
+        wake(e, false);
     e->was_up = up;
     if (!e->listed && !e->listing && e->list_next_us && e->list_next_us <= enforce_now(e))
         enforce_recover(e);
@@ -373,7 +383,7 @@ void item_view(const struct item *it, struct enforce_view *v)
         .ordered = it->ordered,
         .max_devices = it->max_devices,
         .devices = it->devices,
-        .wants_groups = it->asks_groups || (it->by_group && it->attempts > 0),
+        .wants_groups = wants_groups(it),
     };
 }
 

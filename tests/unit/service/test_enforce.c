@@ -111,6 +111,27 @@ static void deleted_groups_are_left_out(void **state)
     assert_int_equal(user(7)->groups[0], 1);
 }
 
+/* Deleted while he was in the group: others who wait for the panel's groups do not hurry him. */
+static void who_is_gone_is_looked_for_seldom(void **state)
+{
+    long reads;
+    int i;
+
+    (void)state;
+    use_groups(0);
+    disable(6, 60 * SEC);
+    user(6)->exists = false;
+    reads = b->panel.reads;
+    for (i = 0; i < 60; i++) {
+        bed_wait(b, 20 * SEC);
+        enforce_retry_groups(b->e);
+    }
+    assert_in_range(b->panel.reads - reads, 5, 20);
+    assert_in_range(b->failing, 1, 2);
+    bed_wait(b, 3900 * SEC);
+    assert_int_equal(b->last.why, ENFORCE_WHY_GONE);
+}
+
 static void only_active_users_are_disabled(void **state)
 {
     static const enum panel_status other[] = {PANEL_STATUS_DISABLED, PANEL_STATUS_LIMITED,
@@ -449,6 +470,7 @@ int main(void)
         T(disabled_and_enabled_at_its_time),
         T(groups_come_back_exactly),
         T(deleted_groups_are_left_out),
+        T(who_is_gone_is_looked_for_seldom),
         T(only_active_users_are_disabled),
         T(a_verdict_is_carried_out_once),
         T(what_others_did_meanwhile_decides),

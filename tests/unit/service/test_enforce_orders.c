@@ -427,7 +427,7 @@ static void nor_does_a_lost_answer(void **state)
     assert_string_equal(state_of(7), "restoring");
     assert_string_equal(state_of(3), "cancelled");
     b->groups_unknown = false; /* the panel refuses groups that are gone */
-    enforce_retry(b->e);
+    enforce_retry_groups(b->e);
     bed_settle(b);
     assert_string_equal(state_of(7), "restored");
     assert_int_equal(user(7)->n_groups, 1);

@@ -274,7 +274,7 @@ static void learn_groups(void)
     if (!b->groups_unknown || !enforce_each(b->e, wants_groups, NULL))
         return;
     b->groups_unknown = false;
-    enforce_retry(b->e);
+    enforce_retry_groups(b->e);
 }
 
 static void random_step(void)
