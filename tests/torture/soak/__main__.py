@@ -22,13 +22,13 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 sys.path[:0] = [str(ROOT / "tests" / "e2e"), str(ROOT / "tests" / "torture")]
 
-from daemon import Daemon, program  # noqa: E402
+from daemon import Daemon  # noqa: E402
+from redis_server import Redis  # noqa: E402
 from simpanel.client import Sim  # noqa: E402
 from simtelegram.server import in_thread  # noqa: E402
 
 from soak import check, faults, report, world  # noqa: E402
 from soak.clock import Clock  # noqa: E402
-from soak.redis import Redis  # noqa: E402
 from soak.sample import Sample, turns  # noqa: E402
 
 SAMPLE_S = 15.0
@@ -235,12 +235,8 @@ class Soak:
                 "DISABLED_GROUP_ID": self.world.punished, "PUNISHMENT_STEPS": "10m,15m,20m",
                 # A few hundred users are too few for a breaker that goes by percent.
                 "BREAKER": "on" if a.users >= 5000 else "off", **self.telegram.settings}
-            self.redis = Redis(folder) if knows_redis() else None
-            if self.redis and self.redis.program:
-                self.redis.start()
-                settings["REDIS_URL"] = self.redis.url
-            else:
-                self.redis = None
+            self.redis = Redis("--maxmemory", "128mb", "--maxmemory-policy", "allkeys-lru").start()
+            settings["REDIS_URL"] = f"redis://127.0.0.1:{self.redis.port}/0"
             (folder / "daemon").mkdir(exist_ok=True)
             self.daemon = Daemon(settings, folder / "daemon")
             try:
@@ -250,8 +246,7 @@ class Soak:
                 self.calm.set()
                 if self.daemon.running():
                     self.daemon.kill()
-                if self.redis and self.redis.process:
-                    self.redis.kill()
+                self.redis.end()
 
     def play(self, owner):
         self.begin()
@@ -273,16 +268,6 @@ class Soak:
     def must(self, path, body):
         answer = self.ask(path, body)
         assert answer and answer[0] in (200, 201), (path, body, answer)
-
-
-def knows_redis():
-    """Whether this program has a cache: its .env.example says so."""
-    import subprocess
-    text = subprocess.run([program(), "config", "example"], capture_output=True, text=True).stdout
-    lines = text.splitlines()
-    at = next((i for i, line in enumerate(lines) if "REDIS_URL=" in line), None)
-    return at is not None and not any("without effect" in line or "no effect" in line
-                                      for line in lines[max(0, at - 6):at])
 
 
 def main(argv=None):

@@ -252,12 +252,12 @@ def redis_stopped(soak, rng):
 
 def redis_paused(soak, rng):
     soak.redis.pause()
-    soak.ends["redis"] = soak.redis.go_on
+    soak.ends["redis"] = soak.redis.resume
     return "hangs", minutes(soak, rng, 0.5, 10)
 
 
 def redis_flushed(soak, rng):
-    soak.redis.flush()
+    soak.redis.say("FLUSHALL")
     return "emptied", 0
 
 
@@ -365,10 +365,7 @@ class Trouble(threading.Thread):
 
 
 def all_kinds(soak):
-    kinds = [Trouble(soak, "panel", PANEL, 25), Trouble(soak, "node", NODES, 6, together=30),
+    return [Trouble(soak, "panel", PANEL, 25), Trouble(soak, "node", NODES, 6, together=30),
              Trouble(soak, "telegram", TELEGRAM, 45), Trouble(soak, "daemon", DAEMON, 8),
              Trouble(soak, "settings", CHANGES, 40),
-             Trouble(soak, "users", hands.TABLE, 4)]
-    if soak.redis:
-        kinds.append(Trouble(soak, "redis", REDIS, 20))
-    return kinds
+             Trouble(soak, "users", hands.TABLE, 4), Trouble(soak, "redis", REDIS, 20)]
