@@ -2,6 +2,7 @@
 /* Settings that name groups and admins, against what the panel has. Linked with --wrap=panel_get. */
 #include "app_bed.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* What the panel answers; NULL: it is away. */
@@ -107,12 +108,69 @@ static void admins_that_the_panel_has_not(void **state)
     assert_int_equal(patch(b, "", "{\"admin_filter\":\"ali\"}"), 200);
 }
 
+struct told {
+    int times, rc;
+    size_t n;
+    char first[32];
+};
+
+static void on_names(void *arg, int rc, const struct err *err, const struct op_name *names,
+                     size_t n)
+{
+    struct told *t = arg;
+
+    (void)err;
+    t->times++;
+    t->rc = rc;
+    t->n = n;
+    snprintf(t->first, sizeof(t->first), "%.*s", n ? (int)names[0].name.n : 0,
+             n ? names[0].name.p : "");
+}
+
+/* Lists to choose from: the panel's own, or while it is away those of the last five minutes. */
+static void names_of_a_moment_ago_stand_in(void **state)
+{
+    struct app_bed *b = *state;
+    struct told t = {0};
+    struct err err = {0};
+
+    assert_int_equal(caching_new(&b->d, &err), 0);
+    groups_names(&b->d, false, on_names, &t);
+    assert_true(t.times == 1 && t.rc == 0 && t.n == 3);
+    groups = admins = NULL;
+    bed_clock_us += 299 * INT64_C(1000000);
+    groups_names(&b->d, false, on_names, &t);
+    assert_int_equal(t.times, 1);
+    while (t.times < 2)
+        bed_settle(b);
+    assert_true(t.rc == 0 && t.n == 3);
+    assert_string_equal(t.first, "vip");
+    groups_names(&b->d, true, on_names, &t); /* never told */
+    while (t.times < 3)
+        bed_settle(b);
+    assert_int_equal(t.rc, ERR_UNREACHABLE);
+    bed_clock_us += 2 * INT64_C(1000000);
+    groups_names(&b->d, false, on_names, &t);
+    while (t.times < 4)
+        bed_settle(b);
+    assert_int_equal(t.rc, ERR_UNREACHABLE);
+    groups = "{\"groups\":[]}"; /* what the panel says now goes before */
+    groups_names(&b->d, false, on_names, &t);
+    assert_true(t.times == 5 && t.rc == 0 && t.n == 0);
+    groups = NULL;
+    groups_names(&b->d, false, on_names, &t);
+    caching_stop(&b->d); /* the end of the daemon: whoever waits is told */
+    assert_true(t.times == 6 && t.rc == ERR_UNREACHABLE);
+    caching_free(&b->d);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(ids_that_the_panel_has_not, setup, bed_teardown),
         cmocka_unit_test_setup_teardown(a_group_aside_that_lets_them_in, setup, bed_teardown),
         cmocka_unit_test_setup_teardown(the_panel_is_away, setup, bed_teardown),
+        cmocka_unit_test_setup_teardown(names_of_a_moment_ago_stand_in, setup, bed_teardown),
         cmocka_unit_test_setup_teardown(admins_that_the_panel_has_not, setup, bed_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
