@@ -19,6 +19,7 @@ KEYED = {"set", "val", "sec", "ladd", "put", "empty", "reset", "ldel"}
 # Screens and inputs of which some arguments make another place.
 TOLD_APART = {"sec": 1, "fnd": 1, "find": 1, "pick": 2, "rip": 1, "plimt": 1, "pownt": 1, "pliml": 1,
               "pownl": 1, "excr": 0}
+WORDS_WITH_S = {"shadow", "status", "suffix", "subnet", "summary"}  # and no screens
 _LINE = re.compile(r"telegram:(\d+): (shows|is refused|is asked before|is asked again|runs|is done)(?: (\S.*))?$")
 _TYPES = ((re.compile(r"-?\d+\Z"), "#"), (re.compile(r"id:\d+\Z"), "id:#"),
           (re.compile(r"#?[0-9a-f]{8}\Z"), "mark"), (re.compile(r"~"), "~"),
@@ -51,7 +52,7 @@ def split(target):
 
 
 def by_type(arg):
-    if arg[:1] == "s" and re.match(r"s[a-z0-9]{2,8}(/\d+)?\Z", arg) and arg[1:3] != "ta":
+    if re.match(r"s[a-z0-9]{2,8}(/\d+)?\Z", arg) and arg not in WORDS_WITH_S:
         return "@"  # where it was come from
     for pattern, word in _TYPES:
         if pattern.match(arg):
@@ -63,7 +64,9 @@ def kind_of(target):
     """What a button does, its arguments by their type."""
     letter, name, args = split(target)
     page = "/#" if "/" in target.split("|")[0] else ""
-    if letter != "-" and name in KEYED and args and not (letter == "s" and name == "sec"):
+    if letter == "s" and name == "sec" and args:
+        return f"ssec|{args[0]}"
+    if letter != "-" and name in KEYED and args :
         value = f"|{args[3]}" if name == "put" and len(args) > 3 else ""
         return f"{letter}{name}|{args[0]}{value}"
     return "|".join([f"{letter}{name}{page}", *map(by_type, args)])

@@ -29,7 +29,7 @@ SECONDS = int(os.environ.get("PG_WALK_SECONDS", "1500" if LONG else "30"))
 LATER = (
     r"[ayfi](put|empty|reset|ldel|metput|metgrp|mode|punon|stset|stup|stdel|stres|nottog|step|"
     r"[ga]f(set|mode|clr)|nodset|val|sec|ladd)\b|atop|itopg",
-    r"y(enall|modena|vall|vall1|clundo|topclr)\b|aclrun",
+    r"y(enall|modena|vall|clundo|topclr)\b|aclrun",
     r"[ai]pan\w+",  # these start the daemon anew
     r"aresgo",
 )
@@ -119,7 +119,7 @@ class Walk:
             walkers = everybody[role] = [Walker(sim, u, survey, answer_s=20) for u in users]
             threads.append(threading.Thread(target=self.of_role, args=(role, survey, walkers)))
         if not self.bare:
-            self.scripted["notices"] = walk_script.notices(everybody["owner"])
+            self.scripted["notices"] = {r: walk_script.notices(w) for r, w in everybody.items()}
         # Owners change what the others look at: they come last, where there is time.
         for group in (threads[1:], threads[:1]) if LONG else (threads,):
             for thread in group:
@@ -128,7 +128,9 @@ class Walk:
                 thread.join()
         self.look_at(stage)
         if not self.bare:
-            self.scripted["commands"] = walk_script.commands(everybody["owner"], self.tables)
+            for role, walkers in everybody.items():  # all of them are the owners' in a short walk
+                if LONG or role == "owner":
+                    self.scripted[role] = walk_script.commands(walkers, self.tables)
             self.scripted["topics"] = walk_script.topics(everybody["owner"][0], stage)
         self.reached = {role: self.trace.reached([u.id for u in users])
                         for role, users in teams.items()}

@@ -95,6 +95,13 @@ class WalkStage(Stage):
         sim.node(3, "down")
         return self
 
+    def providers(self):
+        self.to_be_online = [*self.to_be_online, *(n for n in (*JUDGED, *WATCHED) if n in self.names)]
+        try:
+            return super().providers()
+        finally:
+            self.to_be_online = self.names[-32:-18]
+
     def listed(self):
         """The panel's users are read anew."""
         self.daemon.wait(lambda: self.daemon.call("POST", "/cleanup?dry_run=true", {})[0] == 200, 15)

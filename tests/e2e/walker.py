@@ -17,8 +17,8 @@ from bot_tables import KEYED, kind_of, place_of, split
 
 EACH = 2
 QUIET_S = 1.4  # a change comes this late where the bot keeps its pace of a message a second
-LOST = 3  # so often a place is looked for in vain
-MORE = {"ssadm1|#": 6, "scard|id:#|@": 4}  # rows that are not alike
+LOST = 4  # so often a place is looked for in vain
+MORE = {"sadm1|#": 6, "scard|id:#|@": 4}  # rows that are not alike
 _ONCE = re.compile(r"[ayf](put|empty|reset)\|")
 
 

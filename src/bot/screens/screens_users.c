@@ -409,6 +409,7 @@ static const struct screen screens[] = {
     {.id = "enpr",
      .title = TEXT_U_ENABLE_PROGRESS,
      .parent = "sdis",
+     .role = OP_ROLE_OPERATOR,
      .ask = {"/users/disabled"},
      .build = build_progress},
     {.id = "stuck",
@@ -435,6 +436,7 @@ static const struct screen screens[] = {
      .title = TEXT_U_CLEANUP_RUN,
      .intro = TEXT_U_CLEANUP_RUN_INTRO,
      .parent = "sclean",
+     .role = OP_ROLE_OWNER,
      .build = build_clean_run},
     {0},
 };
