@@ -176,6 +176,7 @@ void backup_run_secrets(struct turn *t);
 void restore_got(struct turn *t, json_t *message);
 void restore_run(struct turn *t);
 void restore_cancel(struct turn *t);
+void restore_open(struct turn *t);
 
 /* ---- turns (turn.c) ---- */
 

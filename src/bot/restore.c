@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +10,8 @@
 #include "base/num.h"
 #include "base/stamp.h"
 #include "bot/frame.h"
+#include "service/backup/backup.h"
+#include "service/backup/backup_here.h"
 #include "service/import/import_read.h"
 #include "base/banned.h"
 
@@ -24,13 +28,16 @@ struct brought {
     int64_t until_us;     /* monotonic */
     struct buf zip;
     json_t *doc; /* of the old program instead: the body of POST /import */
+    bool opened; /* zip holds secrets in clear, and these are the files that were sealed in it */
+    struct backup_secrets files;
 };
 
 void brought_free(struct brought *b)
 {
     if (!b)
         return;
-    buf_release(&b->zip);
+    backup_forget(&b->zip);
+    backup_secrets_release(&b->files);
     json_decref(b->doc);
     free(b);
 }
@@ -92,7 +99,7 @@ static void yes_and_no(struct view *v, enum text_id yes, int64_t no)
     view_button(v, view_word(v, TEXT_CANCEL, NULL), "aresno", view_int(v, no), NULL);
 }
 
-static void show_backup(struct turn *t, json_t *answer, int64_t no)
+static void show_backup(struct turn *t, json_t *answer, int64_t no, bool opened)
 {
     const char *version = in_text(answer, "version");
     struct view v;
@@ -107,8 +114,11 @@ static void show_backup(struct turn *t, json_t *answer, int64_t no)
     add_change(&v, TEXT_RESTORE_SETTINGS, answer, "settings");
     add_change(&v, TEXT_RESTORE_VERDICTS, answer, "violations");
     add_change(&v, TEXT_RESTORE_DISABLED, answer, "disabled");
-    if (in_bool(answer, "encrypted_part"))
+    if (in_bool(answer, "encrypted_part") && !opened) {
         view_say(&v, TEXT_RESTORE_SEALED, NULL);
+        view_row(&v);
+        view_button(&v, NULL, "irespw", view_int(&v, no), NULL);
+    }
     view_gap(&v);
     view_say(&v, TEXT_RESTORE_WHAT, NULL);
     yes_and_no(&v, TEXT_RESTORE_GO, no);
@@ -216,6 +226,7 @@ static void old_was_read(struct turn *t, void *arg, int rc)
 static void looked(struct turn *t, int status, struct slice bytes)
 {
     struct looking *l = t->extra;
+    bool opened;
     int64_t no;
 
     l->status = status;
@@ -227,9 +238,10 @@ static void looked(struct turn *t, int status, struct slice bytes)
     } else if (status >= 400) {
         turn_refused(t, status, l->answer);
     } else {
+        opened = l->b->opened;
         no = wait_for_yes(t, l->b);
         l->b = NULL;
-        show_backup(t, l->answer, no);
+        show_backup(t, l->answer, no, opened);
     }
 }
 
@@ -333,10 +345,46 @@ static void imported(struct turn *t, int status, json_t *answer)
     turn_done(t, answer);
 }
 
+/* A file as it stood on that machine, for a person to put in its place. */
+static void write_file(const char *dir, const char *name, struct slice bytes, struct buf *out)
+{
+    char path[4200];
+    int fd;
+
+    if (!bytes.p)
+        return;
+    snprintf(path, sizeof(path), "%s/%s", dir, name);
+    fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (fd < 0 || fchmod(fd, 0600) || write(fd, bytes.p, bytes.n) != (ssize_t)bytes.n)
+        buf_addf(out, "%s: %s\n", path, strerror(errno));
+    else
+        buf_addf(out, "%s\n", path);
+    if (fd >= 0)
+        close(fd);
+}
+
+static void tell_files(struct turn *t, struct view *v, const struct brought *b)
+{
+    const char *dir = settings_text(bot_settings(t->bot), SET_DATA_DIR);
+    struct buf names;
+
+    buf_init(&names, 16384);
+    write_file(dir, "restored.env", b->files.env, &names);
+    write_file(dir, "restored-secrets.env", b->files.secrets_env, &names);
+    view_say(v, TEXT_RESTORE_FILES, "files", buf_str(&names), NULL);
+    buf_release(&names);
+}
+
+static void drop_brought(void *extra)
+{
+    brought_free(extra);
+}
+
 static void restored(struct turn *t, int status, struct slice bytes)
 {
     json_t *answer = json_loadb(bytes.p ? bytes.p : "", bytes.n, 0, NULL);
     const char *kept = in_text(answer, "kept");
+    struct brought *b = t->extra;
     struct view v;
 
     if (status >= 400) {
@@ -344,6 +392,8 @@ static void restored(struct turn *t, int status, struct slice bytes)
     } else {
         turn_view(t, &v);
         view_say(&v, TEXT_RESTORE_DONE, "path", kept ? kept : "?", NULL);
+        if (b->opened)
+            tell_files(t, &v, b);
         show_ways(&v, "sadm");
         show_send(t, &v);
         view_release(&v);
@@ -361,6 +411,8 @@ static void go(struct turn *t)
         return;
     }
     t->bot->brought = NULL;
+    t->extra = b;
+    t->drop = drop_brought;
     if (b->doc) {
         doc = b->doc;
         b->doc = NULL;
@@ -368,7 +420,6 @@ static void go(struct turn *t)
     } else {
         turn_raw(t, OP_POST, "/restore?confirm=true", buf_slice(&b->zip), restored);
     }
-    brought_free(b);
 }
 
 void restore_run(struct turn *t)
@@ -377,6 +428,91 @@ void restore_run(struct turn *t)
         turn_working(t, go, TEXT_RESTORE_WORKING, NULL);
     else
         turn_fail(t, TEXT_RESTORE_OVER, NULL);
+}
+
+/* ---- its encrypted part ---- */
+
+struct opening {
+    struct brought *b;
+    struct buf passphrase, clear;
+    struct backup_secrets files;
+    int64_t now_us;
+    int rc;
+    struct err err;
+};
+
+static void opening_free(struct opening *o)
+{
+    brought_free(o->b);
+    backup_forget(&o->passphrase);
+    backup_forget(&o->clear);
+    backup_secrets_release(&o->files);
+    free(o);
+}
+
+static void unseal(void *arg)
+{
+    struct opening *o = arg;
+
+    o->rc = backup_unseal(buf_slice(&o->b->zip), buf_slice(&o->passphrase), o->now_us, &o->files,
+                          &o->clear, &o->err);
+}
+
+static void unsealed(struct turn *t, void *arg, int rc)
+{
+    struct opening *o = arg;
+    struct looking *l = t->bot ? calloc(1, sizeof(*l)) : NULL;
+
+    if (!l) {
+        if (t->bot)
+            turn_tell(t, TEXT_NO_MEMORY);
+        opening_free(o);
+        return;
+    }
+    if (rc || o->rc) {
+        /* It goes on waiting, for its yes and for another passphrase. */
+        brought_free(t->bot->brought);
+        t->bot->brought = o->b;
+        o->b = NULL;
+        opening_free(o);
+        free(l);
+        turn_fail(t, TEXT_RESTORE_PASS_WRONG, NULL);
+        return;
+    }
+    backup_forget(&o->b->zip);
+    o->b->zip = o->clear;
+    o->clear = (struct buf){0};
+    o->b->files = o->files;
+    o->files = (struct backup_secrets){0};
+    o->b->opened = true;
+    l->b = o->b;
+    o->b = NULL;
+    opening_free(o);
+    t->extra = l;
+    t->drop = looking_free;
+    turn_input_over(t);
+    t->message_id = 0;
+    t->action = action_find(SLICE("resgo"));
+    check(t);
+}
+
+void restore_open(struct turn *t)
+{
+    struct brought *b = mine(t);
+    struct opening *o = b && !b->doc && !b->opened ? calloc(1, sizeof(*o)) : NULL;
+
+    if (!o) {
+        turn_input_over(t);
+        turn_fail(t, TEXT_RESTORE_OVER, NULL);
+        return;
+    }
+    t->bot->brought = NULL;
+    o->b = b;
+    o->now_us = loop_wall_us(t->bot->opts.loop);
+    buf_init(&o->passphrase, LIMIT_BOT_INPUT);
+    buf_init(&o->clear, LIMIT_BACKUP);
+    buf_add_str(&o->passphrase, turn_arg(t, 1));
+    turn_work(t, unseal, unsealed, o);
 }
 
 void restore_cancel(struct turn *t)

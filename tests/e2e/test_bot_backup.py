@@ -99,6 +99,39 @@ def test_with_secrets_the_passphrase_leaves_no_trace(start, telegram):
     assert not documents(group) and not documents(zoe.chat)
 
 
+def test_restored_with_the_encrypted_part(start, telegram):
+    """Asked for the passphrase, whose message goes; a wrong one changes nothing; then secrets are back."""
+    ali = telegram.user("Ali")
+    d = start(ali)
+    d.cli("config", "set", "ipinfo_token", "token-that-is-secret")
+    ali.ask("/start", "Main menu")
+    ali.go("Admin", "Backup", "With secrets")
+    ali.say("correct horse battery")
+    telegram.wait(lambda: documents(ali.chat), 30, ali.chat.text)
+    data = documents(ali.chat)[-1].document.data
+    d.cli("config", "reset", "ipinfo_token")
+    ali.ask("/restore", "at most 20 MB", seconds=10)
+    ali.send_file("b.zip", data)
+    asked = ali.chat.wait("It has an encrypted part", 20)
+    ali.press("With the passphrase", on=asked)
+    telegram.wait(lambda: "Send the passphrase" in asked.text, 5, lambda: asked.text)
+    wrong = ali.say("wrong horse battery")
+    ali.chat.wait("does not open", 20)
+    assert wrong.deleted
+    right = ali.say("correct horse battery")
+    ready = ali.chat.wait("A whole backup of", 20, after=right.id)
+    assert right.deleted and "With the passphrase" not in ready.labels
+    ali.press("Put it in place", on=ready)
+    done = ali.chat.wait("Restored", 20)
+    files = [d.data_dir / name for name in ("restored.env", "restored-secrets.env")]
+    assert str(files[0]) in done.text
+    assert stat.S_IMODE(files[0].stat().st_mode) == 0o600 and telegram.token in files[0].read_text()
+    d.wait_log("everything starts anew", 10)
+    d.wait(lambda: d.sql("SELECT value FROM settings WHERE key='ipinfo_token'"), 20)
+    assert d.sql("SELECT value FROM settings WHERE key='ipinfo_token'")[0]["value"] == "token-that-is-secret"
+    assert "correct horse" not in d.tail(100000) and telegram.token not in ali.chat.text()
+
+
 def test_too_large_for_telegram_stays_on_the_server(start, telegram):
     ali = telegram.user("Ali")
     d = start(ali)
