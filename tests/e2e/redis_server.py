@@ -5,6 +5,7 @@ by), which brings no service that would start by itself.
 """
 
 import contextlib
+import datetime
 import os
 import pathlib
 import shutil
@@ -15,6 +16,11 @@ import tempfile
 import time
 
 BINARY = "/usr/bin/redis-check-rdb"
+
+
+def changed_at(cache):
+    """Unix seconds since when the store of a status' `cache` is in use, by the daemon's own clock."""
+    return datetime.datetime.fromisoformat(cache["since"].replace("Z", "+00:00")).timestamp()
 
 
 def free_port():

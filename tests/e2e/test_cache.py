@@ -7,7 +7,7 @@ import threading
 import time
 
 import pytest
-from redis_server import Redis, free_port, redis
+from redis_server import changed_at, free_port, redis
 
 ACL = "on >limiter-secret ~pgl:* resetchannels -@all +auth +select +ping +get +set +del +info"
 
@@ -126,11 +126,10 @@ def test_without_redis_nothing_is_tried_or_warned_of(lab, daemon):
 def fall_back_and_return(d, fail, heal, why):
     uses(d, "redis")
     since = len(d.log)
-    begun = time.monotonic()
+    begun = time.time()
     fail()
-    uses(d, "memory", 3)
-    took = time.monotonic() - begun
-    assert took < 1.0 + 0.25, took  # asked every 20 ms, on a machine with other work
+    took = changed_at(uses(d, "memory", 10)) - begun
+    assert took < 1.25, took  # 1 s, and what other work on the machine makes of it
     d.wait_log("memory is used, Redis is not: .*" + why, 5, since=since)
     heal()
     uses(d, "redis", 20)
