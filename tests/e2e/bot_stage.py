@@ -6,7 +6,6 @@ patterns, disabled users), users online with one and with several devices, and o
 
 import json
 import re
-import time
 
 import pytest
 from daemon import Sharer, Traffic, warm_up
@@ -57,10 +56,14 @@ class Stage:
         return [*self.names, *self.nodes.values(), *ADMINS, *PLAIN, *people, REASON, *self.providers(),
                 *(s["key"] for s in self.daemon.get("/config")["data"])]
 
+    def live(self, name):
+        """What is known of a user's devices now."""
+        return self.daemon.get(f"/users/id:{self.ids[name]}")["live"] or {}
+
     def providers(self):
         """Providers of the addresses in use."""
         return set(re.findall(r'"(?:isp|provider|as_name|org)": "([^"]*)"', json.dumps(
-            [self.daemon.get(f"/users/id:{self.ids[name]}") for name in self.to_be_online])))
+            [self.live(name) for name in self.to_be_online])))
 
     def post(self, path, body, expected=(200, 201)):
         status, told = self.daemon.call("POST", path, body)
@@ -88,14 +91,16 @@ class Stage:
         self.post("/admins", body)
         return user
 
-    def online(self, seconds=3.0):
+    def online(self):
         """Users online with a device each, two with two; stays until `close`."""
         users = [Sharer(name, 1 if i else 2, nodes=tuple(self.nodes)[:2], block=i + 3)
                  for i, name in enumerate(self.to_be_online)]
         warm_up(self.sim, tuple(self.nodes))
         self.traffic = Traffic(self.sim, *users)
         self.traffic.__enter__()
-        time.sleep(seconds)
+        for u in users:
+            self.daemon.wait(lambda: len(self.live(u.user).get("devices", ())) == len(u.ips),  # noqa: B023
+                             30, f"{u.user} at every address")
         return self
 
     def close(self):

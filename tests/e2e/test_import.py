@@ -140,6 +140,7 @@ def test_a_row_of_every_kind_and_twice(place):
     assert {sim.user(n)["status"] for n in ("off", "moved", "ever", "stale")} == {"disabled"}
 
 
+@pytest.mark.alone
 def test_a_thousand_users_are_all_enabled_on_time(place):
     """Disabled by the old program by both of its methods; the clock runs at 30 times its speed."""
     sim, d, folder = place

@@ -257,8 +257,8 @@ def a_summary_every_day(s):
     """At its hour in TZ, for the day before, once: over restarts, and for nobody's eyes but theirs."""
     if not built_with("PG_TIME_ORIGIN"):
         s.skip("needs a build with -Dtest_clock=true")
-    # 2027-03-27 20:00 in Berlin, the evening before the clocks go forward; a second is half an hour.
-    scale, at = 1800, calendar.timegm((2027, 3, 27, 19, 0, 0))
+    # 2027-03-27 15:00 in Berlin, the day before the clocks go forward; a second is half an hour.
+    scale, at = 1800, calendar.timegm((2027, 3, 27, 14, 0, 0))
     origin = (time.time() * scale - at) / (scale - 1)
     clock = {"PG_TIME_SCALE": str(scale), "PG_TIME_ORIGIN": repr(origin)}
     tg, (ali,), sim, d = begin(s, "Ali", users=["one", "two"], environment=clock,

@@ -526,7 +526,7 @@ def test_fifty_tls_streams_share_one_trust_store(panel, tmp_path):
     """Each stream loading all certificates again would cost 35 ms and 900 KB (twice under ASan)."""
     rss1, cpu1, _ = weigh(panel, 1, tmp_path / "ca.pem")
     rss50, cpu50, took = weigh(panel, 50, tmp_path / "ca.pem")
-    assert took < 5
+    assert took < 20
     assert (rss50 - rss1) / 49 < 1100
     assert (cpu50 - cpu1) / 49 < 15_000
 

@@ -117,8 +117,8 @@ class WalkStage(Stage):
         self.more_online = [Sharer(n, 3, nodes=nodes, block=60 + i) for i, n in enumerate(WATCHED)]
         return self
 
-    def online(self, seconds=3.0):
-        super().online(seconds)
+    def online(self):
+        super().online()
         self.traffic.users.extend(self.more_online)
         return self
 

@@ -438,9 +438,10 @@ class Walker:
             self.check_words(text)
 
     def until_whole(self):
-        """"⏳ Still working on it…", without a button."""
-        self.wait(lambda: self.message.buttons or not self.message.text.startswith(("⏳", "📤", "🔎", "⬇")) or
-                  self.newest().id > self.message.id, 30, "never done")
+        """"⏳ Still working on it…", without a button; in Persian a mark of direction comes first."""
+        at_work = ("⏳", "📤", "🔎", "⬇")
+        self.wait(lambda: self.message.buttons or self.newest().id > self.message.id or
+                  not self.message.text.lstrip("\u200f").startswith(at_work), 30, "never done")
 
     def press(self, button):
         """Presses a button of the message; what came is the new `message`. The node."""
