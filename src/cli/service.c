@@ -161,14 +161,38 @@ int64_t service_pid(const struct service *s)
     return pid;
 }
 
+/* The plugin of Docker, or the older command that Debian 12 has. */
+static bool has_plugin(void)
+{
+    static char docker[] = "docker", compose[] = "compose", version[] = "version";
+    char *argv[] = {docker, compose, version, NULL};
+    struct err err;
+
+    return child_run(argv, CHILD_HIDE, NULL, &err) == 0 || !child_has("docker-compose");
+}
+
+static int run_compose(const struct service *s, const char *const *words, enum child_output output,
+                       struct buf *ret_out, struct err *err)
+{
+    static char docker[] = "docker", compose[] = "compose", old[] = "docker-compose", f[] = "-f";
+    char file[PATH_MAX];
+    char *argv[WORDS_MOST + 5] = {docker, compose, f, file};
+    bool plugin = has_plugin();
+    int i;
+
+    snprintf(file, sizeof(file), "%s", s->compose);
+    for (i = 0; i < WORDS_MOST && words[i]; i++)
+        argv[4 + i] = (char *)(uintptr_t)words[i];
+    if (!plugin)
+        argv[1] = old;
+    return child_run(argv + !plugin, output, ret_out, err);
+}
+
 void service_state(const struct service *s, char *out, size_t max)
 {
-    static char systemctl[] = "systemctl", is_active[] = "is-active", unit[] = SERVICE_UNIT,
-                docker[] = "docker", compose[] = "compose", f[] = "-f", ps[] = "ps",
-                services[] = "--services", filter[] = "--filter", running[] = "status=running";
-    char file[PATH_MAX];
+    static const char *const running[] = {"ps", "--services", "--filter", "status=running", NULL};
+    static char systemctl[] = "systemctl", is_active[] = "is-active", unit[] = SERVICE_UNIT;
     char *ask_systemd[] = {systemctl, is_active, unit, NULL};
-    char *ask_docker[] = {docker, compose, f, file, ps, services, filter, running, NULL};
     struct slice word;
     struct buf b;
     struct err err;
@@ -176,10 +200,9 @@ void service_state(const struct service *s, char *out, size_t max)
     out[0] = '\0';
     if (s->kind != SERVICE_SYSTEMD && s->kind != SERVICE_DOCKER)
         return;
-    snprintf(file, sizeof(file), "%s", s->compose);
     buf_init(&b, STATE_MAX);
-    if (child_run(s->kind == SERVICE_SYSTEMD ? ask_systemd : ask_docker, CHILD_HIDE, &b, &err) >=
-        0) {
+    if ((s->kind == SERVICE_SYSTEMD ? child_run(ask_systemd, CHILD_HIDE, &b, &err)
+                                    : run_compose(s, running, CHILD_HIDE, &b, &err)) >= 0) {
         word = slice_trim(buf_slice(&b));
         if (s->kind == SERVICE_DOCKER)
             word = strstr(buf_str(&b), SERVICE_COMPOSE) ? SLICE("running") : SLICE("stopped");
@@ -204,15 +227,7 @@ bool service_runs(const struct service *s)
 
 int service_compose(const struct service *s, const char *const *words, struct err *err)
 {
-    static char docker[] = "docker", compose[] = "compose", f[] = "-f";
-    char file[PATH_MAX];
-    char *argv[WORDS_MOST + 5] = {docker, compose, f, file};
-    int i;
-
-    snprintf(file, sizeof(file), "%s", s->compose);
-    for (i = 0; i < WORDS_MOST && words[i]; i++)
-        argv[4 + i] = (char *)(uintptr_t)words[i];
-    return child_run(argv, CHILD_SHOW, NULL, err);
+    return run_compose(s, words, CHILD_SHOW, NULL, err);
 }
 
 static int do_systemd(enum service_verb verb, struct err *err)

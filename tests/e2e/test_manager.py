@@ -41,6 +41,7 @@ esac
 DOCKER = r"""#!/bin/bash
 echo "docker $*" >> "$FAKE/calls"
 [ "$COMPOSE_DISABLE_ENV_FILE" = 1 ] || { echo "compose would read our .env" >&2; exit 1; }
+[ "$*" = "compose version" ] && { [ ! -e "$FAKE/no-plugin" ]; exit; }
 case "$4" in
 ps) [ ! -e "$FAKE/up" ] || echo limiter ;;
 up) [ ! -e "$FAKE/refuse" ] && touch "$FAKE/up" ;;
@@ -90,7 +91,7 @@ class Machine:
         path = self.fake / "calls"
         text = path.read_text() if path.exists() else ""
         path.write_text("")
-        return [c for c in text.splitlines() if not re.search(r" (cat|is-active) |compose .* ps ", c)]
+        return [c for c in text.splitlines() if not re.search(r" (cat|is-active) |compose .* ps |compose version", c)]
 
     def environment(self, **more):
         env = {k: v for k, v in os.environ.items()
@@ -182,6 +183,14 @@ def test_docker_and_what_is_not_ours(machine):
     machine.run("stop")
     assert machine.calls() == [f"docker compose -f {file} {words}" for words in
                                ("up -d --force-recreate limiter", "pull limiter", "up -d", "stop")]
+    # Debian 12 has the older command only.
+    machine.tool("docker-compose", '#!/bin/bash\nexec docker compose "$@"\n')
+    (machine.fake / "no-plugin").touch()
+    machine.run("start")
+    assert machine.calls() == [f"docker compose -f {file} up -d"]
+    assert "runs already" in machine.run("start")
+    machine.run("stop")
+    machine.calls()
     (machine.fake / "no-image").touch()
     assert "nothing was changed" in machine.run("update", code=1)
 
