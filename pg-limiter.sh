@@ -903,6 +903,7 @@ copy_old() {
         copy_one "folder-${folder//[^A-Za-z0-9]/_}" folder "$folder" && say "Copied the state in $folder."
     done
     for one in ${old_units[@]+"${old_units[@]}"}; do
+        [ -f "$one" ] || continue # put away meanwhile; its folder is among the copies
         folder=$(unit_folder "$one")
         [ -d "${folder:-/nowhere}" ] || continue
         copy_one "folder-${folder//[^A-Za-z0-9]/_}" folder "$folder" && say "Copied the state in $folder."

@@ -87,7 +87,8 @@ static void unit_path(char *out, size_t max)
     buf_release(&b);
 }
 
-static int end_service(struct cli *cli, const struct service *s)
+/* A package's unit goes with the package, whose scripts still ask for it. */
+static int end_service(struct cli *cli, const struct service *s, bool packaged)
 {
     static const char *const down[] = {"down", NULL}, *const purge[] = {"down", "-v", "--rmi",
                                                                         "local", NULL};
@@ -100,7 +101,7 @@ static int end_service(struct cli *cli, const struct service *s)
         if (!rc) {
             unit_path(path, sizeof(path));
             quietly("systemctl", "disable", SERVICE_UNIT);
-            if (path[0])
+            if (path[0] && !packaged)
                 remove_file(path);
             quietly("systemctl", "daemon-reload", NULL);
         }
@@ -239,7 +240,7 @@ int cmd_uninstall(struct cli *cli)
     if (rc)
         return rc;
     packaged = is_packaged();
-    rc = end_service(cli, &s);
+    rc = end_service(cli, &s, packaged);
     if (!rc && packaged)
         rc = remove_package(purge);
     if (rc)
