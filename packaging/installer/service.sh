@@ -29,8 +29,9 @@ start_service() {
     }
     systemctl daemon-reload >/dev/null 2>&1 || true
     systemctl enable pg-limiter.service >/dev/null 2>&1 || die 1 "systemctl does not enable pg-limiter.service."
-    if [ "$was" = active ]; then systemctl restart pg-limiter.service; else systemctl start pg-limiter.service; fi || true
-    if ! wait_active; then
+    local verb=start
+    [ "$was" != active ] || verb=restart
+    if ! systemctl "$verb" pg-limiter.service || ! wait_active; then
         die 1 "It does not stay up: journalctl -u pg-limiter -n 30 says why." \
             ${upgraded_from:+"Back to the version before: apt-get install --allow-downgrades $keep/packages/pg-limiter_${upgraded_from//:/_}_$arch.deb"}
     fi
