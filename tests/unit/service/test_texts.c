@@ -278,6 +278,9 @@ static void english_sentences_are_said_in_other_languages(void **state)
     said(TEXT_RU, "disabled for 2 h 5 min: 3 devices, limit 1",
          "отключён на 2 ч 5 мин: устройств 3, лимит 1");
     said(TEXT_RU, "disabled for ever", NULL);
+    said(TEXT_RU,
+         "disabled until enabled by hand: 3 devices, limit 1; the subscription was revoked",
+         "отключён, пока не включат вручную: устройств 3, лимит 1; подписка отозвана");
     said(TEXT_ZH, "Telegram says: <chat>", "Telegram 提示：&lt;chat&gt;");
     said(TEXT_RU, "a b is excepted from all limits: boss: say yes to go on",
          "a b исключён из всех лимитов (boss). Продолжить?");
