@@ -49,8 +49,7 @@ static void tell_static(const struct settings *was, const struct settings *is)
     int id;
 
     for (id = 0; id < SET_COUNT; id++)
-        if (setting_def(id)->flags & SETTING_STATIC && setting_def(id)->section != SECTION_API &&
-            setting_def(id)->section != SECTION_TELEGRAM &&
+        if (setting_needs_restart((enum setting)id) &&
             strcmp(settings_text(was, id), settings_text(is, id)) != 0)
             log_warning("config", "%s has changed: it needs `pg-limiter restart`",
                         setting_def(id)->env);

@@ -117,6 +117,7 @@ int cmd_config_interval(struct cli *cli);
 int cmd_config_reenable(struct cli *cli);
 int cmd_config_country(struct cli *cli);
 int cmd_config_example(struct cli *cli);
+int cmd_config_reference(struct cli *cli);
 int cmd_user_disable(struct cli *cli);
 int cmd_user_revoke(struct cli *cli);
 int cmd_user_pardon(struct cli *cli);

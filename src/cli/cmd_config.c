@@ -234,14 +234,25 @@ int cmd_mode(struct cli *cli)
     return rc;
 }
 
-int cmd_config_example(struct cli *cli)
+static int print_settings(void (*add)(struct buf *b))
 {
     struct buf b;
 
-    (void)cli;
     buf_init(&b, LIMIT_ENV_FILE);
-    settings_add_example(&b);
+    add(&b);
     fputs(buf_str(&b), stdout);
     buf_release(&b);
     return CLI_OK;
+}
+
+int cmd_config_example(struct cli *cli)
+{
+    (void)cli;
+    return print_settings(settings_add_example);
+}
+
+int cmd_config_reference(struct cli *cli)
+{
+    (void)cli;
+    return print_settings(settings_add_page);
 }

@@ -206,12 +206,10 @@ static bool tell_static(const struct settings *was, const struct settings *is)
     int i;
 
     for (i = 0; i < SET_COUNT; i++) {
-        const struct setting_def *def = setting_def((enum setting)i);
-
-        if (!(def->flags & SETTING_STATIC) || def->section == SECTION_API ||
+        if (!setting_needs_restart((enum setting)i) ||
             strcmp(settings_text(was, (enum setting)i), settings_text(is, (enum setting)i)) == 0)
             continue;
-        printf("%s%s", any ? ", " : "", def->env);
+        printf("%s%s", any ? ", " : "", setting_def((enum setting)i)->env);
         any = true;
     }
     if (any)

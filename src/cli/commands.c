@@ -305,6 +305,8 @@ static const struct command commands[] = {
      "POST /cleanup, POST /cleanup/undo"},
     {"config example", "", 0, 0, 0, cmd_config_example, "print a .env with every setting", NULL,
      NULL},
+    {"config reference", "", 0, 0, 0, cmd_config_reference,
+     "print a page about every setting, in Markdown", NULL, NULL},
     {"config", "", 0, 0, BIT(OPT_ENV), cmd_config,
      "edit .env; it is checked before it is kept, and put in force",
      "The editor is $VISUAL, $EDITOR, or the one that is installed.\n", NULL},

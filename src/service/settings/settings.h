@@ -267,6 +267,8 @@ int setting_find(struct slice name, enum setting *ret_id, struct err *err) MUST_
  */
 int setting_check(enum setting id, struct slice text, struct buf *ret_text,
                   struct setting_value *ret_v, struct err *err) MUST_CHECK;
+/* Whether a new value in .env is in force only after a restart; else SIGHUP is enough. */
+bool setting_needs_restart(enum setting id);
 /* Whether an empty text is a value of id (a list without entries, a text that may be unset). */
 bool setting_may_be_empty(enum setting id);
 /* Appends the allowed values of id for a person, e.g. "10-3600 s" or "on, shadow or off". */
@@ -327,5 +329,7 @@ void setting_add_shown(struct buf *b, enum setting id, const char *text);
 
 /* Appends a complete .env.example, every setting with its help, range and default, commented out. */
 void settings_add_example(struct buf *b);
+/* Appends docs/settings.md: a page in Markdown with a table of every setting, section by section. */
+void settings_add_page(struct buf *b);
 
 #endif

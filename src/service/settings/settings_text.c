@@ -20,6 +20,15 @@ bool setting_may_be_empty(enum setting id)
     }
 }
 
+bool setting_needs_restart(enum setting id)
+{
+    const struct setting_def *def = setting_def(id);
+
+    /* The API and the bot are taken down and up by a reload; everything else is wired once. */
+    return def->flags & SETTING_STATIC && def->section != SECTION_API &&
+           def->section != SECTION_TELEGRAM;
+}
+
 /* "a, b or c" of "a|b|c". */
 static void add_choices(struct buf *b, const char *choices)
 {

@@ -365,27 +365,46 @@ static void which_file_is_read(void **state)
     assert_string_equal(p->rep.file, "");
 }
 
-static void the_example_is_current_and_can_be_read(void **state)
+static void assert_file_holds(const char *path, const struct buf *want)
 {
-    struct place *p = *state;
-    struct buf want, have;
+    struct buf have;
     char chunk[4096];
     size_t n;
-    FILE *f = fopen(".env.example", "r");
+    FILE *f = fopen(path, "r");
 
     assert_non_null(f);
-    buf_init(&want, LIMIT_ENV_FILE);
     buf_init(&have, LIMIT_ENV_FILE);
-    settings_add_example(&want);
     while ((n = fread(chunk, 1, sizeof(chunk), f)) > 0)
         assert_int_equal(buf_add(&have, chunk, n), ERR_OK);
     fclose(f);
-    assert_string_equal(buf_str(&have), buf_str(&want));
+    assert_string_equal(buf_str(&have), buf_str(want));
+    buf_release(&have);
+}
+
+/* Made anew by: pg-limiter config reference > docs/settings.md */
+static void the_page_of_settings_is_current(void **state)
+{
+    struct buf want;
+
+    (void)state;
+    buf_init(&want, LIMIT_ENV_FILE);
+    settings_add_page(&want);
+    assert_file_holds("docs/settings.md", &want);
+    buf_release(&want);
+}
+
+static void the_example_is_current_and_can_be_read(void **state)
+{
+    struct place *p = *state;
+    struct buf want;
+
+    buf_init(&want, LIMIT_ENV_FILE);
+    settings_add_example(&want);
+    assert_file_holds(".env.example", &want);
     write_file(p->env, buf_str(&want), 0600);
     assert_int_equal(load(p, NULL, NULL), ERR_OK);
     assert_int_equal(p->rep.n_warnings, 0);
     buf_release(&want);
-    buf_release(&have);
 }
 
 /* Every commented-out line of the example must be a value its own setting takes. */
@@ -431,6 +450,7 @@ int main(void)
         WITH_PLACE(secrets_env_stands_between),
         WITH_PLACE(open_files_with_secrets_are_told),
         WITH_PLACE(which_file_is_read),
+        cmocka_unit_test(the_page_of_settings_is_current),
         WITH_PLACE(the_example_is_current_and_can_be_read),
         WITH_PLACE(every_default_of_the_example_is_valid),
     };
