@@ -185,7 +185,7 @@ def test_stopped_at_every_question(box, lab):
                ("Password", "admin-password"), ("trust exactly", "y"), ("Token of the bot", ""),
                ("How many devices", ""), ("shadow mode", ""), ("Time zone", ""), ("Start it now", "")]
     deb = box.deb()
-    for at in range(len(answers)):
+    for at in range(len(answers)) if os.environ.get("PG_LONG") else (0, 3, 4, 8, 9):
         fresh = box.env.read_bytes() if box.env.exists() else None
         said = box.talk("--package", deb, answers=[*answers[:at], (answers[at][0], "\x03")], code=130)
         assert "Stopped" in said and not list(box.etc.glob(".env.*")), said
