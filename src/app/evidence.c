@@ -136,6 +136,8 @@ static void add_coverage(struct daemon *d, const struct evidence *ev, struct buf
         jout_text(out, "source", source_of(d));
         jout_bool(out, "stream_open", c->open_streams > 0);
         jout_bool(out, "quiet", c->quiet);
+        if (c->lost_known)
+            jout_real(out, "lines_lost", c->lost, 2);
         jout_real(out, "lines_per_s", coverage_rate(c, daemon_now(d)), 2);
         jout_int(out, "stale_lines", (int64_t)c->stale);
         jout_close(out, '}');

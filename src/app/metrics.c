@@ -130,6 +130,13 @@ static double is_open(struct daemon *d, const struct panel_node *n, const struct
     return panel_stream(d->panel, n->id, &st) == 0 && st.open;
 }
 
+static double lost(struct daemon *d, const struct panel_node *n, const struct coverage *c)
+{
+    (void)d;
+    (void)n;
+    return c && c->lost_known ? c->lost : 0;
+}
+
 static double is_quiet(struct daemon *d, const struct panel_node *n, const struct coverage *c)
 {
     (void)d;
@@ -181,6 +188,8 @@ static const struct node_metric node_metrics[] = {
     {"node_connected", "gauge", "Whether the panel says that the node is connected.", is_connected},
     {"node_stream_open", "gauge", "Whether the log stream of the node is open.", is_open},
     {"node_quiet", "gauge", "Whether it is silent although users are online there.", is_quiet},
+    {"node_lines_lost_ratio", "gauge",
+     "Part of its lines that never come, by the online list; 0 while not known.", lost},
     {"node_lines_total", "counter", "Log lines received.", lines},
     {"node_lines_stale_total", "counter", "Log lines too old to be evidence.", stale},
     {"node_reconnects_total", "counter", "Log streams opened anew.", reconnects},

@@ -15,13 +15,13 @@
  */
 
 enum { FLYING = 2, LONGEST_PAUSE_S = 64 };
-static const int64_t look_us = STAMP_SECOND / 10;
+static const int64_t look_us = STAMP_SECOND / 10, sample_us = 5 * STAMP_SECOND;
 static const int64_t list_us = 60 * STAMP_SECOND, list_look_us = 2 * STAMP_SECOND;
 
 struct reader {
     struct daemon *d;
     struct readplan plan;
-    struct loop_timer *timer, *list_timer;
+    struct loop_timer *timer, *list_timer, *sample_timer;
     struct onliners *listing;
     unsigned flying;
     int64_t pause_s, paused_us; /* after failures: not before */
@@ -115,6 +115,22 @@ static void look(void *arg)
     }
 }
 
+/* A third of the readings are for comparing the sources, at ten seconds each. */
+static void sample(void *arg)
+{
+    struct reader *r = arg;
+    struct daemon *d = r->d;
+    int64_t ids[SAMPLE_MOST];
+    unsigned most = (unsigned)(panel_online_rate(d->panel) * 10 / 3);
+    size_t n, i;
+
+    if (!is_on(r) || r->told || d->policy.sources != SOURCES_BOTH)
+        most = 0;
+    n = engine_sample_lines(d->engine, most < SAMPLE_MOST ? most : SAMPLE_MOST, daemon_now(d), ids);
+    for (i = 0; i < n; i++)
+        reader_watch(r, ids[i]);
+}
+
 static void on_list(void *arg, int rc, const struct err *err, const int64_t *ids, size_t n)
 {
     struct reader *r = arg;
@@ -149,12 +165,14 @@ struct reader *reader_new(struct daemon *d)
     r->d = d;
     readplan_init(&r->plan);
     if (loop_timer_new(d->loop, look, r, &r->timer) ||
-        loop_timer_new(d->loop, list, r, &r->list_timer)) {
+        loop_timer_new(d->loop, list, r, &r->list_timer) ||
+        loop_timer_new(d->loop, sample, r, &r->sample_timer)) {
         reader_free(r);
         return NULL;
     }
     loop_timer_every(r->timer, look_us);
     loop_timer_every(r->list_timer, list_look_us);
+    loop_timer_every(r->sample_timer, sample_us);
     return r;
 }
 
@@ -165,6 +183,7 @@ void reader_free(struct reader *r)
     onliners_drop(r->listing);
     loop_timer_free(r->timer);
     loop_timer_free(r->list_timer);
+    loop_timer_free(r->sample_timer);
     readplan_release(&r->plan);
     free(r);
 }

@@ -215,10 +215,16 @@ static void add_problems(struct daemon *d, const struct sums *s, struct buf *out
         if (nodes[i].enabled && !nodes[i].connected)
             buf_addf(&line, "%s is %s%s%s", nodes[i].name, nodes[i].status,
                      nodes[i].message[0] ? ": " : "", nodes[i].message);
-        else if (nodes[i].connected && c && c->open_streams == 0)
+        else if (nodes[i].connected && c && c->open_streams == 0 &&
+                 d->policy.sources != SOURCES_ONLINE)
             buf_addf(&line, "%s: its log stream is not open", nodes[i].name);
         else if (c && c->quiet)
             buf_addf(&line, "%s is quiet although users are online there", nodes[i].name);
+        else if (c && c->stolen)
+            buf_addf(&line,
+                     "%s: about %d %% of its lines never come: another program reads its log, or a "
+                     "log page is open in the panel",
+                     nodes[i].name, (int)(100 * c->lost + 0.5));
         else if (c && c->faulty_until_us > daemon_now(d))
             buf_addf(
                 &line,
@@ -290,6 +296,11 @@ static void add_node(struct daemon *d, const struct panel_node *n, struct buf *o
     jout_text(out, "stream_error", followed && !st.open && st.last_error[0] ? st.last_error : NULL);
     if (c) {
         jout_bool(out, "quiet", c->quiet);
+        if (c->lost_known) {
+            jout_real(out, "lines_lost", c->lost, 3);
+            jout_real(out, "lines_lost_error", c->lost_error, 3);
+        }
+        jout_bool(out, "another_reader", c->stolen);
         jout_bool(out, "faulty", c->faulty_until_us > daemon_now(d));
         jout_real(out, "lines_per_s", coverage_rate(c, daemon_now(d)), 2);
         jout_int(out, "lines", (int64_t)c->lines);

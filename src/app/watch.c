@@ -33,7 +33,7 @@ struct seen_node {
     char status[sizeof(((struct panel_node *)0)->status) + 2 +
                 sizeof(((struct panel_node *)0)->message)]; /* why it is not connected */
     int64_t down_us;                                        /* not seen since, 0: it is */
-    bool down_told;
+    bool down_told, loss_told;
     int64_t reopened_us;
     int64_t pause_us;   /* between two openings of a silent stream: doubles */
     int64_t traffic_us; /* newest sign of traffic on it, from the online list */
@@ -359,6 +359,29 @@ static void look_at(struct watch *w, struct seen_node *n, int64_t now_us)
         ask(w, n, now_us);
 }
 
+/* Another reader of the node's log, told once, and when there is none any more. */
+static void look_for_loss(struct watch *w, struct seen_node *n, int64_t now_us)
+{
+    const struct coverage *c = engine_coverage(w->d->engine, n->node);
+    char percent[16];
+
+    if (c->stolen == n->loss_told || (!c->stolen && !c->lost_known))
+        return;
+    n->loss_told = c->stolen;
+    snprintf(percent, sizeof(percent), "%d %%", (int)(100 * c->lost + 0.5));
+    if (c->stolen)
+        log_warning("coverage",
+                    "%s: about %s of its lines never come, by the online list: another program "
+                    "reads its log, or a log page is open in the panel",
+                    n->name, percent);
+    else
+        log_info("coverage", "%s: its lines come again", n->name);
+    tell_node(w->d, n->id, n->name, c->stolen ? NOTICE_NODE_LOSS : NOTICE_NODE_WHOLE, now_us,
+              percent);
+    carry_event(w->d, c->stolen ? "lines_lost" : "lines_whole", 0, slice_of(n->name),
+                c->stolen ? percent : "");
+}
+
 void watch_look(struct watch *w)
 {
     int64_t now_us = daemon_now(w->d);
@@ -367,6 +390,7 @@ void watch_look(struct watch *w)
     for (i = 0; i < w->n; i++) {
         look_if_down(w, &w->nodes[i], now_us);
         look_at(w, &w->nodes[i], now_us);
+        look_for_loss(w, &w->nodes[i], now_us);
     }
     hosts_look(w->hosts);
 }

@@ -82,6 +82,7 @@ void engine_free(struct engine *e)
     timers_release(&e->due);
     peaks_release(&e->peaks);
     breaker_release(&e->breaker);
+    sampler_release(&e->sampler);
     free(e);
 }
 
@@ -272,6 +273,8 @@ void engine_drop_user(struct engine *e, uint32_t slot)
         e->cap_free = cap;
     }
     imap_del(&e->user_by_id, u->id);
+    if (u->sampled)
+        sampler_drop(&e->sampler, u->id);
     release_user(u);
     *u = (struct user){0};
     e->free_slots[e->n_free++] = slot;

@@ -9,6 +9,7 @@
 #include "core/breaker.h"
 #include "core/clock.h"
 #include "core/engine.h"
+#include "core/loss.h"
 #include "core/peak.h"
 #include "core/shared.h"
 #include "core/sources.h"
@@ -35,6 +36,7 @@ struct engine_node {
     struct coverage cover;
     uint32_t users; /* with an active device there, as of the last check */
     struct node_fault fault;
+    struct loss loss;
     bool cdn, disabled; /* by the sources */
     bool many;          /* the online list has shown two addresses of one user on it */
     uint32_t read;      /* readings in which it answered */
@@ -80,6 +82,9 @@ struct engine {
     uint8_t *touched;     /* scratch of a check: address counters */
     uint32_t locate_from; /* slot at which a check goes on asking for networks not known yet */
     uint32_t locate_left; /* scratch of a check: questions left */
+
+    struct sampler sampler;
+    uint32_t sample_from; /* slot at which the next to be sampled is looked for */
 
     struct peaks peaks;
     struct policy wide; /* the policy with the longest active_window, for them */
@@ -133,6 +138,13 @@ struct observation {
  * room. O(1), at most 16 pair updates.
  */
 int observe(struct engine *e, struct user *u, const struct observation *o, int64_t now_us);
+
+/* ---- sampling.c ---- */
+/* A line of a user, who may be one of those whose lines are compared with the online list. */
+void sampling_line(struct engine *e, uint16_t node, const struct record *rec, int64_t now_us);
+/* A reading of one of them names a second of the node's clock, at_us by ours. */
+void sampling_read(struct engine *e, const struct user *u, const struct online_seen *s,
+                   int64_t at_us, int64_t now_us);
 
 /* ---- judge.c ---- */
 /* What the rule in force makes of a user now. */

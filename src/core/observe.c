@@ -254,6 +254,8 @@ enum scan_reason engine_line(struct engine *e, uint16_t node, int64_t now_us, st
     coverage_line(&n->cover, reason, now_us);
     if (reason == SCAN_COUNTED)
         coverage_source(&n->cover, rec->from_header, now_us);
+    if (e->sampler.n && (!reason || reason == SCAN_BLOCKED) && rec->id)
+        sampling_line(e, node, rec, now_us);
     if (reason)
         return reason;
     o = (struct observation){.addr = rec->ip, .node = node};

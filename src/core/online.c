@@ -12,6 +12,7 @@ static const int64_t zone_us = 15 * 60 * STAMP_SECOND; /* zones differ by multip
 static const int64_t watched_us = 5 * STAMP_SECOND;
 static const int64_t changed_us =
     10 * STAMP_SECOND; /* two readings in a row show both addresses active */
+static const int64_t sampled_us = 10 * STAMP_SECOND;
 static const int64_t listed_us = 60 * STAMP_SECOND;
 static const int64_t unheard_us = 120 * STAMP_SECOND;
 enum { LOOK_BACK = 16, ONE_AFTER = 20 };
@@ -49,12 +50,16 @@ int64_t engine_read_every(const struct engine *e, int64_t id, int64_t now_us, in
     const struct user *u = engine_user(e, id);
 
     *ret_us = u ? u->read_s * STAMP_SECOND : 0;
-    if (!u || u->limit == 0 || u->state == USER_PUNISHED)
+    if (!u)
         return 0;
+    if (u->limit == 0 || u->state == USER_PUNISHED)
+        return u->sampled ? sampled_us : 0;
     if (u->state == USER_MONITORING)
         return watched_us;
     if (has_changed(e, u, now_us))
         return changed_us;
+    if (u->sampled)
+        return sampled_us;
     return u->listing ? listed_us : 0;
 }
 
@@ -101,8 +106,8 @@ static int by_time(const void *a, const void *b)
 }
 
 /* Copies the entries that count, by their times; returns how many. */
-static size_t choose(struct engine *e, const struct online_reading *r, int64_t now_us,
-                     struct online_seen *ret)
+static size_t choose(struct engine *e, const struct user *u, const struct online_reading *r,
+                     int64_t now_us, struct online_seen *ret)
 {
     size_t n = 0, i, k;
 
@@ -111,8 +116,11 @@ static size_t choose(struct engine *e, const struct online_reading *r, int64_t n
             if (r->seen[k].node == r->seen[i].node && !addr_eq(r->seen[k].addr, r->seen[i].addr))
                 e->nodes[r->seen[i].node].many = true;
         ret[n] = r->seen[i];
-        if (counts(e, &r->seen[i], now_us, &ret[n].last_us))
-            n++;
+        if (!counts(e, &r->seen[i], now_us, &ret[n].last_us))
+            continue;
+        if (u->sampled)
+            sampling_read(e, u, &r->seen[i], ret[n].last_us, now_us);
+        n++;
     }
     if (n)
         qsort(ret, n, sizeof(*ret), by_time);
@@ -205,7 +213,7 @@ void engine_online(struct engine *e, int64_t id, const struct online_reading *r,
         return;
     seen = malloc((r->n + 1) * sizeof(*seen));
     devices = malloc((r->n + 1) * sizeof(*devices));
-    n = seen && devices ? choose(e, r, now_us, seen) : 0;
+    n = seen && devices ? choose(e, u, r, now_us, seen) : 0;
     for (i = 0; i < n; i++) {
         struct observation o = {.at_us = seen[i].last_us,
                                 .addr = seen[i].addr,

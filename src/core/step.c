@@ -19,6 +19,8 @@ static void step_user(struct engine *e, struct user *u, int64_t now_us)
 
     user_release(u);
     u->hot = 0;
+    u->sampled = false;
+    u->line_s = u->read_s = 0;
     cap(&u->last_us, now_us);
     for (i = 0; u->past && i < u->past->n; i++)
         cap(&u->past->at_us[i], now_us);
@@ -59,6 +61,7 @@ void engine_clock_stepped(struct engine *e, int64_t step_us, int64_t now_us)
     timers_release(&e->due);
     e->pace.n = 0;
     e->breaker.n = 0;
+    sampler_release(&e->sampler);
     cap(&e->breaker.raised_until_us, now_us + 86400 * STAMP_SECOND);
     for (i = 0; i < e->n_slots; i++)
         if (engine_slot(e, i)->id)

@@ -116,6 +116,7 @@ struct user {
     uint16_t told_seen : 1; /* that he is still seen */
     uint16_t mode : 2;      /* enum policy_mode for him, as of limits_gen */
     uint16_t restart : 1;   /* that became MODE_ON: to start CLEAR */
+    uint16_t sampled : 1;   /* his lines are compared with the online list (loss.h) */
     uint8_t mon_checks;     /* MONITORING: checks since it began, up to 255 */
     uint8_t hot;            /* the device looked up last, of the first 256 */
     uint16_t case_limit;    /* in force when MONITORING began; PUNISHED: convicted under */

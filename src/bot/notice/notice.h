@@ -45,6 +45,8 @@ enum notice_event {
     NOTICE_NODE_UP,     /* [user_id, name, since_us] */
     NOTICE_NODE_QUIET,  /* [user_id, name] users are there, but no line comes */
     NOTICE_NODE_HEARD,  /* [user_id, name] */
+    NOTICE_NODE_LOSS,   /* [user_id, name, text: percent] another reader takes its lines */
+    NOTICE_NODE_WHOLE,  /* [user_id, name] no longer */
     NOTICE_NODE_FAULTY, /* [user_id, name, text] shows nearly everyone over his limit */
     NOTICE_PANEL_DOWN,  /* [since_us, text] */
     NOTICE_PANEL_UP,    /* [since_us] */
