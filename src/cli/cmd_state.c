@@ -227,9 +227,9 @@ static void add_node(struct term_table *t, json_t *row)
     else
         term_cell(t, TERM_DIM, NULL);
     term_cell(t, TERM_YELLOW,
-              error                     ? error
-              : message                 ? message
-              : in_bool(row, "quiet")   ? "quiet although users are online"
+              error                            ? error
+              : message                        ? message
+              : in_bool(row, "quiet")          ? "quiet although users are online"
               : in_bool(row, "another_reader") ? "another reader takes part of its lines"
               : in_bool(row, "faulty")  ? "half of its users look over their limit: verdicts wait"
               : !in_bool(row, "judged") ? "not counted: one of disabled_nodes"

@@ -29,8 +29,9 @@ struct coverage {
     int64_t last_line_us;    /* arrival of the last access line counted; 0 = none */
     bool lost_known;         /* by comparing both sources (loss.h): */
     bool stolen;             /* so much is lost that another reader must be taking lines */
-    double lost, lost_error; /* the part of the lines that never came, 0…1; one standard deviation */
-    double rate;             /* lines a second, decaying average over about 60 s */
+    double lost,
+        lost_error; /* the part of the lines that never came, 0…1; one standard deviation */
+    double rate;    /* lines a second, decaying average over about 60 s */
     int64_t rate_at_us;
 };
 

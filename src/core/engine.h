@@ -118,12 +118,12 @@ void engine_online(struct engine *e, int64_t id, const struct online_reading *r,
 int64_t engine_read_every(const struct engine *e, int64_t id, int64_t now_us, int64_t *ret_us);
 /* When the last line of the user came, and the last reading of his list; 0 = none. */
 void engine_heard(const struct engine *e, int64_t id, int64_t *ret_line_us, int64_t *ret_read_us);
+enum { SAMPLE_MOST = 32 };
 /*
  * Chooses whose lines are compared with the online list from now on: at most `most` active users, in turn,
  * for a minute each; the new ones are in ret_ids (SAMPLE_MOST), to be read every 10 s as engine_read_every()
  * says. Brings the coverage of all nodes up to date. O(users) at the worst, when few are active.
  */
-enum { SAMPLE_MOST = 32 };
 size_t engine_sample_lines(struct engine *e, unsigned most, int64_t now_us, int64_t *ret_ids);
 /*
  * Whether the node seems to tell one address a user at the most, as WireGuard nodes do: it has been read,

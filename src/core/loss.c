@@ -8,9 +8,10 @@
 #include "base/banned.h"
 
 static const double half_life_s = 300, fewest = 20, theft_part = 0.15;
-static const int64_t zone_s = 15 * 60;              /* zones differ by multiples of it */
-static const int64_t wait_us = 5 * STAMP_SECOND;    /* lines on their way come by then */
-static const int64_t settle_us = 2 * STAMP_SECOND;  /* the first whole second looked at, and clocks */
+static const int64_t zone_s = 15 * 60;           /* zones differ by multiples of it */
+static const int64_t wait_us = 5 * STAMP_SECOND; /* lines on their way come by then */
+static const int64_t settle_us =
+    2 * STAMP_SECOND; /* the first whole second looked at, and clocks */
 static const int64_t longest_us = 60 * STAMP_SECOND; /* seconds before that are not remembered */
 
 static double left(const struct loss *l, int64_t now_us)
@@ -106,8 +107,7 @@ static struct sampled_second *second_in(struct sampled_second *ring, uint16_t no
     for (i = 0; i < SAMPLER_SECONDS; i++) {
         struct sampled_second *x = &ring[i];
 
-        if (x->lines && x->node == node && same_second(x->second, second) &&
-            addr_eq(x->addr, addr))
+        if (x->lines && x->node == node && same_second(x->second, second) && addr_eq(x->addr, addr))
             return x;
     }
     return NULL;

@@ -19,7 +19,8 @@
  * has 1 + n lines, n geometrically distributed; exactly so where seconds have one line.
  */
 struct loss {
-    double seconds, none, lines; /* decaying counts: looked up, without a line, lines of the others */
+    double seconds, none,
+        lines; /* decaying counts: looked up, without a line, lines of the others */
     int64_t at_us;
 };
 

@@ -7,7 +7,7 @@
 
 static const int64_t sampled_us = 60 * STAMP_SECOND; /* each, */
 static const int64_t active_us = 60 * STAMP_SECOND;  /* of those who had a line within */
-static const int64_t open_us = 10 * STAMP_SECOND;    /* a stream just opened may have missed lines */
+static const int64_t open_us = 10 * STAMP_SECOND; /* a stream just opened may have missed lines */
 _Static_assert((int)SAMPLE_MOST == (int)SAMPLER_USERS, "as many as there is room for");
 
 void sampling_line(struct engine *e, uint16_t node, const struct record *rec, int64_t now_us)

@@ -2,11 +2,17 @@
 """Scenes: the online list as a source of its own."""
 
 import json
+import re
+import ssl
+import threading
 import time
+import urllib.parse
+import urllib.request
 
 from daemon import Sharer, Traffic
 from scenes import SCENES
 from scenes_policy import begin, disables, ready
+from sse_reader import Reader
 
 
 def readings(sim, user=""):
@@ -100,3 +106,40 @@ def an_online_list_that_never_answers_takes_nothing_down(s):
         time.sleep(22)  # some readings have timed out
         assert not d.logged("the panel does not answer|the panel is away")
     assert {sim.user(u)["status"] for u in users} <= {"disabled", "active"}
+
+
+@SCENES.scene
+def a_second_reader_is_noticed(s):
+    """Another program takes half of a node's lines: told once, with how many, and nobody is cut off for it."""
+    sim, d = ready(s, ONLINE_RATE=10)
+    names = [f"user{i}" for i in range(40)]
+    for name in names:
+        sim.add_user(name)
+    begin(sim, d)
+    form = urllib.parse.urlencode({"username": "admin", "password": "admin-password"}).encode()
+    context = ssl.create_default_context(cafile=sim.cert) if sim.cert else None
+    url = f"{'https' if sim.cert else 'http'}://127.0.0.1:{sim.port}/api/admin/token"
+    with urllib.request.urlopen(url, form, context=context) as answer:
+        thief = Reader(sim, 1, json.load(answer)["access_token"])
+    halt = threading.Event()
+
+    def steal():
+        while not halt.is_set():
+            thief.pump(0.2)
+
+    thread = threading.Thread(target=steal, daemon=True)
+    thread.start()
+    began = time.monotonic()
+    try:
+        # At paces of their own: in step, each one's lines would all go to the same reader.
+        paces = [1.1 + 0.07 * (i % 17) for i in range(len(names))]
+        with Traffic(sim, *[Sharer(n, n=1, every=paces[i], block=i) for i, n in enumerate(names)]):
+            line = d.wait_log("of its lines never come", 100)
+    finally:
+        halt.set()
+        thread.join(5)
+    percent = int(re.search(r"about (\d+) %", line.text)[1])
+    s.say(f"noticed after {time.monotonic() - began:.0f} s: {percent} %")
+    assert 40 <= percent <= 60
+    assert any("another program reads its log" in x for x in d.status()["problems"])
+    assert d.node(1)["another_reader"] and not d.rows()
