@@ -296,7 +296,8 @@ static const struct screen screens[] = {
          .then = "s" #ID}, \
     { \
         .id = #ID "clr", .label = TEXT_FILTER_CLEAR, .method = OP_PUT, .path = PATH, \
-        .body = "{\"" KEY "\":[]}", .told = setting_told, .then = "s" #ID \
+        .body = "{\"" KEY "\":[]}", .ask = TEXT_SET_CLEAR_ASK, .told = setting_told, \
+        .then = "s" #ID \
     }
 
 #define WRITTEN(ID, RUN, THEN) \

@@ -370,6 +370,7 @@ static const struct action actions[] = {
      .method = OP_PATCH,
      .path = "/config",
      .body = "{\"{0}\":\"\"}",
+     .ask = TEXT_SET_CLEAR_ASK,
      .told = told_put,
      .then = BACK},
     {.id = "reset",
