@@ -13,7 +13,8 @@ from daemon import Sharer, Traffic, warm_up
 NAMES = ["x" * 128, "ali.reza@home", *(f"user_{i:02}" for i in range(40)), "VIP-1", "a_b_c", "12345"]
 NODES = {1: "Frankfurt <1>", 2: "Tehran 😀 & co", 3: "نود سوم"}
 REASON = "friend <of> the house"
-PLAIN = ("Owner", "admin", "VLESS TCP", "http", "cli", "pg-limiter", "English", "telegram", "asked", "all")
+PLAIN = ("Owner", "admin", "VLESS TCP", "http", "cli", "pg-limiter", "English", "telegram", "asked", "all",
+         "zzzzzz")  # what is looked for in vain
 ADMINS = ("reseller_one", "reseller_two")
 
 
