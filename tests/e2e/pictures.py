@@ -1,12 +1,14 @@
-"""Draws the main screens of the bot, in English and Persian, into docs/pictures: `make pictures`."""
+"""Draws the main screens of the bot, in English and Persian, and of the command line: `make pictures`."""
 
 import contextlib
+import os
 import pathlib
 import sys
 import threading
 
+import terminal_picture
 from bot_stage import Stage
-from daemon import Daemon, settings_for
+from daemon import Daemon, program, settings_for
 from simpanel import as_process
 from simtelegram import in_thread
 
@@ -52,6 +54,17 @@ def draw(stage, language):
         user.telegram.picture(notices[-1], FOLDER / f"notification-{language}.png")
 
 
+def draw_terminal(stage):
+    """What the command line shows of the same panel."""
+    end = ["--env", str(stage.daemon.env_file)]
+    shared = stage.to_be_online[0]
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(("PANEL_", "PG_"))}
+    for name, words, rows, keys in (("status", ["status"], 20, []), ("top", ["top"], 20, [(2.5, "q")]),
+                                    ("explain", ["explain", shared], 50, [])):
+        lines = terminal_picture.run([program(), *words, *end], environment, 130, rows, keys)
+        terminal_picture.draw(" ".join(["pg-limiter", *words]), lines, FOLDER / f"terminal-{name}.png")
+
+
 def one(language):
     with contextlib.ExitStack() as stack:
         sim = stack.enter_context(in_thread(limits=None))
@@ -66,6 +79,8 @@ def one(language):
         stack.callback(stage.close)
         stage.fill().online()
         draw(stage, language)
+        if language == "en":
+            draw_terminal(stage)
         if sim.refused:
             raise RuntimeError(f"refused calls: {sim.refused}")
 

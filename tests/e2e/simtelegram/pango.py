@@ -2,6 +2,7 @@
 
 import ctypes
 import ctypes.util
+import threading
 
 UNIT = 1024  # Pango's units in a pixel
 WRAP_WORD_CHAR, ELLIPSIZE_END, ALIGN_CENTER, RGB24 = 2, 3, 1, 1
@@ -35,6 +36,7 @@ _SIGNATURES = {
     "gobject-2.0": {"g_object_unref": (None, _P)},
 }
 _functions = {}
+_loading = threading.Lock()
 
 
 def _load():
@@ -53,8 +55,9 @@ class Canvas:
     """A picture of `width` × `height` pixels times `scale`; `text` measures, `draw` puts it there."""
 
     def __init__(self, width, height, scale=2):
-        if not _functions:
-            _load()
+        with _loading:
+            if not _functions:
+                _load()
         self.surface = _functions["cairo_image_surface_create"](
             RGB24, int(width * scale), int(height * scale))
         self.cairo = _functions["cairo_create"](self.surface)
