@@ -30,6 +30,7 @@ struct act {
     size_t n_groups;
     char *note; /* NULL: left alone */
     struct call *call;
+    bool resent; /* a sending of the change itself had no clear answer, and was repeated */
     struct loop_timer *timer; /* tells a failure of the beginning later */
     struct err first;         /* what is being confirmed */
     struct err failed;
@@ -110,6 +111,7 @@ static void take_user(struct act *act, struct buf *body)
     struct err err = {0};
     int rc = puser_parse(buf_slice(body), &d, &err);
 
+    d.user.resent = act->resent;
     if (rc && act->stage == STAGE_DO && act->kind != ACT_READ) {
         act->stage = STAGE_VERIFY;
         if (act->form == FORM_TOGGLE)
@@ -170,6 +172,7 @@ static void on_answer(void *arg, const struct call_result *r)
     struct buf kept;
 
     act->call = NULL;
+    act->resent |= r->resent && act->stage == STAGE_DO && act->kind != ACT_READ;
     if (!r->rc) {
         kept = *r->body;
         buf_init(r->body, r->body->max);

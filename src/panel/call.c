@@ -20,6 +20,7 @@ struct call {
     int64_t deadline_us;
     struct backoff wait;
     bool relogged, entered, aside;
+    bool unclear; /* the panel may do what an earlier try asked for */
     unsigned serial;
     int64_t sent_us;
     struct session_waiter waiter;
@@ -144,7 +145,9 @@ static void on_answer(void *arg, int rc, const struct err *net_err, struct http_
 
     call->http_call = NULL;
     call->entered = false;
-    call->result = (struct call_result){.took_us = loop_real_us(c->loop) - call->sent_us};
+    call->result = (struct call_result){.took_us = loop_real_us(c->loop) - call->sent_us,
+                                        .resent = call->unclear};
+    call->unclear |= rc || a->status >= 500;
     if (rc) {
         err_set(&call->err, rc, "%s: %s", call->what, net_err->text);
         if (rc == ERR_CANCELLED || rc == ERR_TOO_BIG) {

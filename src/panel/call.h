@@ -40,6 +40,7 @@ struct call_result {
     enum reply_missing missing; /* when status is 404 */
     struct buf *body;           /* of a 2xx answer, else NULL; may be emptied with buf_take */
     int64_t took_us;            /* of the last try, network and panel; -1 when none was sent */
+    bool resent;                /* an earlier try had no clear answer: the panel may do it yet */
 };
 typedef void (*call_fn)(void *arg, const struct call_result *result);
 

@@ -48,6 +48,7 @@ struct panel_user {
     int64_t expire_us;  /* STAMP_NONE = never */
     int64_t data_limit; /* bytes; 0 = none */
     struct slice raw;   /* the JSON object whole, as the panel sent it */
+    bool resent; /* answer to a change that was sent more than once: another of them may yet land */
 };
 
 /* The answer to a read or a change: rc 0 and the user as it is now, or a code, detail and NULL. */

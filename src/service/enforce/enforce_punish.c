@@ -273,6 +273,12 @@ bool punish_keep(struct item *it, const struct panel_user *user)
     free(r->fields);
     r->row.answer_fields = buf_slice(&fields);
     r->fields = buf_take(&fields);
+    /*
+     * Another sending of the same call may land after this answer. It moves edit_at and nothing else, as
+     * somebody who disables him again would: who cannot be told from us must not keep him disabled.
+     */
+    if (user->resent)
+        r->row.answer_fields = (struct slice){NULL, 0};
     free(r->answer);
     r->answer = user->raw.n ? malloc(user->raw.n) : NULL;
     r->row.answer = (struct slice){r->answer, r->answer ? user->raw.n : 0};

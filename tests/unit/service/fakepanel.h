@@ -64,7 +64,8 @@ struct fp {
     struct fp_user users[FP_USERS];
     bool group_gone[FP_GROUPS + 1];
     bool down;
-    bool old; /* a panel whose call for disabling has room for a note, and moves edit_at */
+    bool resent; /* answers come to calls sent before without one */
+    bool old;    /* a panel whose call for disabling has room for a note, and moves edit_at */
     int64_t now_us;
     int64_t last_edit_us;
     struct fp_late late[FP_LATE];
@@ -394,6 +395,7 @@ static inline void fp_answer(struct fp_line *l, struct fp_call *c)
         return;
     }
     fp_show(u, &user, raw, sizeof(raw));
+    user.resent = p->resent;
     done.fn(done.arg, ERR_OK, &err, &user);
 }
 
