@@ -137,38 +137,39 @@ class Cast:
                     # Skipped rather than made up for when the player itself was late.
                     self.put(max(when + 0.5 + rng.expovariate(1 / (GAP_S - 0.5)), now - 5), what)
             else:
-                self.begin(what, when)
-                self.book(what, when)
+                # The next one begins after it: two at once would be more devices than he has.
+                self.book(what, self.begin(what, when))
         return found
 
     def begin(self, user, now):
-        """A session: one device or several come to life."""
+        """A session: one device or several come to life. When it ends."""
         rng = self.rng
         kind = user.kind
         if kind in ("sharer", "mux", "leaked", "excepted", "special"):
             if self.quiet:
-                return
+                return now
             end = now + rng.uniform(*SHARED_S)
             people = rng.randint(25, 40) if kind == "leaked" else rng.randint(3, 6)
             for _ in range(people):
                 self.device(user, now + rng.uniform(0, 60), end, [(0.0, address(rng))],
                             mux=kind == "mux")
-            return
+            return end
         end = now + rng.expovariate(1 / SESSION_S)
         if kind == "dual":
             self.device(user, now, end, [(0.0, ip) for ip in user.homes], both=True)
-            return
+            return end
         if kind == "road":
             places, at = [(0.0, address(rng))], now
             while (at := at + rng.uniform(60, 200)) < end:
                 places.append((at, address(rng)))
             self.device(user, now, end, places)
-            return
+            return end
         for number in range(2 if kind == "two" else 1):
             places = [(0.0, user.homes[number % len(user.homes)])]
             if kind != "carrier" and rng.random() < 0.25:
                 places.append((rng.uniform(now, end), user.homes[2 + number]))
             self.device(user, now + rng.uniform(0, 20), end, places)
+        return end
 
     def device(self, user, start, end, places, mux=False, both=False):
         self.put(start, Device(user.id, user.nodes, places, end, mux, both))

@@ -66,6 +66,7 @@ def restored(soak, owner):
 def stretches(soak):
     """When the panel or the daemon was not all right: [(from, until)] of the played clock."""
     found = [(a, b or soak.settled) for a, b in soak.away]
+    found += soak.world.stalls
     found += [(at, at + s * soak.clock.scale) for at, kind, _, s in soak.notes if kind == "panel"]
     return found
 
@@ -79,9 +80,8 @@ def in_time(soak, owner):
     troubles = stretches(soak)
     calm, rough, early, missing = [], [], [], []
     for r in soak.rows:
-        if r["state"] != "restored" or r["due_at"] is None or r["why"] not in (None, "due", "its time"):
-            if r["state"] != "restored" or r["due_at"] is None:
-                continue
+        if r["state"] != "restored" or r["due_at"] is None:
+            continue
         due = r["due_at"] / 1000
         back = next((c for c in enabled[r["user_id"]]
                      if c.at >= due - 5 and c.at > r["applied_at"] / 1000 + 1), None)
@@ -157,8 +157,10 @@ def lines(soak, owner):
 
 def memory(soak, owner):
     day = soak.args.hours
-    flat = [s for s in soak.samples if s.run == soak.samples[len(soak.samples) * 2 // 3].run
-            and soak.clock.hours(s.at) >= WARM * day]
+    late = [s for s in soak.samples if WARM * day <= soak.clock.hours(s.at) <= soak.day_h]
+    # The life that lasted longest: the day's end has lives of its own.
+    longest = Counter(s.run for s in late).most_common(1)
+    flat = [s for s in late if s.run == longest[0][0]] if longest else []
     soak.flat = flat
     if len(flat) < 10:
         return [Found(day < 6, "memory is flat", f"{len(flat)} samples are too few to tell")]

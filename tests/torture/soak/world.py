@@ -21,7 +21,8 @@ from .cast import LINES_A_TICK, Cast
 TAGS = ["VLESS TCP", "TROJAN WS", "VMESS TCP"]
 STEP_S = 0.02
 NOISE = 0.01
-AT_RISK_S = 0.2  # lines written shorter than that before a cut may have been on their way
+STALL_S = 0.25  # a panel that stood still for longer was in trouble: this machine was busy
+AT_RISK_S = 0.5  # lines written shorter than that before a cut may have been on their way
 STRANGE = (
     b"2026/11/23 15:44:42.883276 from 203.0.113.9:1 rejected  proxy/vless/encoding: invalid request",
     b"2026/11/23 15:44:42.883276 from DNS accepted udp:1.1.1.1:53 [DNS]",
@@ -57,8 +58,9 @@ class World:
         self.tally = Counter()
         self.closed_lines = 0
         self.at_risk = 0
-        self.cuts = deque(maxlen=1000)  # (from, until) of our clock: streams ended then lost what was on its way
+        self.cuts = deque(maxlen=20)  # (from, until) of our clock: streams ended then lost what was on its way
         self.late_s = 0.0
+        self.stalls = []  # (from, until), played
 
     # -- life ----------------------------------------------------------------------------------
 
@@ -178,11 +180,18 @@ class World:
     async def play(self):
         rng = random.Random(self.seed + 1)
         nodes = self.panel.state.nodes
+        last = None
         while not self.halt:
             if self.paused:
+                last = None
                 await asyncio.sleep(0.01)
                 continue
             begun = time.monotonic()
+            if last and begun - last > STALL_S:
+                self.stalls.append((self.clock.now() - (begun - last) * self.clock.scale,
+                                    self.clock.now()))
+                self.cuts.append((last, begun + 1.5))
+            last = begun
             events = []
             for device, ip in self.cast.due(self.clock.now()):
                 node = next((n for n in device.nodes if n in nodes and nodes[n].reachable
