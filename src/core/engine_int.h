@@ -164,6 +164,10 @@ struct decision *judge_emit(struct engine *e, enum decision_kind kind, const str
 void judge_explain(struct decision *d, const char *fmt, ...) PRINTF_LIKE(2, 3);
 /* Judges a user at a line or check; cheap when nothing can have changed. */
 void judge_user(struct engine *e, struct user *u, int64_t now_us, bool at_check);
+/* Whether it is still to be told of a punished user that he is seen. */
+bool judge_may_be_seen(const struct user *u);
+/* He was seen at seen_us: told once, some seconds after he was disabled, with where. */
+void judge_still_seen(struct engine *e, struct user *u, int64_t seen_us, int64_t now_us);
 /* Back to CLEAR without evidence; a verdict that waits for its turn is forgotten. */
 void judge_clear(struct engine *e, struct user *u);
 

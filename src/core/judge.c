@@ -270,14 +270,20 @@ static void judge_monitored(struct engine *e, struct user *u, const struct findi
         convict(e, u, f, now_us);
 }
 
-static void tell_still_seen(struct engine *e, struct user *u, int64_t now_us)
+bool judge_may_be_seen(const struct user *u)
+{
+    return u->state == USER_PUNISHED && u->really && !u->queued && !u->told_seen;
+}
+
+void judge_still_seen(struct engine *e, struct user *u, int64_t seen_us, int64_t now_us)
 {
     struct decision *d;
 
-    if (!u->really || u->queued || u->told_seen || u->last_us < u->since_us + still_seen_us)
+    if (!judge_may_be_seen(u) || seen_us < u->since_us + still_seen_us || !engine_reserve(e, 1))
         return;
     u->told_seen = true;
     d = engine_emit(e, DECISION_STILL_SEEN, u, now_us);
+    attach_evidence(e, u, d, now_us);
     judge_explain(d, "still seen after being disabled: open connections live on");
 }
 
@@ -313,7 +319,7 @@ void judge_user(struct engine *e, struct user *u, int64_t now_us, bool at_check)
     if (u->restart)
         start_anew(e, u);
     if (u->state == USER_PUNISHED) {
-        tell_still_seen(e, u, now_us);
+        judge_still_seen(e, u, u->last_us, now_us);
         return;
     }
     if (u->state == USER_CLEAR && u->until_us > now_us)

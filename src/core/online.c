@@ -12,6 +12,9 @@ static const int64_t zone_us = 15 * 60 * STAMP_SECOND; /* zones differ by multip
 static const int64_t watched_us = 5 * STAMP_SECOND;
 static const int64_t changed_us =
     10 * STAMP_SECOND; /* two readings in a row show both addresses active */
+static const int64_t seen_us =
+    20 * STAMP_SECOND; /* who was disabled: whether his streams live on, */
+static const int64_t disabled_us = 900 * STAMP_SECOND; /* for so long */
 static const int64_t sampled_us = 10 * STAMP_SECOND;
 static const int64_t listed_us = 60 * STAMP_SECOND;
 static const int64_t unheard_us = 120 * STAMP_SECOND;
@@ -52,6 +55,8 @@ int64_t engine_read_every(const struct engine *e, int64_t id, int64_t now_us, in
     *ret_us = u ? u->read_s * STAMP_SECOND : 0;
     if (!u)
         return 0;
+    if (judge_may_be_seen(u) && now_us - u->since_us < disabled_us)
+        return seen_us;
     if (u->limit == 0 || u->state == USER_PUNISHED)
         return u->sampled ? sampled_us : 0;
     if (u->state == USER_MONITORING)
@@ -227,6 +232,10 @@ void engine_online(struct engine *e, int64_t id, const struct online_reading *r,
     if (seen && devices && u->state != USER_PUNISHED)
         listing_take(u, &e->policy, listed, gather(e, u, seen, n, devices, listed), has_answered,
                      (void *)(uintptr_t)r, engine_limit_of(e, u), now_us);
+    /* A stream that is open is a sign of him, however old, unless the node tells that for good. */
+    for (i = 0; i < n && u->state == USER_PUNISHED; i++)
+        if (may_hold(e, seen[i].node))
+            judge_still_seen(e, u, now_us, now_us);
     free(seen);
     free(devices);
     if (is_held(e, u, now_us))

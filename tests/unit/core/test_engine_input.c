@@ -521,9 +521,44 @@ static void each_and_samples(void **state)
     rig_release(&r);
 }
 
+/* He is disabled; the list still shows a stream he opened long before. */
+static void streams_that_live_on_are_told_once_with_where(void **state)
+{
+    const struct decision *d;
+    struct online_seen seen;
+    struct addr a;
+    struct rig r;
+    int64_t last_us;
+    char ip[64];
+    int i;
+
+    (void)state;
+    rig_init(&r, 1);
+    rig_share(&r, 7, 2, 190);
+    assert_int_equal(rig_count(&r, DECISION_PUNISH, 7), 1);
+    assert_int_equal(addr_parse(slice_of(rig_ip(7, 0, ip)), &a), ERR_OK);
+    seen = (struct online_seen){r.node[0], a, r.now_us - 100 * STAMP_SECOND};
+    rig_read(&r, 7, &seen, 1);
+    rig_wait(&r, 1);
+    assert_int_equal(rig_count(&r, DECISION_STILL_SEEN, 7), 0);
+    assert_int_not_equal(engine_read_every(r.e, 7, r.now_us, &last_us), 0);
+    for (i = 0; i < 3; i++) {
+        rig_wait(&r, 20);
+        rig_read(&r, 7, &seen, 1);
+    }
+    rig_wait(&r, 1);
+    assert_int_equal(rig_count(&r, DECISION_STILL_SEEN, 7), 1);
+    d = rig_find(&r, DECISION_STILL_SEEN, 7, 0);
+    assert_true(d->evidence && d->evidence->n_devices > 0);
+    assert_int_not_equal(d->evidence->devices[0].node_id, 0);
+    assert_int_equal(engine_read_every(r.e, 7, r.now_us, &last_us), 0);
+    rig_release(&r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(streams_that_live_on_are_told_once_with_where),
         cmocka_unit_test(address_spray),
         cmocka_unit_test(spray_of_a_great_user),
         cmocka_unit_test(forgets_the_oldest_users),
