@@ -82,7 +82,7 @@ def test_filters_and_nodes_are_picked(owner):
     ali.go(group)
     ali.chat.wait("Only users of the entries")
     assert value(d, "group_filter")
-    ali.go("Switch the filter off")
+    ali.go("Switch the filter off", "Yes")
     ali.chat.wait("The filter is off")
     assert value(d, "group_filter") == ""
     ali.go("all but these")
