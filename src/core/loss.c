@@ -7,7 +7,7 @@
 #include "base/stamp.h"
 #include "base/banned.h"
 
-static const double half_life_s = 300, fewest = 20, theft_part = 0.15;
+static const double half_life_s = 300, fewest = 20, theft_part = 0.15, enough = 80;
 static const int64_t zone_s = 15 * 60;           /* zones differ by multiples of it */
 static const int64_t wait_us = 5 * STAMP_SECOND; /* lines on their way come by then */
 static const int64_t settle_us =
@@ -48,7 +48,9 @@ bool loss_is_theft(const struct loss *l, int64_t now_us)
 {
     double part, error;
 
-    return loss_estimate(l, now_us, &part, &error) && part - 2 * error > theft_part;
+    /* Told once, with a figure: it must be a good one. */
+    return loss_estimate(l, now_us, &part, &error) && l->seconds * left(l, now_us) >= enough &&
+           part - 2 * error > theft_part;
 }
 
 static int find(const struct sampler *s, int64_t id)

@@ -81,8 +81,10 @@ class Feed:
                 if not self.panel.log_rejected:
                     return node, [], False
                 return node, [lines.rejected(when, src, user.uuid())], False
-            node.seen(user.id, ip, now, now + event.get("hold", HOLD))
-            user.online_at = now
+            # A connection of before was new then, and has ended since.
+            age = event.get("age", 0.0)
+            node.seen(user.id, ip, now - age, now + event.get("hold", HOLD) - max(age, 0))
+            user.online_at = now - max(age, 0)
             user.used_traffic += 342
             user.lifetime_used_traffic += 342
             node.uplink += 114
