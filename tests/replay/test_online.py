@@ -203,6 +203,15 @@ def test_an_idle_wireguard_entry_does_not_count(replay):
     assert "punish" not in w.check(replay).kinds()
 
 
+def test_readings_count_for_nothing_by_sources_log(replay):
+    rng = random.Random("wg/0")
+    w = World()
+    wireguard(w, on(1, phone(rng, at(ONE))) + on(2, phone(rng, at(OTHER))), 1800)
+    options = ("--set", "general_limit=1", "--set")
+    assert "punish" in replay(w.log, *options, "sources=both").kinds()
+    assert replay(w.log, *options, "sources=log").decisions == []
+
+
 @pytest.mark.parametrize(
     "bad",
     ["#online x 1:", "#online 7 1", "#online 7 x:", "#online 7 1:5.6.7.8", "#online 7 1:5.6.7=3",

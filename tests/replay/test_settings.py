@@ -165,6 +165,7 @@ def test_every_number_of_the_model_has_its_case():
     tested = {change.split("=")[0] for change in CASES}
     elsewhere = {"group_by", "ipv6_prefix"}  # below
     elsewhere |= {"cdn_inbounds", "cdn_nodes", "disabled_nodes"}  # test_addresses.py
+    elsewhere |= {"online_hold"}  # test_online.py
     assert set(DEFAULTS) <= tested | elsewhere
 
 
@@ -177,6 +178,7 @@ ELSEWHERE = {
     "breaker_1h_percent": "replay/test_enforcement.py",
     "node_guard": "replay/test_faults.py",
     "unknown_after": "replay/test_time.py",
+    "online_hold": "replay/test_online.py", "sources": "replay/test_online.py",
     "group_by": "replay/test_settings.py", "ipv6_prefix": "replay/test_settings.py",
     "shared_source_users": "replay/test_settings.py", "ignored_ips": "replay/test_settings.py",
     "ip_allowlist": "replay/test_settings.py", "block_outbounds": "replay/test_settings.py",
