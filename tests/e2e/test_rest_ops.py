@@ -1,5 +1,7 @@
 """What the operations do that only a running daemon can show, asked over REST."""
 
+import json
+import pathlib
 import re
 import time
 
@@ -92,6 +94,7 @@ def test_a_value_is_in_force_within_5_seconds(place):
 
 def test_metrics(place):
     _, d, rest = place
+    rest.get("/status")  # a request to be counted
     answer = rest.get("/metrics")
     assert answer.status == 200 and answer.headers["Content-Type"].startswith("text/plain")
     text = answer.body.decode()
@@ -119,6 +122,40 @@ def test_metrics(place):
         assert steps == sorted(steps) and steps[-1] == found[f"pg_limiter_{name}_count"] > 0
         assert found[f"pg_limiter_{name}_sum"] > 0
     assert "alice" not in text and len(found) < 160
+
+
+MONITORING = pathlib.Path(__file__).resolve().parent.parent.parent / "packaging" / "monitoring"
+# Given only beside a bot, a panel with TLS.
+SOMETIMES = {"pg_limiter_panel_certificate_expiry_time_seconds", "pg_limiter_telegram_up",
+             "pg_limiter_telegram_calls_total", "pg_limiter_outbox_given_up_total",
+             "pg_limiter_outbox_messages"}
+
+
+def test_alerts_and_dashboard_ask_for_what_there_is(place):
+    """Every name and label in them is one of /metrics; instance and job are Prometheus' own."""
+    _, _, rest = place
+    text = rest.get("/metrics").body.decode()
+    there = {}
+    for name, labels in re.findall(r"^([a-z_]+)(?:\{([^}]*)\})? ", text, re.M):
+        there.setdefault(name, {"instance", "job"}).update(re.findall(r'([a-z]+)="', labels))
+    board = json.loads((MONITORING / "grafana.json").read_text())
+    asked = [t["expr"] for p in board["panels"] for t in p["targets"]]
+    alerts = (MONITORING / "alerts.yml").read_text()
+    asked += re.findall(r"^ +expr: (.+)$", alerts, re.M)
+    assert len(asked) > 35 and len({p["id"] for p in board["panels"]}) == len(board["panels"])
+    seen = set()
+    for expression in asked:
+        for name, labels in re.findall(r"\b((?:pg_limiter|process)_[a-z_]+)(?:\{([^}]*)\})?", expression):
+            seen.add(name)
+            if name not in SOMETIMES:
+                assert name in there, f"{name} in {expression}"
+                assert set(re.findall(r"([a-z]+)=", labels)) <= there[name], expression
+    source = (MONITORING.parent.parent / "src" / "app" / "metrics.c").read_text()
+    for name in SOMETIMES:
+        assert name in seen and f'"{name.removeprefix("pg_limiter_")}"' in source, name
+    # The values that stand for something, too.
+    for state in set(re.findall(r'state="([a-z]+)"', "".join(asked))):
+        assert f'pg_limiter_users{{state="{state}"}}' in text
 
 
 def test_cleanup_removes_only_whom_the_panel_says_it_has_not(place):
