@@ -15,6 +15,7 @@ import pytest
 from daemon import Sharer, Traffic, built_with, program, warm_up
 from daemon_fixtures import daemon, lab  # noqa: F811, F401
 from old_program import database, state_files
+from scenes_store import fill, small_disk
 from test_import import dump, imported, rows, settings
 
 OFF = ("off", "moved", "late")
@@ -253,3 +254,68 @@ def test_every_state_of_a_container(place):
     assert by_name(d) == {"off": "applied"}
     # The way out where only the container is left: from a folder.
     assert rows(imported(d, image), "disabled")["off"]["result"] == "same"
+
+
+def begun(d, seconds=10):
+    """Whether the daemon lives and has compared its journal; it may die of its fault point before."""
+    end = time.monotonic() + seconds
+    while d.running() and time.monotonic() < end:
+        with contextlib.suppress(OSError, AssertionError):
+            if d.status()["journal_compared"]:
+                return True
+        time.sleep(0.05)
+    return False
+
+
+@pytest.mark.parametrize("fault", ["db.after_commit:6", "db.before_commit:8", "owner.durable.before_commit:1",
+                                   "owner.durable.after_commit:1", "owner.durable.after_commit:2"])
+def test_the_daemon_dies_while_it_imports(place, fault):
+    """By the control socket all is taken or nothing, and the next import makes it whole."""
+    sim, d, folder, home = place
+    if not built_with("PG_FAULT"):
+        pytest.skip("a build without fault points")
+    d.start()
+    d.stop()  # whatever is written once only was written
+    d.start(wait=False, environment={"PG_FAULT": fault})
+    if begun(d):
+        run_import(d, folder, "")
+        d.wait(lambda: not d.running(), 10, "its death")
+    assert d.ended() == -9
+    assert set(by_name(d)) in (set(), set(OFF)), "nothing, or all"
+    d.start()
+    assert begun(d)
+    for _ in range(2):
+        done = run_import(d, folder, "")
+        assert done.returncode == 0, done
+    for name in ("moved", "late"):
+        d.wait_state(name, "restored", 20)
+        assert sim.user(name)["status"] == "active"
+    assert sim.user("moved")["group_ids"] == home
+    assert d.state("off") == "applied" and len(d.rows()) == 3
+
+
+@pytest.mark.parametrize("runs", [False, True], ids=["without a daemon", "through the daemon"])
+def test_the_disk_is_full(place, runs):
+    sim, d, folder, _ = place
+    with small_disk("3m") as disk, contextlib.ExitStack() as stack:
+        if disk is None:
+            pytest.skip("no file system may be mounted here")
+        d.data_dir = disk
+        d.write_env(DATA_DIR=disk)
+        d.start()
+        stack.callback(d.kill)  # before the disk goes
+        assert begun(d)
+        if not runs:
+            d.stop()
+        fill(disk / "ballast")
+        no = run_import(d, folder, "")
+        assert no.returncode == 1 and "free some space" in no.stderr, no
+        os.unlink(disk / "ballast")
+        assert by_name(d) == {}
+        if not runs:
+            d.start()
+            assert begun(d)
+        d.wait(lambda: run_import(d, folder, "").returncode == 0, 30, "an import once there is room", step=1)
+        for name in ("moved", "late"):
+            d.wait_state(name, "restored", 20)
+        assert len(d.rows()) == 3
