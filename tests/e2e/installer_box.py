@@ -4,12 +4,14 @@ The program is the real one. systemctl really starts the daemon, apt-get "instal
 empty), docker keeps containers as folders.
 """
 
+import contextlib
 import os
 import pathlib
 import re
 import shutil
 import signal
 import subprocess
+import time
 
 from daemon import ROOT, TROUBLE, program
 from terminal import talk
@@ -24,7 +26,12 @@ is-active) if [ -e "$FAKE/pid" ] && kill -0 "$(cat "$FAKE/pid")" 2>/dev/null; th
 enable|daemon-reload) ;;
 start|restart)
     [ ! -e "$FAKE/refuse" ] || exit 1
-    [ ! -e "$FAKE/pid" ] || { kill "$(cat "$FAKE/pid")" 2>/dev/null; sleep 0.5; }
+    if [ -e "$FAKE/pid" ] && kill "$(cat "$FAKE/pid")" 2>/dev/null; then
+        for _ in {1..100}; do  # as systemd does, until it has ended: its lock would send the next one away
+            case $(ps -o stat= -p "$(cat "$FAKE/pid")") in ''|Z*) break ;; esac
+            sleep 0.1
+        done
+    fi
     env -i PATH="$PATH" PG_LIMITER_ENV="$PG_ROOT/etc/opt/pg-limiter/.env" ASAN_OPTIONS=detect_leaks=0 \
         "$FAKE/program" run >"$FAKE/daemon.log" 2>&1 </dev/null 3<&- 9<&- &
     echo $! >"$FAKE/pid"; sleep 1 ;;
@@ -188,8 +195,19 @@ class Box:
                 if not re.search(r"pg-limiter/(data|run|logs|geo)|-install/[a-z]+\.log", str(p)) and not p.is_socket()}
 
     def close(self):
+        """Ends the daemon, which would go on writing into the folder."""
         for path in self.fake.glob("pid"):
-            try:
-                os.kill(int(path.read_text()), signal.SIGTERM)
-            except ProcessLookupError:
-                pass
+            pid, end = int(path.read_text()), time.monotonic() + 15
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGTERM)
+                # It is the child of a stand-in that has ended: nobody here can wait for it.
+                while time.monotonic() < end and not self.has_ended(pid):
+                    time.sleep(0.05)
+                os.kill(pid, signal.SIGKILL)
+
+    @staticmethod
+    def has_ended(pid):
+        try:
+            return pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+        except FileNotFoundError:
+            return True

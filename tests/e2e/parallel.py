@@ -18,7 +18,7 @@ except ImportError:  # without -n nothing of this is needed
 HERE = pathlib.Path(__file__).resolve().parent
 # Longest first; what is not here comes after. Only speed depends on this list.
 FIRST = (
-    "test_openapi.py", "test_daemon_scenes.py", "test_bot_walk.py", "test_soak.py", "test_group_restore.py",
+    "test_installer.py", "test_openapi.py", "test_daemon_scenes.py", "test_bot_walk.py", "test_soak.py", "test_group_restore.py",
     "test_every_setting_changed_in_the_bot", "test_daemon_story.py", "test_notices.py", "test_doctor.py",
     "test_daemon_restart.py", "test_the_token_is_revoked", "test_settings_are_what",
     "test_one_panel_admins_users", "test_words_where_a_number", "test_the_old_readme_pasted",
@@ -27,10 +27,11 @@ _together = {}
 
 
 def keeps_together(file):
-    """Whether a test file has a fixture for all its tests, that is, begins once what they look at."""
+    """Whether a test file has a fixture for all its tests, that is, begins once what they look at, or is
+    marked `together`, because its tests would see one another."""
     if file not in _together:
         text = (HERE / file).read_text()
-        _together[file] = 'scope="module"' in text or "SCENES.fixture()" in text
+        _together[file] = 'scope="module"' in text or "SCENES.fixture()" in text or "mark.together" in text
     return _together[file]
 
 
@@ -47,6 +48,7 @@ class Units(LoadScopeScheduling):
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "alone: fails on a machine that is busy; never beside other tests")
+    config.addinivalue_line("markers", "together: of a file whose tests may not run beside one another")
 
 
 def pytest_collection_modifyitems(items):

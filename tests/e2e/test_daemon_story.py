@@ -180,7 +180,7 @@ def test_the_panel_refused_their_connections_meanwhile(story):
 
 
 def test_no_request_per_user_and_check(story):
-    """Four checks of 35 active users: what is asked about a user is asked because of a verdict."""
+    """Four checks of 35 active users: a user is asked about because of a verdict, his online list by its rate."""
     spans = story.ended - story.began
     changes = len(story.calls("PUT", "."))
     reads = len(story.calls("GET", "/api/user/by-id/"))
@@ -191,8 +191,7 @@ def test_no_request_per_user_and_check(story):
           f"online lists, {len(other)} others ({sorted({e['path'] for e in other})})")
     assert changes >= 4
     assert reads <= changes + 1  # once before each change
-    verdicts = len(story.daemon.sql("SELECT 1 FROM violations"))
-    assert online <= 4 * verdicts + 4
+    assert online <= 3 * spans + 4  # online_rate
     assert len(other) <= 5
 
 
