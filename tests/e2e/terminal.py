@@ -26,6 +26,7 @@ def talk(argv, answers, environment, seconds=60, interrupt=None, feed=None):
         os.close(into)
     pid, fd = pty.fork()
     if pid == 0:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # ignored where the tests run in the background
         if source is not None:
             os.dup2(source, 0)
         os.execvpe(argv[0], argv, environment)

@@ -94,7 +94,8 @@ def a_rebuilt_panel_is_confirmed(s):
     assert d.status()["paused"]
     assert ali.press("Yes, go on", on=mine).text == "Done."
     d.wait_state("sharer", "superseded", 10)
-    assert not d.status()["paused"] and other.user("somebody")["status"] == "disabled"
+    d.wait(lambda: not d.status()["paused"], 10, "the end of the pause")
+    assert other.user("somebody")["status"] == "disabled"
     tg.wait(lambda: "are confirmed" in mine.text and "are confirmed" in hers.text and not hers.buttons, 5)
     assert len(about(ali.chat, "belong to other users|are confirmed")) == 1
     no_refusal(tg)
