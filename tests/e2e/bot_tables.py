@@ -5,6 +5,7 @@ A *target* is what a button holds (src/bot/bot_int.h): `susr|id:12`. Its *kind* 
 arguments by their type: `susr|id:#`. A *place* is what is shown: a screen, a prompt or a question.
 """
 
+import functools
 import json
 import os
 import pathlib
@@ -60,6 +61,7 @@ def by_type(arg):
     return arg if _WORD.match(arg) else "…"
 
 
+@functools.lru_cache(100_000)
 def kind_of(target):
     """What a button does, its arguments by their type."""
     letter, name, args = split(target)
@@ -93,14 +95,14 @@ class Trace:
         self.read = 0
         self.people = {}
 
-    def of(self, person):
+    def of(self, person, since=0):
         with self.lock:
             while self.read < len(self.daemon.log):
                 found = _LINE.search(self.daemon.log[self.read].raw)
                 self.read += 1
                 if found:
                     self.people.setdefault(int(found[1]), []).append((found[2], found[3] or ""))
-            return self.people.get(person, [])
+            return self.people.get(person, [])[since:]
 
     def reached(self, people):
         """What these people saw and did: {"screens", "actions", "inputs"}: ids."""

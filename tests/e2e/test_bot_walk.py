@@ -16,11 +16,11 @@ from bot_tables import Tables, Trace, kind_of
 from daemon import Daemon, settings_for
 from simpanel import as_process
 from simtelegram import in_thread
-from walk_stage import WalkStage
+from walk_stage import NO_GROUP, WalkStage
 from walker import Survey, Walker
 
 HOME = "smain"
-OWNERS, OTHERS = int(os.environ.get("PG_OWNERS", "14")), 6
+OWNERS, OTHERS = int(os.environ.get("PG_OWNERS", "18")), 10
 # All of it takes some minutes for the pace of a message a second in each chat: PG_LONG=1.
 LONG = os.environ.get("PG_LONG") == "1"
 EACH = int(os.environ.get("PG_EACH", "2" if LONG else "1"))
@@ -135,9 +135,10 @@ class Walk:
         self.reached = {role: self.trace.reached([u.id for u in users])
                         for role, users in teams.items()}
         sim.wait(lambda: not sim.unanswered(), 10, lambda: f"answers to {sim.unanswered()}")
-        # Nobody can know whether a screen asked for anew will be the same, but by asking.
-        self.refused = [c for c in sim.refused if "message is not modified" not in
-                        (c.description or "") or c.complaints]
+        # Nobody can know whether a screen asked for anew will be the same, or a group is there, but by asking.
+        self.refused = [c for c in sim.refused if c.complaints or
+                        "message is not modified" not in (c.description or "") and
+                        c.values.get("chat_id") != NO_GROUP]
 
     def look_at(self, stage):
         """What people are said to have done, while it is there: a restore replaces it."""

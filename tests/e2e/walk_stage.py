@@ -27,6 +27,7 @@ TEXTS = {
 ANYTHING = {"ipinfo_token", "webhook_secret", "block_outbounds", "cdn_inbounds", "admin_filter"}
 NUMBERS = re.compile(r"(-?\d+(?:\.\d+)?) to (-?\d+(?:\.\d+)?)")
 LONG = "x" * 4000
+NO_GROUP = -1001234567890
 MANY = [*NAMES, *(f"user_{i}" for i in range(40, 130))]
 JUDGED, WATCHED = MANY[-18:-14], MANY[-14:]
 
@@ -54,7 +55,7 @@ class WalkStage(Stage):
     def words(self):
         return [*super().words, GROUP, *(n for _, n in GEO.values()), "New",
                 *(f"{n}{i}" for n in ("newcomer", "nova") for i in range(4)),
-                *(f"moved_{i}" for i in range(20)), "gone_one", "Team", "Ops", "blackhole", "hello there",
+                *(f"moved_{i}" for i in range(20)), "gone_one", "Team", "Ops", "blackhole", "hello there", "zzzzzz",
                 *(v for v in TEXTS.values()), "walk"]
 
     def say_all(self, *users, language):
@@ -176,7 +177,7 @@ class WalkStage(Stage):
             "admnew": {"bad_name": "@zoe", "bad_hidden": lambda u: u.forward("hi", hidden_name="Zoë"),
                        "good": lambda u: u.say(self.new_id()),
                        "good_again": lambda u: u.say(self.new_id())},
-            "topg": {"bad_word": "here", "bad_unknown": "-1001234567890",
+            "topg": {"bad_word": "here", "bad_unknown": str(NO_GROUP),
                      "good": lambda u: u.say(str(self.room.id))},
             "pandom": {"bad_word": "not an address", "good": self.sim.url},
             "panuser": {"good": "admin"},

@@ -125,6 +125,9 @@ class Survey:
                 self.lost.pop(node, None)
 
     def unfinished(self):
+        for node, left in self.left.items():  # it may have been pressed elsewhere meanwhile
+            if left and node not in self.given_up:
+                self.left[node] = self.wanted(node[0], self.last[node]) is not None
         return {n for n, left in self.left.items() if left and n not in self.given_up}
 
     def next_phase(self):
@@ -172,9 +175,16 @@ class Survey:
         with self.lock:
             self.busy.pop(goal, None)
             self.lost[goal] = self.lost.get(goal, 0) + 1
-            if self.lost[goal] >= LOST and goal not in self.given_up:
-                self.given_up[goal] = sorted({self.pair(goal[0], b["callback_data"])[1]
-                                              for b in self.last[goal] if self.wanted(goal[0], [b])})
+            if self.lost[goal] >= LOST:
+                self.give_up(goal)
+
+    def give_up(self, *goals):
+        """These places, or all that are unfinished, are looked for no more."""
+        with self.lock:
+            for goal in goals or self.unfinished():
+                self.given_up.setdefault(goal, sorted({
+                    self.pair(goal[0], b["callback_data"])[1]
+                    for b in self.last[goal] if self.wanted(goal[0], [b])}))
 
     def walk(self, walkers, seconds):
         """All of them, each in a thread of his own, until everything was pressed or the time is up.
@@ -242,8 +252,8 @@ class Walker:
 
     def traced(self):
         """What the log says since it was last looked at."""
-        lines = self.survey.trace.of(self.user.id)
-        new, self.read = lines[self.read:], len(lines)
+        new = self.survey.trace.of(self.user.id, self.read)
+        self.read += len(new)
         return new
 
     def settle(self):
@@ -258,7 +268,7 @@ class Walker:
         else:
             self.place = self.by_trace() or "told:" + " ".join(sorted(map(kind_of, datas)))
 
-    def until_done(self, seconds=30):
+    def until_done(self, seconds=120):
         """Waits until the log says that what was pressed or written is dealt with. Whether it does."""
         if self.survey.trace is None:
             return False
@@ -552,5 +562,9 @@ class Walker:
             idle.add(who)
             if len(idle) == len(survey.walkers) and not survey.unfinished():
                 return not survey.later or not survey.next_phase()
+            if len(idle) == len(survey.walkers) and not survey.busy:
+                survey.give_up()  # nobody knows a way: it was seen where a message or a command led
+            elif len(idle) == len(survey.walkers):
+                survey.busy.clear()
         time.sleep(0.2)
         return False

@@ -168,7 +168,8 @@ const struct op_row op_rows_recreated[] = {
     {.def = {OP_POST, "/users/recreated/{user}/take",
              "Gives such a user what the one of before had.", take_params,
              "{" USER ",limit:int~,excepted:bool,disabled:bool,detail:text,"
-             "enabled?:[#enabled],enable_error?:text}"},
+             "enabled?:[#enabled],enable_error?:text}",
+             .role = OP_ROLE_OPERATOR},
      .flags = ROW_USER,
      .args = take_args,
      .kind = OWNER_WRITE,
@@ -177,7 +178,7 @@ const struct op_row op_rows_recreated[] = {
      .changes = OP_CHANGED_LIMITS},
     {.def = {OP_DELETE, "/users/recreated/{user}",
              "Forgets what the one of before had: the user has nothing to do with him.",
-             .answer = "{" USER ",deleted:bool,detail:text}"},
+             .answer = "{" USER ",deleted:bool,detail:text}", .role = OP_ROLE_OPERATOR},
      .flags = ROW_USER,
      .kind = OWNER_WRITE,
      .job = drop,
