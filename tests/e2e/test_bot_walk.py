@@ -64,6 +64,8 @@ class Walk:
             if self.bare and (settings.match(data) and "top" not in data or
                               data.startswith(("sset", "ssec", "sstep"))):
                 return True
+            if re.match(r"[ayf](put|reset)\|log_level", data) and not data.endswith("|DEBUG"):
+                return True  # the walk reads the log
             if data.startswith("alang"):
                 return data.split("|")[-1] != self.language
             return bool(not_to_press.search(data))
