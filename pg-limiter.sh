@@ -22,6 +22,7 @@ init() {
     compose_file=$etc/docker-compose.yml
     lib=$root/var/lib/pg-limiter
     keep=$root/var/lib/pg-limiter-install # copies of the old program's state, packages, logs; root's own
+    restart_due=$keep/restart-due                # .env was changed, and what runs has not read it
     wrapper=$root/usr/local/bin/pg-limiter
     # The public half of the key in src/cli/update_key.h.
     update_key=MCowBQYDK2VwAyEAxLADReV5QBWbcNd2203owUGSgMzDalLIz9RhMGS7b/0=
@@ -292,6 +293,7 @@ write_env() {
     mkdir -p "$etc"
     fresh=$(mktemp "$etc/.env.install-XXXXXX") || die 1 "$etc cannot be written."
     temporary+=("$fresh")
+    mkdir -p "$keep" && : >"$restart_due"
     new_env >"$fresh" && chown "$owner" "$fresh" && sync "$fresh" && mv -f "$fresh" "$env_file" ||
         die 1 "$env_file cannot be written." "It is as it was."
     did "$env_file: ${!set[*]}"
@@ -1057,6 +1059,8 @@ start_service() {
         return
     fi
     was=$(service_state)
+    [ "$was" = active ] || rm -f "$restart_due"
+    [ ! -e "$restart_due" ] || changed=1
     if [ "$was" = active ] && [ "$changed" = 0 ]; then
         say "It runs."
         return
@@ -1073,6 +1077,7 @@ start_service() {
         die 1 "It does not stay up: journalctl -u pg-limiter -n 30 says why." \
             ${upgraded_from:+"Back to the version before: apt-get install --allow-downgrades $keep/packages/pg-limiter_${upgraded_from//:/_}_$arch.deb"}
     fi
+    rm -f "$restart_due"
     did "pg-limiter.service runs"
     pg status 2>/dev/null | head -n 8 || true
 }
@@ -1192,6 +1197,8 @@ install_docker() {
     head_line "Service"
     [ "$start_it" = 1 ] || { say "Not started: it is not configured yet."; return; }
     compose_runs && was_running=1
+    [ "$was_running" = 1 ] || rm -f "$restart_due"
+    [ ! -e "$restart_due" ] || changed=1
     if [ "$was_running" = 1 ] && [ "$changed" = 0 ]; then
         say "It runs."
         return
@@ -1199,6 +1206,7 @@ install_docker() {
     is_yes "${PG_START:-yes}" && ask_yes "Start it now" y || { say "Not started. When you want it: pg-limiter start"; return; }
     if [ "$was_running" = 1 ]; then compose up -d --force-recreate limiter; else compose up -d; fi </dev/null ||
         die 1 "Docker Compose does not start it (its words are above)."
+    rm -f "$restart_due"
     did "the container runs"
 }
 

@@ -21,6 +21,7 @@ init() {
     compose_file=$etc/docker-compose.yml
     lib=$root/var/lib/pg-limiter
     keep=$root/var/lib/pg-limiter-install # copies of the old program's state, packages, logs; root's own
+    restart_due=$keep/restart-due                # .env was changed, and what runs has not read it
     wrapper=$root/usr/local/bin/pg-limiter
     # The public half of the key in src/cli/update_key.h.
     update_key=MCowBQYDK2VwAyEAxLADReV5QBWbcNd2203owUGSgMzDalLIz9RhMGS7b/0=

@@ -98,6 +98,8 @@ install_docker() {
     head_line "Service"
     [ "$start_it" = 1 ] || { say "Not started: it is not configured yet."; return; }
     compose_runs && was_running=1
+    [ "$was_running" = 1 ] || rm -f "$restart_due"
+    [ ! -e "$restart_due" ] || changed=1
     if [ "$was_running" = 1 ] && [ "$changed" = 0 ]; then
         say "It runs."
         return
@@ -105,6 +107,7 @@ install_docker() {
     is_yes "${PG_START:-yes}" && ask_yes "Start it now" y || { say "Not started. When you want it: pg-limiter start"; return; }
     if [ "$was_running" = 1 ]; then compose up -d --force-recreate limiter; else compose up -d; fi </dev/null ||
         die 1 "Docker Compose does not start it (its words are above)."
+    rm -f "$restart_due"
     did "the container runs"
 }
 

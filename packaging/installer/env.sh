@@ -62,6 +62,7 @@ write_env() {
     mkdir -p "$etc"
     fresh=$(mktemp "$etc/.env.install-XXXXXX") || die 1 "$etc cannot be written."
     temporary+=("$fresh")
+    mkdir -p "$keep" && : >"$restart_due"
     new_env >"$fresh" && chown "$owner" "$fresh" && sync "$fresh" && mv -f "$fresh" "$env_file" ||
         die 1 "$env_file cannot be written." "It is as it was."
     did "$env_file: ${!set[*]}"

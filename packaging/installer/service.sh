@@ -19,6 +19,8 @@ start_service() {
         return
     fi
     was=$(service_state)
+    [ "$was" = active ] || rm -f "$restart_due"
+    [ ! -e "$restart_due" ] || changed=1
     if [ "$was" = active ] && [ "$changed" = 0 ]; then
         say "It runs."
         return
@@ -35,6 +37,7 @@ start_service() {
         die 1 "It does not stay up: journalctl -u pg-limiter -n 30 says why." \
             ${upgraded_from:+"Back to the version before: apt-get install --allow-downgrades $keep/packages/pg-limiter_${upgraded_from//:/_}_$arch.deb"}
     fi
+    rm -f "$restart_due"
     did "pg-limiter.service runs"
     pg status 2>/dev/null | head -n 8 || true
 }

@@ -5,6 +5,7 @@ empty), docker keeps containers as folders.
 """
 
 import contextlib
+import fcntl
 import os
 import pathlib
 import re
@@ -21,19 +22,24 @@ ARCH = {"x86_64": "amd64", "aarch64": "arm64"}[os.uname().machine]
 
 TOOLS = {
     "systemctl": r"""
+# One that has ended and that process 1 has not looked at yet does not count.
+alive() { case $(ps -o stat= -p "$(cat "$FAKE/pid" 2>/dev/null)" 2>/dev/null) in ''|Z*) return 1 ;; esac; }
 case "$1" in
-is-active) if [ -e "$FAKE/pid" ] && kill -0 "$(cat "$FAKE/pid")" 2>/dev/null; then echo active; else echo inactive; exit 3; fi ;;
-enable|daemon-reload) ;;
+is-active) if alive; then echo active; else echo inactive; exit 3; fi ;;
+enable) ;;
+daemon-reload) [ ! -e "$FAKE/at-reload" ] || . "$FAKE/at-reload" ;;
 start|restart)
     [ ! -e "$FAKE/refuse" ] || exit 1
-    if [ -e "$FAKE/pid" ] && kill "$(cat "$FAKE/pid")" 2>/dev/null; then
-        for _ in {1..100}; do  # as systemd does, until it has ended: its lock would send the next one away
-            case $(ps -o stat= -p "$(cat "$FAKE/pid")") in ''|Z*) break ;; esac
-            sleep 0.1
-        done
+    # A job of process 1: one at a time, and it goes on when who asked for it is killed.
+    exec setsid --wait flock -o "$FAKE/job" "$0" "job-$1" 3<&- 9<&- ;;
+job-*)
+    if alive; then
+        [ "$1" = job-restart ] || exit 0
+        kill "$(cat "$FAKE/pid")" 2>/dev/null
+        for _ in {1..150}; do alive || break; sleep 0.1; done
     fi
     env -i PATH="$PATH" PG_LIMITER_ENV="$PG_ROOT/etc/opt/pg-limiter/.env" ASAN_OPTIONS=detect_leaks=0 \
-        "$FAKE/program" run >"$FAKE/daemon.log" 2>&1 </dev/null 3<&- 9<&- &
+        "$FAKE/program" run >>"$FAKE/daemon.log" 2>&1 </dev/null &
     echo $! >"$FAKE/pid"; sleep 1 ;;
 disable) unit=${3:-$2}
     [ ! -e "$FAKE/unit.$unit" ] || kill "$(cat "$FAKE/unit.$unit")" ;;
@@ -104,7 +110,7 @@ esac
 [ "$1" = -u ] && cat "$3" >"$PG_ROOT/var/spool/cron/crontabs/$2"
 """,
 }
-QUIET = re.compile(r"^(systemctl is-active|docker (ps|inspect|cp)|docker compose .*( ps |version)|dpkg |dpkg-query )")
+QUIET = re.compile(r"^(systemctl (is-active|job-)|docker (ps|inspect|cp)|docker compose .*( ps |version)|dpkg |dpkg-query )")
 
 
 class Box:
@@ -195,7 +201,9 @@ class Box:
                 if not re.search(r"pg-limiter/(data|run|logs|geo)|-install/[a-z]+\.log", str(p)) and not p.is_socket()}
 
     def close(self):
-        """Ends the daemon, which would go on writing into the folder."""
+        """Ends the daemon, which would go on writing into the folder, when no job of starting it is left."""
+        with (self.fake / "job").open("w") as job:
+            fcntl.flock(job, fcntl.LOCK_EX)
         for path in self.fake.glob("pid"):
             pid, end = int(path.read_text()), time.monotonic() + 15
             with contextlib.suppress(ProcessLookupError):
