@@ -12,7 +12,6 @@
 
 #define SECOND INT64_C(1000000)
 enum {
-    RETIRE_MS = 1500,
     REOPEN_GAP_S = 2,
     DENIED_S = 300,
     LOGIN_S = 60,
@@ -32,7 +31,6 @@ struct node_stream {
     int64_t node_id;
     struct stream *cur, *fresh, *old;
     uint32_t cur_no, fresh_no, old_no;
-    struct loop_timer *old_timer;
     bool queued; /* waits for its turn to open */
     bool again;  /* a reopening was asked for while one was on its way */
     struct backoff wait;
@@ -144,19 +142,19 @@ static void close_old(struct node_stream *ns)
     if (!old)
         return;
     ns->old = NULL;
-    loop_timer_stop(ns->old_timer);
     stream_close(old);
     tell_closed(ns, ns->old_no, ERR_OK, "replaced by a new one");
 }
 
-static void on_old_timer(void *arg)
-{
-    close_old(arg);
-}
-
-/* A stream opened beside a working one: that one goes, after what it holds was read. */
+/*
+ * A stream opened beside a working one. That one is read until the panel ends it, however long a busy
+ * panel takes to notice: what it still writes there comes nowhere else. One that is left of the swap
+ * before has had its time; what has come of it is read.
+ */
 static void swap(struct node_stream *ns)
 {
+    if (ns->old)
+        stream_retire(ns->old);
     close_old(ns);
     ns->old = ns->cur;
     ns->old_no = ns->cur_no;
@@ -166,10 +164,8 @@ static void swap(struct node_stream *ns)
     ns->opened_us = loop_mono_us(ns->ss->loop);
     note_state(ns, true, "");
     schedule_refresh(ns);
-    if (ns->old) {
-        loop_timer_set_real(ns->old_timer, RETIRE_MS * INT64_C(1000));
+    if (ns->old)
         stream_retire(ns->old);
-    }
 }
 
 /* Not inside the opening itself, where the library must not be entered again. */
@@ -216,7 +212,6 @@ static void on_end(void *arg, struct stream *s, enum stream_end how, const struc
 
     if (s == ns->old) {
         ns->old = NULL;
-        loop_timer_stop(ns->old_timer);
         tell_closed(ns, ns->old_no, ERR_OK, "replaced by a new one");
         return;
     }
@@ -329,7 +324,6 @@ static void drop(struct node_stream *ns, const char *why)
         tell_closed(ns, ns->cur_no, ERR_OK, why);
     }
     loop_timer_free(ns->timer);
-    loop_timer_free(ns->old_timer);
     free(ns);
 }
 
@@ -357,9 +351,7 @@ int streams_add(struct streams *ss, int64_t node_id)
     *ns = (struct node_stream){.ss = ss, .node_id = node_id, .next_node = ss->nodes};
     ns->state.since_us = STAMP_NONE;
     backoff_init(&ns->wait, SECOND, 60 * SECOND);
-    if (loop_timer_new(ss->loop, on_timer, ns, &ns->timer) != ERR_OK ||
-        loop_timer_new(ss->loop, on_old_timer, ns, &ns->old_timer) != ERR_OK) {
-        loop_timer_free(ns->timer);
+    if (loop_timer_new(ss->loop, on_timer, ns, &ns->timer) != ERR_OK) {
         free(ns);
         return ERR_NOMEM;
     }

@@ -1,8 +1,10 @@
 """The panel client against the simulated panel: logins, faults, streams, users, online lists."""
 
+import contextlib
 import pathlib
 import socket
 import ssl
+import threading
 import time
 
 import pytest
@@ -334,6 +336,57 @@ def test_refresh_loses_nothing(panel):
         assert len(c.found("open", node=1)) >= 6
         assert lost() < sent / 20
         sim.wait(lambda: sum(s["node"] == 1 for s in sim.streams()) == 1, 10)
+
+
+class SlowToNotice:
+    """Carries connections to a panel; that a client will send no more, the panel hears only seconds later."""
+
+    def __init__(self, port, seconds):
+        self.to, self.seconds, self.hung_up = port, seconds, 0
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        with contextlib.suppress(OSError):
+            while True:
+                one, _ = self.listener.accept()
+                other = socket.create_connection(("127.0.0.1", self.to))
+                for pair in ((one, other, self.seconds), (other, one, 0)):
+                    threading.Thread(target=self.carry, args=pair, daemon=True).start()
+
+    def carry(self, source, sink, seconds):
+        with contextlib.suppress(OSError):
+            while data := source.recv(65536):
+                sink.sendall(data)
+            self.hung_up += 1
+            time.sleep(seconds)
+            sink.shutdown(socket.SHUT_WR)
+
+    def close(self):
+        self.listener.close()
+
+
+def test_a_panel_slow_to_notice_loses_nothing(panel):
+    """What it gives to the stream that was replaced, until it knows, is read."""
+    sim = panel(nodes=1, tls=False)
+    between = SlowToNotice(sim.port, 4)
+    with contextlib.closing(between), client(sim, PANEL_DOMAIN=f"http://127.0.0.1:{between.port}",
+                                             STREAM_REFRESH=60, NODES_POLL=60) as c:
+        c.wait("open", 1)
+        c.tell("reopen 1")
+        c.wait("open", 2)
+        sim.wait(lambda: len(sim.streams()) == 2, 5)
+        end, sent = time.monotonic() + 3, 0
+        while time.monotonic() < end:
+            sim.lines(1, *[f"line {sent + i}" for i in range(20)])
+            sent += 20
+            time.sleep(0.05)
+        c.wait("line", sent, 10)
+        assert sorted(int(e["text"].split()[1]) for e in c.found("line")) == list(range(sent))
+        assert sum(s["lines"] > sent / 4 for s in sim.streams()) == 2, "both were given lines"
+        c.wait("close", 1, 10)
+        sim.wait(lambda: len(sim.streams()) == 1, 10)
 
 
 def test_nodes_are_followed(panel):
