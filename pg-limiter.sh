@@ -1013,6 +1013,10 @@ take_over() {
     if [ "$old_left" = 1 ]; then
         start_it=0
         warn "The old program goes on, so the new one is not started: two would take each other's log lines."
+        for dir in ${old_units[@]+"${old_units[@]}"}; do
+            [ "${dir##*/}" != pg-limiter.service ] ||
+                say "Until it is taken over, pg-limiter.service is the old program's: \`pg-limiter start\` and \`stop\` refuse."
+        done
         return
     fi
     for dir in $(pending); do

@@ -39,6 +39,12 @@ bool manage_has(const struct service *s, const char *what)
         cli_fail(CLI_FAILED,
                  "this is the container itself: say `docker compose %s` on the machine it runs on",
                  strcmp(what, "start") == 0 ? "up -d" : what);
+    else if (s->foreign_unit)
+        cli_fail(
+            CLI_FAILED,
+            "%s is another program's (its ExecStart is not `pg-limiter run`): nothing was done; "
+            "`pg-limiter.sh install` takes it over",
+            SERVICE_UNIT);
     else if (s->foreign)
         cli_fail(
             CLI_FAILED,

@@ -16,7 +16,7 @@
 #include "store/dirlock.h"
 #include "base/banned.h"
 
-enum { COMPOSE_MAX = 1 << 20, STATE_MAX = 4096, WORDS_MOST = 6 };
+enum { COMPOSE_MAX = 1 << 20, UNIT_MAX = 1 << 20, STATE_MAX = 4096, WORDS_MOST = 6 };
 
 /* ---- finding ---- */
 
@@ -48,13 +48,21 @@ static bool is_ours(int64_t pid)
     return yes;
 }
 
-static bool has_unit(void)
+/* The Python program's README calls its unit by the same name; it hides the one of our package. */
+static bool has_unit(bool *ret_foreign)
 {
     static char tool[] = "systemctl", cat[] = "cat", unit[] = SERVICE_UNIT;
     char *argv[] = {tool, cat, unit, NULL};
     struct err err;
+    struct buf b;
+    bool there, ours;
 
-    return child_run(argv, CHILD_HIDE, NULL, &err) == 0;
+    buf_init(&b, UNIT_MAX);
+    there = child_run(argv, CHILD_HIDE, &b, &err) == 0;
+    ours = there && strstr(buf_str(&b), "/pg-limiter run");
+    *ret_foreign = there && !ours;
+    buf_release(&b);
+    return ours;
 }
 
 static void find_compose(struct service *s)
@@ -113,7 +121,7 @@ int service_find(const char *env_path, struct service *ret, struct err *err)
     setenv("COMPOSE_DISABLE_ENV_FILE", "1", 1);
     if (is_ours(1))
         ret->kind = SERVICE_INSIDE;
-    else if (has_unit())
+    else if (has_unit(&ret->foreign_unit))
         ret->kind = SERVICE_SYSTEMD;
     else if (ret->compose[0])
         ret->kind = SERVICE_DOCKER;

@@ -35,6 +35,7 @@ struct service {
     char env_file[PATH_MAX]; /* the .env read; "" = none */
     char compose[PATH_MAX];  /* docker-compose.yml beside it */
     bool foreign;            /* one stands there that is not ours */
+    bool foreign_unit;       /* a unit bears our name and runs something else */
     char data_dir[PATH_MAX], log_dir[PATH_MAX];
     char update_url[2048];
     struct err wrong; /* what is wrong with the settings; text "" = nothing */

@@ -497,7 +497,14 @@ def test_an_old_process_its_unit_and_its_cron_line(box, lab, tmp_path):
     crontab = box.root / "etc/crontab"
     crontab.write_text("@reboot root cd /x && python3 limiter.py\n@reboot root true")
     try:
-        said = box.install("--package", box.deb(), PG_OLD="take-over", **access(sim))
+        # Left: it goes on, and its unit, which bears the name of ours, stays the one that counts.
+        deb = box.deb()
+        said = box.install("--package", deb, PG_OLD="leave", **access(sim))
+        assert "goes on, so the new one is not started" in said and "pg-limiter.service is the old program's" in said
+        assert not any(c.startswith("systemctl") for c in box.calls()) and not (box.fake / "pid").exists()
+        assert "Nothing had to be changed" in box.install(PG_OLD="leave", **access(sim))
+        assert process.poll() is None and unit.exists() and crontab.read_text().startswith("@reboot root cd /x")
+        said = box.install("--package", deb, PG_OLD="take-over", **access(sim))
         assert process.poll() is not None or process.wait(5) is not None
         assert f"process {process.pid}" in said and "took over folder-" in said
         assert not unit.exists() and ours.exists()

@@ -26,7 +26,7 @@ NEEDS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="needs root, as the co
 SYSTEMCTL = r"""#!/bin/bash
 echo "systemctl $*" >> "$FAKE/calls"
 case "$1" in
-cat) [ -e "$FAKE/unit" ] ;;
+cat) cat "$FAKE/unit" ;;
 is-active) cat "$FAKE/state"; [ "$(cat "$FAKE/state")" = active ] ;;
 show) echo "$FAKE/pg-limiter.service" ;;
 start|restart)
@@ -74,8 +74,8 @@ class Machine:
         path.write_text(text)
         path.chmod(0o755)
 
-    def unit(self, there=True):
-        (self.fake / "unit").touch() if there else (self.fake / "unit").unlink()
+    def unit(self, there=True, runs="/usr/bin/pg-limiter run"):
+        (self.fake / "unit").write_text(f"[Service]\nExecStart={runs}\n") if there else (self.fake / "unit").unlink()
 
     def compose(self, ours=True):
         text = (ROOT / "docker-compose.yml").read_text()
@@ -168,6 +168,13 @@ def test_start_stop_restart(machine):
 
 @NEEDS_ROOT
 def test_docker_and_what_is_not_ours(machine):
+    machine.unit(runs="/usr/bin/python3 limiter.py")  # the Python program's, by the name that its README gives it
+    machine.state("active")
+    machine.calls()
+    for verb in ("start", "stop", "restart"):
+        assert "pg-limiter.service is another program's" in machine.run(verb, code=1)
+    assert machine.calls() == [] and machine.state() == "active"
+    machine.state("inactive")
     machine.unit(False)
     assert "no service is installed here" in machine.run("start", code=1)
     machine.compose(ours=False)
