@@ -115,18 +115,28 @@ static void look(void *arg)
     }
 }
 
-/* A third of the readings are for comparing the sources, at ten seconds each. */
+static unsigned bounded(double users)
+{
+    return users < 0 ? 0 : users < SAMPLE_MOST ? (unsigned)users : SAMPLE_MOST;
+}
+
+/*
+ * A third of the readings are for comparing the sources, at ten seconds each; two thirds while a node
+ * seems to lose lines, but for what is needed for those who are watched.
+ */
 static void sample(void *arg)
 {
     struct reader *r = arg;
     struct daemon *d = r->d;
     int64_t ids[SAMPLE_MOST];
-    unsigned most = (unsigned)(panel_online_rate(d->panel) * 10 / 3);
+    double rate = panel_online_rate(d->panel),
+           watched = (double)r->plan.n_close - engine_sampled(d->engine);
+    unsigned most = bounded(rate * 10 / 3), suspect = bounded(rate * 20 / 3 - 2 * watched);
     size_t n, i;
 
     if (!is_on(r) || r->told || d->policy.sources != SOURCES_BOTH)
         most = 0;
-    n = engine_sample_lines(d->engine, most < SAMPLE_MOST ? most : SAMPLE_MOST, daemon_now(d), ids);
+    n = engine_sample_lines(d->engine, most, suspect > most ? suspect : most, daemon_now(d), ids);
     for (i = 0; i < n; i++)
         reader_watch(r, ids[i]);
 }

@@ -65,6 +65,8 @@ void engine_free(struct engine *e)
         free(e->chunks[i]);
     for (i = 0; i < e->n_tags; i++)
         free(e->tags[i]);
+    for (i = 0; i < e->n_nodes; i++)
+        loss_release(&e->nodes[i].loss);
     free(e->chunks);
     free(e->free_slots);
     free(e->nodes);

@@ -118,13 +118,17 @@ void engine_online(struct engine *e, int64_t id, const struct online_reading *r,
 int64_t engine_read_every(const struct engine *e, int64_t id, int64_t now_us, int64_t *ret_us);
 /* When the last line of the user came, and the last reading of his list; 0 = none. */
 void engine_heard(const struct engine *e, int64_t id, int64_t *ret_line_us, int64_t *ret_read_us);
-enum { SAMPLE_MOST = 32 };
+enum { SAMPLE_MOST = 64 };
 /*
  * Chooses whose lines are compared with the online list from now on: at most `most` active users, in turn,
- * for a minute each; the new ones are in ret_ids (SAMPLE_MOST), to be read every 10 s as engine_read_every()
- * says. Brings the coverage of all nodes up to date. O(users) at the worst, when few are active.
+ * for a minute each; most_suspect while a node seems to lose lines and how many is not known well, three of
+ * four on such nodes then. The new ones are in ret_ids (SAMPLE_MOST), to be read every 10 s as
+ * engine_read_every() says. Brings the coverage of all nodes up to date. O(20,000 users) when few are active.
  */
-size_t engine_sample_lines(struct engine *e, unsigned most, int64_t now_us, int64_t *ret_ids);
+size_t engine_sample_lines(struct engine *e, unsigned most, unsigned most_suspect, int64_t now_us,
+                           int64_t *ret_ids);
+/* How many users' lines are compared now. */
+unsigned engine_sampled(const struct engine *e);
 /*
  * Whether the node seems to tell one address a user at the most, as WireGuard nodes do: it has been read,
  * never showed two, and never logged anybody. Streams hold nothing there.

@@ -11,6 +11,7 @@
 #include "core/engine.h"
 #include "core/loss.h"
 #include "core/peak.h"
+#include "core/sampler.h"
 #include "core/shared.h"
 #include "core/sources.h"
 #include "core/timers.h"
@@ -38,6 +39,7 @@ struct engine_node {
     struct node_fault fault;
     struct loss loss;
     bool cdn, disabled; /* by the sources */
+    bool suspect;       /* its lines are compared first (loss.h) */
     bool many;          /* the online list has shown two addresses of one user on it */
     uint32_t read;      /* readings in which it answered */
 };

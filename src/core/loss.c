@@ -7,162 +7,169 @@
 #include "base/stamp.h"
 #include "base/banned.h"
 
-static const double half_life_s = 300, fewest = 20, theft_part = 0.15, enough = 80;
-static const int64_t zone_s = 15 * 60;           /* zones differ by multiples of it */
-static const int64_t wait_us = 5 * STAMP_SECOND; /* lines on their way come by then */
-static const int64_t settle_us =
-    2 * STAMP_SECOND; /* the first whole second looked at, and clocks */
-static const int64_t longest_us = 60 * STAMP_SECOND; /* seconds before that are not remembered */
+static const double shape = 1.3;
+enum { OLDEST_S = 900, FEWEST = 20, TELLING = 40, PATIENT_S = 120, LATEST_S = 240 };
+/* Log of how much likelier a change must make what was seen: by chance it seldom is. */
+static const double change_gain = 12;
+/* Told with an error of good, or of fair after PATIENT_S, or after LATEST_S: a figure within 10 points. */
+static const double theft_part = 0.1, sure = 2.5, good = 0.035, fair = 0.045, whole_part = 0.06;
 
-static double left(const struct loss *l, int64_t now_us)
+void loss_release(struct loss *l)
 {
-    double s = (double)(now_us - l->at_us) / STAMP_SECOND;
-
-    return s > 0 ? exp2(-s / half_life_s) : 1;
+    free(l->ring);
+    *l = (struct loss){.n = 0};
 }
 
-void loss_note(struct loss *l, unsigned lines, int64_t now_us)
+void loss_note(struct loss *l, enum loss_kind kind, unsigned lines, int64_t now_us)
 {
-    double f = left(l, now_us);
-
-    l->seconds = l->seconds * f + 1;
-    l->none = l->none * f + (lines == 0);
-    l->lines = l->lines * f + lines;
-    l->at_us = now_us;
-}
-
-bool loss_estimate(const struct loss *l, int64_t now_us, double *ret_part, double *ret_error)
-{
-    double n = l->seconds * left(l, now_us), some = l->seconds - l->none, p0, mean;
-
-    if (n < fewest)
-        return false;
-    p0 = l->none / l->seconds;
-    mean = some > 0.5 ? l->lines / some : 1;
-    *ret_part = fmin(p0 * mean, 1);
-    *ret_error = fmin(mean * sqrt(fmax(p0 * (1 - p0), 0.5 / n) / n), 1);
-    return true;
-}
-
-bool loss_is_theft(const struct loss *l, int64_t now_us)
-{
-    double part, error;
-
-    /* Told once, with a figure: it must be a good one. */
-    return loss_estimate(l, now_us, &part, &error) && l->seconds * left(l, now_us) >= enough &&
-           part - 2 * error > theft_part;
-}
-
-static int find(const struct sampler *s, int64_t id)
-{
-    unsigned i;
-
-    for (i = 0; i < s->n; i++)
-        if (s->users[i]->id == id)
-            return (int)i;
-    return -1;
-}
-
-void sampler_release(struct sampler *s)
-{
-    while (s->n)
-        free(s->users[--s->n]);
-    s->n_waiting = 0;
-}
-
-bool sampler_add(struct sampler *s, int64_t id, int64_t now_us)
-{
-    struct sampled_user *u;
-
-    if (s->n == SAMPLER_USERS || find(s, id) >= 0)
-        return false;
-    u = calloc(1, sizeof(*u));
-    if (!u)
-        return false;
-    u->id = id;
-    u->since_us = now_us;
-    s->users[s->n++] = u;
-    return true;
-}
-
-void sampler_drop(struct sampler *s, int64_t id)
-{
-    int i = find(s, id);
-
-    if (i < 0)
+    if (!l->ring)
+        l->ring = calloc(LOSS_SAMPLES, sizeof(*l->ring));
+    if (!l->ring)
         return;
-    free(s->users[i]);
-    s->users[i] = s->users[--s->n];
+    l->ring[l->n++ % LOSS_SAMPLES] =
+        (struct loss_sample){.at_s = (uint32_t)(now_us / STAMP_SECOND),
+                             .lines = (uint8_t)(lines < UINT8_MAX ? lines : UINT8_MAX),
+                             .kind = (uint8_t)kind};
+    /* Positions in the ring are told by the count; it must not wrap where the ring does not. */
+    if (l->n == 2 * LOSS_SAMPLES)
+        l->n = LOSS_SAMPLES;
 }
 
-/* The same second, whatever the zone of either. */
-static bool same_second(int64_t a, int64_t b)
+/* The i-th last sample. */
+static const struct loss_sample *back(const struct loss *l, unsigned i)
 {
-    return (a - b) % zone_s == 0;
+    return &l->ring[(l->n - 1 - i) % LOSS_SAMPLES];
 }
 
-static struct sampled_second *second_in(struct sampled_second *ring, uint16_t node,
-                                        struct addr addr, int64_t second)
+/* Log-likelihood of k of n, by the part that suits them best. */
+static double likely(double k, double n)
 {
+    return (k > 0 ? k * log(k / n) : 0) + (k < n ? (n - k) * log(1 - k / n) : 0);
+}
+
+/* How many of the last n samples lie after the last change among them. */
+static unsigned after_change(const struct loss *l, unsigned n)
+{
+    for (;;) {
+        double none = 0, all = 0, best = change_gain;
+        unsigned i, at = n;
+
+        for (i = 0; i < n; i++)
+            all += back(l, i)->lines == 0;
+        for (i = 0; i + FEWEST < n; i++) {
+            double gain;
+
+            none += back(l, i)->lines == 0;
+            if (i + 1 < FEWEST)
+                continue;
+            gain = likely(none, i + 1) + likely(all - none, n - i - 1) - likely(all, n);
+            if (gain > best) {
+                best = gain;
+                at = i + 1;
+            }
+        }
+        if (at == n)
+            return n;
+        n = at;
+    }
+}
+
+struct group {
+    double n, none, lines, squares;
+    double weight;
+};
+
+/* The part of seconds without a line that a part q of lost lines makes, when so many come on average. */
+static double expected(double q, double mean)
+{
+    return q * pow(1 + fmax(mean - 1 + q, 0) / shape, -shape);
+}
+
+static double solve(const struct group *g)
+{
+    double lo = 0, hi = 1;
+    int i, k;
+
+    for (i = 0; i < 30; i++) {
+        double q = (lo + hi) / 2, over = 0;
+
+        for (k = 0; k < LOSS_KINDS; k++)
+            if (g[k].n > 0)
+                over += g[k].weight * (g[k].none - g[k].n * expected(q, g[k].lines / g[k].n));
+        *(over > 0 ? &lo : &hi) = q;
+    }
+    return (lo + hi) / 2;
+}
+
+/*
+ * What a group tells of q: slope² / variance a second, where the variance is that of "none came, less what
+ * is expected of the mean". Sets its weight.
+ */
+static double information(struct group *g, double q)
+{
+    double mean = g->lines / g->n, spread = g->squares / g->n - mean * mean;
+    double none = fmax(expected(q, mean), 0.5 / g->n);
+    double by_mean = none / (1 + fmax(mean - 1 + q, 0) / shape);
+    double most = fmin(fmax(q, 0.02), 0.98), slope = none / most - by_mean, variance;
+
+    variance = none * (1 - none) + by_mean * by_mean * spread - 2 * by_mean * none * mean;
+    /* None tells more than one whose lines were all single. */
+    variance = fmax(variance, slope * slope * most * (1 - most));
+    g->weight = slope / variance;
+    return g->n * slope * slope / variance;
+}
+
+static void estimate(const struct loss *l, unsigned n, struct loss_look *ret)
+{
+    struct group g[LOSS_KINDS] = {{.n = 0}};
+    double told;
     unsigned i;
+    int k, round;
 
-    for (i = 0; i < SAMPLER_SECONDS; i++) {
-        struct sampled_second *x = &ring[i];
+    for (i = 0; i < n; i++) {
+        const struct loss_sample *s = back(l, i);
 
-        if (x->lines && x->node == node && same_second(x->second, second) && addr_eq(x->addr, addr))
-            return x;
+        g[s->kind].n++;
+        g[s->kind].none += s->lines == 0;
+        g[s->kind].lines += s->lines;
+        g[s->kind].squares += (double)s->lines * s->lines;
     }
-    return NULL;
+    for (k = 0; k < LOSS_KINDS; k++)
+        g[k].weight = 1;
+    for (round = 0; round < 3; round++) {
+        ret->part = solve(g);
+        told = 0;
+        for (k = 0; k < LOSS_KINDS; k++)
+            told += g[k].n > 0 ? information(&g[k], ret->part) : 0;
+    }
+    ret->error = fmin(1 / sqrt(fmax(told, 1)), 1);
 }
 
-void sampler_line(struct sampler *s, int64_t id, uint16_t node, struct addr addr, int64_t stamp_us)
+struct loss_look loss_look(struct loss *l, int64_t now_us)
 {
-    int i = find(s, id);
-    struct sampled_second *x;
-    struct sampled_user *u;
+    struct loss_look look = {.theft = l->theft};
+    uint32_t now_s = (uint32_t)(now_us / STAMP_SECOND), span_s;
+    unsigned n = 0, kept = l->n < LOSS_SAMPLES ? l->n : LOSS_SAMPLES;
 
-    if (i < 0 || stamp_us == STAMP_NONE)
-        return;
-    u = s->users[i];
-    x = second_in(u->at, node, addr, stamp_us / STAMP_SECOND);
-    if (!x) {
-        x = &u->at[u->next++ % SAMPLER_SECONDS];
-        *x = (struct sampled_second){.addr = addr, .second = stamp_us / STAMP_SECOND, .node = node};
+    while (n < kept && now_s - back(l, n)->at_s <= OLDEST_S)
+        n++;
+    n = look.seconds = after_change(l, n);
+    if (n < FEWEST)
+        return look;
+    look.known = true;
+    estimate(l, n, &look);
+    span_s = now_s - back(l, n - 1)->at_s;
+    if (look.part - sure * look.error > theft_part && n >= TELLING) {
+        bool exact =
+            look.error <= good || (span_s >= PATIENT_S && look.error <= fair) || span_s >= LATEST_S;
+
+        look.theft |= exact;
+        look.suspect = !exact;
+    } else if (look.part + look.error < whole_part) {
+        look.theft = false;
+    } else {
+        look.suspect = look.part - look.error > theft_part / 2 && look.error > good;
     }
-    x->lines = (uint16_t)(x->lines + (x->lines < UINT16_MAX));
-}
-
-void sampler_read(struct sampler *s, int64_t id, uint16_t node, struct addr addr, int64_t second,
-                  int64_t at_us, int64_t now_us)
-{
-    int i = find(s, id);
-    struct sampled_user *u = i < 0 ? NULL : s->users[i];
-
-    if (!u || s->n_waiting == SAMPLER_LOOKUPS || now_us - at_us > longest_us ||
-        at_us < u->since_us + settle_us || second_in(u->done, node, addr, second))
-        return;
-    u->done[u->next_done++ % SAMPLER_SECONDS] =
-        (struct sampled_second){.addr = addr, .second = second, .node = node, .lines = 1};
-    s->waiting[s->n_waiting++] = (struct sampled_lookup){id, second, now_us + wait_us, addr, node};
-}
-
-void sampler_look(struct sampler *s, int64_t now_us,
-                  void (*fn)(void *arg, uint16_t node, unsigned lines), void *arg)
-{
-    unsigned i;
-
-    for (i = s->n_waiting; i > 0; i--) {
-        struct sampled_lookup w = s->waiting[i - 1];
-        struct sampled_second *x;
-        int k;
-
-        if (w.due_us > now_us)
-            continue;
-        s->waiting[i - 1] = s->waiting[--s->n_waiting];
-        k = find(s, w.id);
-        if (k < 0)
-            continue;
-        x = second_in(s->users[k]->at, w.node, w.addr, w.second);
-        fn(arg, w.node, x ? x->lines : 0);
-    }
+    l->theft = look.theft;
+    return look;
 }

@@ -5,77 +5,55 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "base/limits.h"
-#include "core/addr.h"
-
 /*
  * What part of a node's lines never comes, by comparing both sources: where the online list says that an
- * address had its last new stream in a certain second, the log must hold a line of that second. A few users
- * at a time are looked at: their lines are counted by address and second, and some seconds after a reading
- * the second it names is looked up.
+ * address had its last new stream in a certain second, the log must hold a line of that second (sampler.h
+ * finds out how many it holds).
  *
- * A second may have had several lines, of which some came. With p0 the part of the seconds of which none came
- * and m the mean number in the others, p0 · m is the part lost, if each line is lost by chance and a second
- * has 1 + n lines, n geometrically distributed; exactly so where seconds have one line.
+ * A second may have had several lines, of which some came, so that the part p0 of seconds of which none came
+ * is less than the part q of lines that are lost. With 1 + n lines in a second, n negatively binomial of
+ * shape r and mean m, and each line lost by chance, M = (1 − q)(1 + m) come on average and
+ *
+ *     p0 = q · (1 + (M − 1 + q) / r)^−r
+ *
+ * which is solved for q. It is p0 = q whatever r where seconds have one line; r = 1.3 suits the last seconds
+ * of bursts, of which the list tells (docs/decisions.md). Users who leave single lines and users who leave
+ * bursts are no one distribution, so seconds are kept apart by what the user's other seconds hold, and each
+ * kind weighs as much as it tells.
+ *
+ * A reader that comes or goes changes p0 at once: only what lies after the last such change is used, a
+ * quarter of an hour at the most.
  */
+enum { LOSS_SAMPLES = 1024 };
+
+/* What a user's other seconds hold, of those of which lines came. */
+enum loss_kind { LOSS_SINGLE, LOSS_FEW, LOSS_BURST, LOSS_UNKNOWN, LOSS_KINDS };
+
+struct loss_sample {
+    uint32_t at_s;
+    uint8_t lines, kind;
+};
+
 struct loss {
-    double seconds, none,
-        lines; /* decaying counts: looked up, without a line, lines of the others */
-    int64_t at_us;
+    struct loss_sample *ring; /* NULL before the first */
+    uint32_t n;               /* noted so far; the last LOSS_SAMPLES are kept */
+    bool theft;               /* as of the last look */
 };
 
-/* One second was looked up at now_us: so many of its lines came. */
-void loss_note(struct loss *l, unsigned lines, int64_t now_us);
-/* The part lost, 0…1, and how many seconds tell of it; false: too few. error: one standard deviation. */
-bool loss_estimate(const struct loss *l, int64_t now_us, double *ret_part, double *ret_error);
-/* Whether so much is lost, beyond chance, that another reader must be taking lines. */
-bool loss_is_theft(const struct loss *l, int64_t now_us);
-
-enum { SAMPLER_USERS = 32, SAMPLER_SECONDS = 16, SAMPLER_LOOKUPS = 64 };
-
-/* Lines of one second from one address; the second is that of the node's clock, as unix time or local. */
-struct sampled_second {
-    struct addr addr;
-    int64_t second;
-    uint16_t node, lines;
+struct loss_look {
+    double part, error; /* lost, 0…1; one standard deviation */
+    unsigned seconds;   /* that tell of it */
+    bool known;         /* false: they are too few */
+    bool suspect;       /* more is lost than by chance, and how much is not known well yet */
+    bool
+        theft; /* so much that another reader must be taking lines, and known well enough to be told */
 };
 
-struct sampled_user {
-    int64_t id, since_us;
-    struct sampled_second done[SAMPLER_SECONDS]; /* a ring: those that readings have named */
-    unsigned next_done;
-    struct sampled_second at[SAMPLER_SECONDS]; /* a ring */
-    unsigned next;
-};
-
-struct sampled_lookup {
-    int64_t id, second, due_us;
-    struct addr addr;
-    uint16_t node;
-};
-
-struct sampler {
-    struct sampled_user *users[SAMPLER_USERS];
-    struct sampled_lookup waiting[SAMPLER_LOOKUPS];
-    unsigned n, n_waiting;
-};
-
-/* Frees all; empty and usable afterwards. */
-void sampler_release(struct sampler *s);
-/* Looks at the user from now on. False: there is no room, or no memory. */
-bool sampler_add(struct sampler *s, int64_t id, int64_t now_us);
-/* The user is looked at no more. */
-void sampler_drop(struct sampler *s, int64_t id);
-/* A line of a user who is looked at; stamp_us is its own time, of no known zone. */
-void sampler_line(struct sampler *s, int64_t id, uint16_t node, struct addr addr, int64_t stamp_us);
-/*
- * A reading at now_us names a second of his, which by our clock began at at_us. Looked up once, and only when
- * his lines were counted then.
- */
-void sampler_read(struct sampler *s, int64_t id, uint16_t node, struct addr addr, int64_t second,
-                  int64_t at_us, int64_t now_us);
-/* What has waited long enough is looked up: fn is told the node and how many lines of that second came. */
-void sampler_look(struct sampler *s, int64_t now_us,
-                  void (*fn)(void *arg, uint16_t node, unsigned lines), void *arg);
+/* Embedded, zero is empty. Frees the samples; empty and usable afterwards. */
+void loss_release(struct loss *l);
+/* So many lines of a second came, as was found at now_us. Without memory nothing is noted. */
+void loss_note(struct loss *l, enum loss_kind kind, unsigned lines, int64_t now_us);
+/* What they tell at now_us. O(samples). */
+struct loss_look loss_look(struct loss *l, int64_t now_us);
 
 #endif

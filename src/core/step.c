@@ -41,6 +41,7 @@ static void step_node(struct engine_node *n, int64_t step_us, int64_t now_us)
 
     clock_init(&n->clock, offset_us == STAMP_NONE ? STAMP_NONE : offset_us + step_us);
     clock_opened(&n->clock, now_us);
+    loss_release(&n->loss);
     cap(&n->cover.first_open_us, now_us);
     cap(&n->cover.last_open_us, now_us);
     cap(&n->cover.down_since_us, now_us);

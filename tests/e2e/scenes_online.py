@@ -1,18 +1,20 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """Scenes: the online list as a source of its own."""
 
+import contextlib
 import json
+import os
 import re
-import ssl
 import threading
 import time
-import urllib.parse
-import urllib.request
 
 from daemon import Sharer, Traffic
 from scenes import SCENES
 from scenes_policy import begin, disables, ready
-from sse_reader import Reader
+from simpanel.traffic import Player, phone
+from sse_reader import Reader, login
+
+LONG = os.environ.get("PG_LONG") == "1"
 
 
 def readings(sim, user=""):
@@ -108,38 +110,94 @@ def an_online_list_that_never_answers_takes_nothing_down(s):
     assert {sim.user(u)["status"] for u in users} <= {"disabled", "active"}
 
 
-@SCENES.scene
+class Thief:
+    """Another program that reads a node's log: what it gets, nobody else does."""
+
+    def __init__(self, sim, node=1):
+        self.reader = Reader(sim, node, login(sim))
+        self.halt = threading.Event()
+        self.thread = threading.Thread(target=self.steal, daemon=True)
+
+    def steal(self):
+        while not self.halt.is_set():
+            self.reader.pump(0.2)
+
+    def __enter__(self):
+        self.began = time.monotonic()
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.halt.set()
+        self.thread.join(5)
+        self.reader.close()
+
+    def lines(self):
+        return len(self.reader.lines())
+
+
+def told_share(s, d, thief, seconds):
+    """Waits until the daemon tells of another reader: percent."""
+    line = d.wait_log("of its lines never come", seconds)
+    percent = int(re.search(r"about (\d+) %", line.text)[1])
+    s.say(f"noticed after {time.monotonic() - thief.began:.0f} s: {percent} %")
+    return percent
+
+
+@SCENES.long_scene
 def a_second_reader_is_noticed(s):
-    """Another program takes half of a node's lines: told once, with how many, and nobody is cut off for it."""
+    """Another program begins to take half of a node's lines: told once, with how many, and nobody is cut off
+    for it."""
     sim, d = ready(s, ONLINE_RATE=10)
     names = [f"user{i}" for i in range(40)]
     for name in names:
         sim.add_user(name)
     begin(sim, d)
-    form = urllib.parse.urlencode({"username": "admin", "password": "admin-password"}).encode()
-    context = ssl.create_default_context(cafile=sim.cert) if sim.cert else None
-    url = f"{'https' if sim.cert else 'http'}://127.0.0.1:{sim.port}/api/admin/token"
-    with urllib.request.urlopen(url, form, context=context) as answer:
-        thief = Reader(sim, 1, json.load(answer)["access_token"])
-    halt = threading.Event()
+    # At paces of their own: in step, each one's lines would all go to the same reader.
+    paces = [1.1 + 0.07 * (i % 17) for i in range(len(names))]
+    with Traffic(sim, *[Sharer(n, n=1, every=paces[i], block=i) for i, n in enumerate(names)]):
+        d.wait(lambda: d.node(1).get("lines_lost") is not None, 60, "never compared")
+        assert d.node(1)["lines_lost"] < 0.1 and not d.node(1)["another_reader"]
+        with Thief(sim) as thief:
+            percent = told_share(s, d, thief, 200)
+        assert 40 <= percent <= 60
+        assert any("another program reads its log" in x for x in d.status()["problems"])
+        assert d.node(1)["another_reader"] and not d.rows()
+        if LONG:
+            d.wait_log("its lines come again", 120)
+            assert not d.node(1)["another_reader"]
+    assert not d.rows()
+    assert sum("of its lines never come" in x.text for x in d.log) == 1
 
-    def steal():
-        while not halt.is_set():
-            thief.pump(0.2)
 
-    thread = threading.Thread(target=steal, daemon=True)
-    thread.start()
-    began = time.monotonic()
-    try:
-        # At paces of their own: in step, each one's lines would all go to the same reader.
-        paces = [1.1 + 0.07 * (i % 17) for i in range(len(names))]
-        with Traffic(sim, *[Sharer(n, n=1, every=paces[i], block=i) for i, n in enumerate(names)]):
-            line = d.wait_log("of its lines never come", 100)
-    finally:
-        halt.set()
-        thread.join(5)
-    percent = int(re.search(r"about (\d+) %", line.text)[1])
-    s.say(f"noticed after {time.monotonic() - began:.0f} s: {percent} %")
-    assert 36 <= percent <= 64  # two standard deviations
-    assert any("another program reads its log" in x for x in d.status()["problems"])
-    assert d.node(1)["another_reader"] and not d.rows()
+if LONG:
+
+    def phones(s, thieves, percent_least, percent_most):
+        """Bursts of one to twelve lines, in spells of use and rest, as the study of verdicts has them."""
+        sim, d = ready(s, GENERAL_LIMIT=1, MONITORING_PERIOD=180, ACTIVE_WINDOW=60, CHECK_INTERVAL=60,
+                       TICK=2, GAIN_BLOCK=10, GAIN_CAP=1, EVIDENCE_THRESHOLD=7)
+        names = [f"user{i}" for i in range(200)]
+        for name in names:
+            sim.add_user(name)
+        begin(sim, d)
+        player = Player(sim, [phone(n, seed=i, handover_at=200 if i % 4 == 0 else None)
+                              for i, n in enumerate(names)]).start(500)
+        time.sleep(60)
+        with contextlib.ExitStack() as stack:
+            for _ in range(thieves):
+                thief = stack.enter_context(Thief(sim))
+            percent = told_share(s, d, thief, 300)
+            assert percent_least <= percent <= percent_most
+            time.sleep(60)
+            s.say(f"a minute later {100 * d.node(1)['lines_lost']:.0f} %")
+        player.stop()
+        assert not d.rows()
+
+    @SCENES.long_scene
+    def a_second_reader_of_phones(s):
+        phones(s, 1, 40, 60)
+
+    @SCENES.long_scene
+    def a_third_reader_of_phones(s):
+        # Handed out in strict turn, the lines of a burst are less often lost together than by chance.
+        phones(s, 2, 54, 77)
