@@ -24,7 +24,7 @@ RANKS = [
     ["store"],
     ["service"],
     ["net"],
-    ["panel", "telegram", "cache", "geo"],
+    ["panel", "telegram", "cache", "geo", "webhook"],
     ["api", "bot", "cli"],
     ["app"],
 ]

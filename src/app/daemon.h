@@ -36,6 +36,7 @@ struct notices;  /* bot/notice/notice.h: what the admins are told */
 struct telegram; /* telegram/telegram.h */
 struct outbox;   /* telegram/outbox.h */
 struct bot;      /* bot/bot.h */
+struct webhook;  /* webhook/webhook.h */
 
 struct daemon {
     const struct run_opts *opts;
@@ -75,6 +76,7 @@ struct daemon {
     struct telegram *telegram; /* NULL: no token, or it cannot be used */
     struct bot *bot;           /* as long as that */
     char telegram_error[512];  /* why not; "" = nothing is wrong */
+    struct webhook *webhook;
 
     int64_t started_us;
     int64_t switched_us;     /* when `enforcement` was last set by an operator */
@@ -188,6 +190,22 @@ void messenger_json(struct daemon *d, struct buf *out);
 void messenger_facts(struct daemon *d, struct doctor_facts *facts);
 /* What an operator should look at, in words; NULL: nothing. */
 const char *messenger_problem(const struct daemon *d);
+
+/* ---- hook.c: the webhook ---- */
+/* Makes it and puts the settings in force. ERR_NOMEM. */
+int hook_new(struct daemon *d, struct err *err) MUST_CHECK;
+/* Puts webhook_url and webhook_secret in force. */
+void hook_apply(struct daemon *d);
+/* Begins nothing new; then lets what is on its way come in, until 2 s after since_us (loop_real_us). */
+void hook_stop(struct daemon *d);
+void hook_settle(struct daemon *d, int64_t since_us);
+/* op_port's functions; app is the struct daemon. */
+void hook_json(void *app, struct buf *out);
+void hook_test(void *app, struct slice who, op_enable_fn fn, void *arg);
+/* Append: the member `webhook` of the status; an element of its problems. What the doctor is told. */
+void hook_status(struct daemon *d, struct buf *out);
+void hook_problem(struct daemon *d, struct buf *out);
+void hook_facts(struct daemon *d, struct doctor_facts *facts);
 
 /* ---- notify.c: the notices, and op_port's functions about them ---- */
 int notify_new(struct daemon *d) MUST_CHECK;

@@ -9,6 +9,7 @@
 #include "base/stamp.h"
 #include "cache/cache.h"
 #include "telegram/outbox.h"
+#include "webhook/webhook.h"
 #include "base/banned.h"
 
 /*
@@ -350,6 +351,32 @@ static void add_cache(struct daemon *d, struct buf *out)
             (double)f.redis.answer_us / STAMP_SECOND);
 }
 
+static void add_webhook(struct daemon *d, struct buf *out)
+{
+    struct webhook_facts f = webhook_facts(d->webhook);
+
+    if (f.state == WEBHOOK_OFF)
+        return;
+    one(out, "webhook_failing", "gauge",
+        "Whether the last attempt failed, or there is no secret to sign with.",
+        f.state == WEBHOOK_FAILING || f.state == WEBHOOK_UNSIGNED);
+    one(out, "webhook_events_waiting", "gauge", "Events not yet delivered.", (double)f.waiting);
+    one(out, "webhook_oldest_event_seconds", "gauge",
+        "Age of the oldest event not yet delivered; 0: none waits.",
+        f.oldest_us == STAMP_NONE ? 0 : (double)(daemon_now(d) - f.oldest_us) / STAMP_SECOND);
+    one(out, "webhook_delivered_time_seconds", "gauge",
+        "When the last event was delivered, unix time; 0: never.",
+        f.delivered_us == STAMP_NONE ? 0 : (double)f.delivered_us / STAMP_SECOND);
+    head(out, "webhook_attempts_total", "counter", "Attempts to deliver by how they ended.");
+    buf_addf(out,
+             "pg_limiter_webhook_attempts_total{result=\"delivered\"} %llu\n"
+             "pg_limiter_webhook_attempts_total{result=\"refused\"} %llu\n"
+             "pg_limiter_webhook_attempts_total{result=\"failed\"} %llu\n",
+             (unsigned long long)f.delivered, (unsigned long long)f.refused,
+             (unsigned long long)f.failed);
+    one(out, "webhook_events_lost_total", "counter", "Events given up.", (double)f.given_up);
+}
+
 void metrics_text(void *app, struct buf *out)
 {
     struct daemon *d = app;
@@ -362,5 +389,6 @@ void metrics_text(void *app, struct buf *out)
     add_process(d, out);
     add_telegram(d, out);
     add_cache(d, out);
+    add_webhook(d, out);
     add_times(d, out);
 }

@@ -362,6 +362,7 @@ static void port_doctor(void *app, struct doctor_facts *facts, void (*fn)(void *
     facts->watched_us = daemon_now(d) - d->started_us;
     messenger_facts(d, facts);
     caching_facts(d, facts);
+    hook_facts(d, facts);
     if (d->stopping || checkup_start(d->panel, d->engine, daemon_now(d), facts, fn, arg))
         fn(arg);
 }
@@ -532,5 +533,7 @@ void ports_init(struct daemon *d)
                                .doctor = port_doctor,
                                .geo_json = port_geo,
                                .geo_address_json = port_geo_address,
-                               .geo_update = port_geo_update};
+                               .geo_update = port_geo_update,
+                               .webhook_json = hook_json,
+                               .webhook_test = hook_test};
 }

@@ -251,6 +251,7 @@ static void take(struct daemon *d, struct snapshot *s, bool at_start)
     settings_release(&d->settings);
     d->settings = s->settings;
     s->settings = (struct settings){0};
+    logs_secrets(&d->settings);
     tell_warnings(buf_slice(&s->warnings));
     put_limits(d, s);
     put_bars(d, s);
@@ -342,6 +343,7 @@ void rules_apply(struct daemon *d)
         atlas_configure(d->atlas);
     if (d->janitor)
         janitor_engine_due(d->janitor);
+    hook_apply(d);
 }
 
 /* ---- what the engine is to remember from before ---- */

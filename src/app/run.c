@@ -19,6 +19,7 @@
 #include "service/settings/settings_policy.h"
 #include "store/dirlock.h"
 #include "telegram/outbox.h"
+#include "webhook/webhook.h"
 #include "base/banned.h"
 
 /* Builds the daemon from its parts, runs the loop, takes it apart again. */
@@ -281,8 +282,11 @@ static int build_feed(struct daemon *d, struct err *err)
 static void take_apart(struct daemon *d)
 {
     bool served = d->server != NULL;
+    int64_t began_us = d->loop ? loop_real_us(d->loop) : 0;
 
+    hook_stop(d);
     messenger_stop(d);
+    hook_settle(d, began_us);
     d->stopping = true;
     caching_stop(d);
     access_stop(d);
@@ -309,6 +313,7 @@ static void take_apart(struct daemon *d)
     if (d->owner)
         loop_turn(d->loop, 0); /* takes in what the owner's thread had posted last */
     outbox_free(d->outbox);
+    webhook_free(d->webhook);
     people_free(d->people);
     gone_free(d->gone);
     feed_free(d->feed);
@@ -392,6 +397,8 @@ static int build(struct daemon *d, struct err *err)
         rc = build_control(d, err);
     if (!rc)
         rc = messenger_new(d, err);
+    if (!rc)
+        rc = hook_new(d, err);
     if (!rc) {
         d->backups = backups_new(d);
         if (!d->backups)

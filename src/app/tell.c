@@ -198,5 +198,7 @@ void tell_panel(struct daemon *d)
     n.since_us = s.up ? d->panel_down_us : s.since_us;
     n.text = slice_of(s.error);
     d->panel_down_us = s.up ? 0 : s.since_us;
+    carry_event(d, s.up ? "panel_up" : "panel_down", 0, (struct slice){NULL, 0},
+                s.up ? "the panel answers again" : s.error);
     notice_put(d->notices, &n);
 }

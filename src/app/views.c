@@ -178,6 +178,7 @@ static void add_problems(struct daemon *d, const struct sums *s, struct buf *out
     if (messenger_problem(d))
         jout_text(out, NULL, messenger_problem(d));
     caching_problem(d, out);
+    hook_problem(d, out);
     if (rest_problem(d->rest))
         jout_text(out, NULL, rest_problem(d->rest));
     if (engine_paused(d->engine))
@@ -270,6 +271,7 @@ void views_status(void *app, struct buf *out)
     jout_text(out, "api", rest_url(d->rest)[0] ? rest_url(d->rest) : NULL);
     messenger_json(d, out);
     caching_json(d, out);
+    hook_status(d, out);
     add_problems(d, &s, out);
     jout_close(out, '}');
 }

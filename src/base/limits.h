@@ -97,6 +97,13 @@ enum {
     LIMIT_OUTBOX_SLOT = 128,            /* name of a message */
 };
 
+/* The webhook. */
+enum {
+    LIMIT_WEBHOOK_WAITING = 100000,  /* events not delivered; beyond, the oldest are given up */
+    LIMIT_WEBHOOK_BODY = 64 << 10,   /* one event as it is sent */
+    LIMIT_WEBHOOK_ANSWER = 16 << 10, /* of an answer's body, which nobody looks at */
+};
+
 /* The bot. */
 enum {
     LIMIT_BOT_TEXT = 4096,     /* UTF-16 units of one message: the Bot API's own bound */

@@ -200,6 +200,7 @@ extern const struct bot_part part_notices;    /* notice */
 extern const struct bot_part part_topics;     /* notice */
 extern const struct bot_part part_admins;     /* admins */
 extern const struct bot_part part_backup;     /* admins */
+extern const struct bot_part part_webhook;    /* webhook */
 
 /* The rows of all parts by id; NULL: no such. */
 const struct screen *screen_find(struct slice id);

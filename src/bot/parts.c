@@ -8,7 +8,7 @@ static const struct bot_part *const parts[] = {
     &part_main,    &part_settings, &part_setting, &part_panel,      &part_punish,
     &part_filters, &part_patterns, &part_nodes,   &part_mode,       &part_limits,
     &part_users,   &part_back,     &part_card,    &part_monitoring, &part_reports,
-    &part_notices, &part_topics,   &part_admins,  &part_backup,
+    &part_notices, &part_topics,   &part_admins,  &part_backup,     &part_webhook,
 };
 
 #define ROWS(KIND, MEMBER, KEY) \

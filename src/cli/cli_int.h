@@ -154,6 +154,8 @@ int cmd_completion(struct cli *cli);
 int cmd_backup(struct cli *cli);
 int cmd_restore(struct cli *cli);
 int cmd_schedule(struct cli *cli);
+int cmd_webhook_show(struct cli *cli);
+int cmd_webhook_test(struct cli *cli);
 int cmd_geo_status(struct cli *cli);
 int cmd_geo_update(struct cli *cli);
 int cmd_geo_lookup(struct cli *cli);

@@ -136,6 +136,21 @@ static void print_cache(json_t *cache)
     printf("%s\n", term_colour(TERM_PLAIN));
 }
 
+static void print_webhook(json_t *webhook)
+{
+    const char *url = in_text(webhook, "url"), *error = in_text(webhook, "error");
+    int64_t waiting = in_int(webhook, "waiting");
+
+    if (!url)
+        return;
+    printf("  webhook      %s", error ? term_colour(TERM_RED) : "");
+    term_put(url);
+    printf("%s%s", error ? " gets nothing" : "", term_colour(TERM_PLAIN));
+    if (waiting)
+        printf(", %lld events wait", (long long)waiting);
+    putchar('\n');
+}
+
 /* The service whose daemon that is: a member of the answer, and a line. NULL: none, or not known. */
 static json_t *look_at_service(struct cli *cli)
 {
@@ -188,6 +203,7 @@ int cmd_status(struct cli *cli)
     print_ignored(json_object_get(lines, "ignored"));
     print_telegram(json_object_get(json, "telegram"));
     print_cache(json_object_get(json, "cache"));
+    print_webhook(json_object_get(json, "webhook"));
     print_problems(json);
     json_decref(json);
     return CLI_OK;

@@ -338,6 +338,15 @@ static const struct command commands[] = {
     {"schedule", "", 0, 0, READ, cmd_schedule, "when the next backup goes to Telegram by itself",
      "  pg-limiter config set backup_every 24    one a day; 0: none\n", "GET /schedule"},
 
+    {"webhook show", "", 0, 0, READ, cmd_webhook_show,
+     "where events go, how many wait, and what the receiver answers", NULL, "GET /webhook"},
+    {"webhook test", "", 0, 0, WRITE, cmd_webhook_test,
+     "send an event of type test at once, and tell what came back",
+     "  pg-limiter config set webhook_url https://shop.example.com/limiter\n"
+     "  pg-limiter config set webhook_secret \"$(openssl rand -hex 32)\"\n"
+     "  pg-limiter webhook test\n",
+     "POST /webhook/test"},
+
     {"geo status", "", 0, 0, READ, cmd_geo_status,
      "the country and AS data: age, licence, whether it is in effect", NULL, "GET /geo"},
     {"geo update", "", 0, 0, WRITE, cmd_geo_update,

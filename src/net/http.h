@@ -57,6 +57,7 @@ struct http_request {
     struct slice body;   /* copied; p NULL: none */
     int64_t deadline_us; /* whole call, > 0 */
     size_t body_max;     /* largest answer taken: ERR_TOO_BIG beyond */
+    bool head_suffices;  /* once the head has come it is an answer, however its body ends */
 };
 
 struct http_answer {

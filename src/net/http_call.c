@@ -110,7 +110,10 @@ static void take_header(struct http_call *call, struct slice line)
 
 static void head_ended(struct http_call *call)
 {
-    if (call->answer.status < 200 || !call->stream)
+    if (call->answer.status < 200)
+        return;
+    call->headed = true;
+    if (!call->stream)
         return;
     if (call->answer.status == 200 || call->answer.status == 206) {
         call->opened = true;
@@ -293,6 +296,7 @@ int http_start(struct http *http, const struct http_request *req, http_done_fn d
     call->done = done;
     call->arg = arg;
     call->deadline_us = req->deadline_us;
+    call->head_suffices = req->head_suffices;
     buf_init(&call->body, req->body_max);
     curl_easy_setopt(call->easy, CURLOPT_CUSTOMREQUEST, req->method);
     /* On a kept connection that closes without an answer libcurl would send it a second time by itself. */
@@ -396,6 +400,8 @@ static int plain_failure(const struct http_call *call, struct err *err)
 
 int http_call_outcome(struct http_call *call, struct err *err)
 {
+    if (call->head_suffices && call->headed)
+        return ERR_OK;
     if (call->failed)
         return err_set(err, call->failed, "%s", call->failed_text);
     if (call->too_big)

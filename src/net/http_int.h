@@ -54,7 +54,8 @@ struct http_call {
     char *request_body;
     enum call_stage stage;
     bool is_dirty, added, cancelled, stream, opened, too_big;
-    bool touched; /* in http->touched */
+    bool head_suffices, headed; /* the head of the answer is there */
+    bool touched;               /* in http->touched */
     struct http_call *touched_next;
     CURLcode result;
     int failed; /* ERR_TIMEOUT by our timer; 0: see result */

@@ -92,9 +92,9 @@ int db_image_take(const char *path, const char *const *strip, unsigned char **re
         rc = sql_exec(db, "PRAGMA secure_delete=ON", err);
     for (i = 0; !rc && strip[i]; i++)
         rc = sql_run(db, err, "DELETE FROM settings WHERE key=?1", "z", strip[i]);
-    /* Messages that wait here are this instance's to send. */
+    /* Messages and events that wait here are this instance's to send. */
     if (!rc)
-        rc = sql_exec(db, "DELETE FROM outbox", err);
+        rc = sql_exec(db, "DELETE FROM outbox; DELETE FROM webhook", err);
     /* It opens what lies in Redis, the panel's token too; the next start makes another. */
     if (!rc)
         rc = sql_exec(db, "DELETE FROM meta WHERE key='cache_key'", err);

@@ -124,6 +124,23 @@ static int carry_messages(struct db *image, struct err *err)
         err);
 }
 
+/*
+ * Events that the webhook has not been given yet stand behind those of the backup, under new numbers, and
+ * are given from there on. No row in live.webhook: nobody waits for any.
+ */
+static int carry_events(struct db *image, struct err *err)
+{
+    return sql_exec(
+        image,
+        "DELETE FROM main.webhook; INSERT INTO main.webhook(one, done_id, delivered_at, lost)"
+        " SELECT 1, coalesce((SELECT seq FROM main.sqlite_sequence WHERE name='events'), 0),"
+        " delivered_at, lost FROM live.webhook;"
+        "INSERT INTO main.events(at, kind, user_id, name, who, what, data)"
+        " SELECT at, kind, user_id, name, who, what, data FROM live.events"
+        " WHERE id > (SELECT done_id FROM live.webhook) ORDER BY id",
+        err);
+}
+
 static int carry(struct db *image, struct db_image_put *put, struct err *err)
 {
     struct buf columns;
@@ -142,6 +159,8 @@ static int carry(struct db *image, struct db_image_put *put, struct err *err)
         rc = carry_rows(image, &columns, put, err);
     if (!rc)
         rc = carry_messages(image, err);
+    if (!rc)
+        rc = carry_events(image, err);
     buf_release(&columns);
     return rc;
 }

@@ -157,6 +157,10 @@ static const char *const migrations[] = {
     "CREATE TABLE notices("
     "  key TEXT PRIMARY KEY NOT NULL, at INTEGER NOT NULL, body TEXT NOT NULL) STRICT, WITHOUT ROWID;"
     "CREATE INDEX notices_at ON notices(at);",
+    /* 10 -> 11: how far the table events, which is its queue, has been delivered to the webhook. */
+    "CREATE TABLE webhook("
+    "  one INTEGER PRIMARY KEY CHECK(one = 1), done_id INTEGER NOT NULL, delivered_at INTEGER,"
+    "  lost INTEGER NOT NULL DEFAULT 0) STRICT;",
 };
 
 int schema_version(void)

@@ -367,6 +367,43 @@ static void judge_cache(struct doctor *d)
                    "Redis is reached over the network without TLS: its password can be read there");
 }
 
+static void judge_webhook(struct doctor *d)
+{
+    const struct doctor_webhook *w = &d->f->webhook;
+    int64_t old_min = w->waiting ? (d->f->now_us - w->oldest_us) / STAMP_SECOND / 60 : 0;
+
+    if (!settings_has(d->s, SET_WEBHOOK_URL)) {
+        doctor_say(d, "webhook", NULL, LEVEL_SKIPPED, NULL, "none: WEBHOOK_URL is not set");
+        return;
+    }
+    if (!settings_has(d->s, SET_WEBHOOK_SECRET)) {
+        doctor_say(d, "webhook", "webhook_secret", LEVEL_FAILED,
+                   "`pg-limiter config set webhook_secret SECRET`, and the same at the receiver",
+                   "is not set, and nothing is sent unsigned: %lld events wait",
+                   (long long)w->waiting);
+        return;
+    }
+    if (!w->asked)
+        doctor_say(d, "webhook", NULL, LEVEL_SKIPPED, NULL, "only the daemon sends events");
+    else if (w->failing)
+        doctor_say(d, "webhook", NULL, LEVEL_FAILED, w->cure,
+                   "%s: %s; %lld events wait, the oldest for %lld min", w->url, w->why,
+                   (long long)w->waiting, (long long)old_min);
+    else if (!w->tried)
+        doctor_say(d, "webhook", NULL, LEVEL_OK, "`pg-limiter webhook test` tries it",
+                   "%s; nothing has been sent since the start", w->url);
+    else
+        doctor_say(d, "webhook", NULL, LEVEL_OK, NULL, "%s takes events, %lld wait", w->url,
+                   (long long)w->waiting);
+    if (w->lost)
+        doctor_say(d, "webhook", "lost", LEVEL_WARNING,
+                   "`pg-limiter events` still has those of events_days",
+                   "%lld events were given up since the webhook was set", (long long)w->lost);
+    if (w->open_network)
+        doctor_say(d, "webhook", "tls", LEVEL_WARNING, "use https://",
+                   "events go over the network without TLS: names and addresses can be read there");
+}
+
 void doctor_judge(const struct doctor_facts *f, const struct settings *s, struct buf *out)
 {
     struct doctor d = {.f = f, .s = s, .out = out};
@@ -389,6 +426,7 @@ void doctor_judge(const struct doctor_facts *f, const struct settings *s, struct
     judge_telegram(&d);
     if (!f->access) {
         judge_cache(&d);
+        judge_webhook(&d);
         judge_machine(&d);
         judge_files(&d);
         judge_geo(&d);

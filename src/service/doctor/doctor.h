@@ -96,6 +96,18 @@ struct doctor_cache {
     const char *cure; /* lives for ever; NULL: nothing known */
 };
 
+/* The webhook, where WEBHOOK_URL names one. */
+struct doctor_webhook {
+    bool asked;          /* a daemon tells of it */
+    bool tried, failing; /* something was sent since its start; the last attempt failed */
+    bool open_network;   /* without TLS to a public address or a name of the internet */
+    char url[300];       /* scheme, host and port */
+    int64_t waiting, lost;
+    int64_t oldest_us, delivered_us; /* STAMP_NONE: none waits, never */
+    char why[ERR_TEXT_MAX];
+    const char *cure; /* lives for ever; NULL: nothing known */
+};
+
 struct doctor_facts {
     int64_t now_us;
     bool access; /* only the way to panel and Telegram is looked at, and nothing else judged */
@@ -122,6 +134,7 @@ struct doctor_facts {
     bool telegram_asked, telegram_up; /* of a bot with a token */
     char telegram[ERR_TEXT_MAX];      /* the bot's name when it is up, else what is wrong */
     struct doctor_cache cache;
+    struct doctor_webhook webhook;
     int64_t outbox; /* messages that wait; -1: unknown */
     /* Why a setting's value has no effect now, or NULL; may be NULL itself. */
     const char *(*note)(void *arg, const struct settings *s, enum setting id);

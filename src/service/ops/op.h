@@ -223,6 +223,10 @@ struct op_port {
     void (*geo_address_json)(void *app, struct addr addr, struct buf *out);
     /* Begins `geo update`; ERR_BUSY, ERR_INVALID with a text. */
     int (*geo_update)(void *app, struct err *err);
+    /* The webhook, as members of an open object (shape of GET /webhook). */
+    void (*webhook_json)(void *app, struct buf *out);
+    /* Sends it an event of type "test"; the end's JSON is what came back. */
+    void (*webhook_test)(void *app, struct slice who, op_enable_fn fn, void *arg);
     /* Append: a page of those active now as an object {"data":[…],"total":n}; Prometheus text. */
     void (*active_json)(void *app, const struct op_active *what, struct buf *out);
     void (*metrics_text)(void *app, struct buf *out);

@@ -119,6 +119,7 @@ extern const struct op_row op_rows_topics[];
 extern const struct op_row op_rows_summary[];
 extern const struct op_row op_rows_find[];
 extern const struct op_row op_rows_reports[];
+extern const struct op_row op_rows_webhook[];
 /* Hands the row's job to the store and finishes after it. */
 void op_run_job(struct op *op);
 /* Ends the call with op->out (rc 0), or with rc and op->err; frees op. */

@@ -21,6 +21,7 @@ static const struct op_row *const groups[] = {
     op_rows_shared,
     op_rows_user,
     op_rows_events,
+    op_rows_webhook,
     op_rows_doctor,
     op_rows_geo,
     op_rows_violations,

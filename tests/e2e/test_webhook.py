@@ -1,0 +1,459 @@
+"""The webhook against receivers that behave as badly as they can (webhook_receiver.py).
+
+What is taken is compared with the events of the database, and every request is checked by the example that
+docs/webhooks.md gives to its readers.
+"""
+
+import concurrent.futures
+import itertools
+import json
+import os
+import random
+import re
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+
+import pytest
+from daemon import UnixHTTP, built_with
+from ports import free_port
+from webhook_receiver import Receiver, example
+
+SECRET = "a-key-of-the-webhook-0123456789"
+SCALE = 360
+
+
+@pytest.fixture
+def receiver():
+    with_all = []
+
+    def make(**more):
+        with_all.append(Receiver(SECRET, **more))
+        return with_all[-1]
+    yield make
+    for r in with_all:
+        r.close()
+
+
+@pytest.fixture
+def hooked(lab, daemon):
+    """A factory of daemons whose webhook is a receiver's."""
+    def make(receiver, start=True, **settings):
+        d = daemon(lab(), start=False, LOG_LEVEL="DEBUG",
+                   **{"WEBHOOK_URL": receiver.url if receiver else None, "WEBHOOK_SECRET": SECRET, **settings})
+        d.secrets |= {SECRET, "a-path-of-ours", "a-query-of-ours"}
+        d.number = itertools.count(1)
+        if start:
+            d.start()
+            if receiver:
+                d.wait(lambda: hook(d)["state"] in ("new", "ok"))
+                d.wait(lambda: d.sql("SELECT * FROM webhook"), what="the queue begins")
+        return d
+    return make
+
+
+def hook(d):
+    return d.get("/webhook")
+
+
+def happen(d, n=1):
+    """So many events, each known by its text."""
+    for _ in range(n):
+        status, told = d.call("POST", "/patterns?confirm=true", {"kind": "prefix", "pattern": f"p{next(d.number)}_",
+                                                                 "limit": 3})
+        assert status in (200, 201), told
+
+
+def events(d):
+    """All events as the API has them, oldest first."""
+    found = []
+    while True:
+        more = json.loads(page(d, f"/events?limit=1000&offset={len(found)}"))["data"]
+        found += more
+        if len(more) < 1000:
+            return found[::-1]
+
+
+def waits(d, n, seconds=10):
+    return d.wait(lambda: hook(d)["waiting"] == n, seconds, f"{n} events wait")
+
+
+def all_taken(d, r, seconds=20):
+    """Until the newest event was taken, and nothing waits any more."""
+    newest = events(d)[-1]["id"]
+    r.wait(lambda: any(e["data"]["id"] == newest for e in r.taken), seconds, f"event {newest} is taken")
+    waits(d, 0)
+
+
+def page(d, path):
+    conn = UnixHTTP(str(d.data_dir / "run" / "control.sock"), 10)
+    conn.request("GET", path, headers={"Accept": "application/json"})
+    text = conn.getresponse().read().decode()
+    conn.close()
+    return text
+
+
+def check_all(r, d, since=0, doubles=0):
+    """Everything after an event was taken, in order, once, genuine, and as the API has it."""
+    wanted = [e for e in events(d) if e["id"] > since]
+    r.wait(lambda: {e["data"]["id"] for e in r.taken} >= {e["id"] for e in wanted}, 20, "all are taken")
+    ids = [e["id"] for e in r.taken]
+    firsts = list(dict.fromkeys(ids))
+    assert len(ids) - len(firsts) <= doubles, f"{len(ids)} taken, {len(firsts)} different ones"
+    by_id = {e["id"]: e for e in r.taken}
+    told = [by_id[i]["data"] for i in firsts if not i.startswith("0-")]
+    assert told == wanted, f"{len(told)} taken, {len(wanted)} happened"
+    assert all(e["type"] == e["data"]["kind"] and e["time"] == e["data"]["at"] for e in r.taken)
+    assert all(t.genuine for t in r.tries), next(t for t in r.tries if not t.genuine)
+    return ids
+
+
+def test_what_comes(hooked, receiver):
+    """The first minutes: address, key, test, events, another key, off; and what is shown of it."""
+    r = receiver()
+    d = hooked(None, WEBHOOK_SECRET=None)
+    happen(d, 3)
+    assert hook(d)["state"] == "off" and "no webhook" in d.cli("webhook", "show")
+    refused = d.cli("webhook", "test", check=False)
+    assert refused.returncode == 1 and "set webhook_url first" in refused.stderr
+    for bad in ("shop.example.com/x", "ftp://shop.example.com/", "https://", "http://a b/", "https://x:0/",
+                "https://x:99999/", "javascript:alert(1)"):
+        status, told = d.call("PATCH", "/config", {"webhook_url": bad})
+        assert status == 422, (bad, told)
+
+    # Without a key nothing is sent; what happens meanwhile waits for it.
+    d.cli("config", "set", "webhook_url", r.url)
+    d.wait(lambda: hook(d)["state"] == "unsigned")
+    begun = d.wait(lambda: d.sql("SELECT done_id FROM webhook"))[0]["done_id"]
+    happen(d, 2)
+    d.wait(lambda: hook(d)["waiting"] >= 2)
+    assert not r.tries
+    assert any("WEBHOOK_SECRET is not set" in p for p in d.status()["problems"])
+    doctor = d.cli("doctor", check=False).stdout
+    assert "nothing is sent unsigned" in doctor and "config set webhook_secret" in doctor
+    d.cli("config", "set", "webhook_secret", SECRET)
+    d.wait(lambda: hook(d)["state"] == "ok")
+    check_all(r, d, begun)
+    one = r.tries[0]
+    assert one.path == "/hook/a-path-of-ours?key=a-query-of-ours"
+    assert one.headers["Content-Type"] == "application/json"
+    assert re.fullmatch(r"pg-limiter/\d.*", one.headers["User-Agent"])
+    assert one.headers["X-PG-Limiter-Id"] == one.id and re.fullmatch(r"\d+-\d{13}", one.id)
+    assert {"pattern", "setting"} <= {e["type"] for e in r.taken}
+
+    told = json.loads(d.cli("webhook", "test", "--json"))
+    assert told["ok"] and told["status"] == 200 and told["id"] == r.taken[-1]["id"]
+    assert r.taken[-1]["type"] == "test" and r.taken[-1]["data"]["who"] == "cli"
+    shown = d.cli("webhook", "show")
+    assert "takes events" in shown and f"http://127.0.0.1:{r.port}" in shown
+    assert f"http://127.0.0.1:{r.port}\n" in d.cli("status")
+    assert "takes events" in d.cli("doctor", check=False).stdout
+    shown += d.cli("status") + d.cli("doctor", check=False).stdout + json.dumps(d.status())
+    assert "a-path" not in shown and "a-query" not in shown and SECRET not in shown
+    assert SECRET not in json.dumps(d.get("/config"))
+
+    # Another key signs from now on; no address, no events.
+    d.cli("config", "set", "webhook_secret", "another-key-of-the-webhook")
+    d.secrets.add("another-key-of-the-webhook")
+    happen(d)
+    r.wait(lambda: r.tries[-1].event["type"] == "pattern")
+    assert not r.tries[-1].genuine
+    d.cli("config", "set", "webhook_url", "")
+    d.wait(lambda: hook(d)["state"] == "off" and not d.sql("SELECT * FROM webhook"))
+    n = len(r.tries)
+    happen(d, 3)
+    time.sleep(1.2)
+    assert len(r.tries) == n
+
+
+def test_the_examples_of_the_docs(hooked, tmp_path):
+    """Both, as they stand there: the receiver runs as a program, the script looks at a kept body."""
+    port = free_port()
+    (tmp_path / "receiver.py").write_text(example("python"))
+    (tmp_path / "check.sh").write_text(example("sh"))
+    run = subprocess.Popen([sys.executable, str(tmp_path / "receiver.py"), str(port)], text=True,
+                           stdout=subprocess.PIPE, env={**os.environ, "WEBHOOK_SECRET": SECRET})
+    try:
+        d = hooked(None, WEBHOOK_URL=f"http://127.0.0.1:{port}/")
+        d.wait(lambda: json.loads(d.cli("webhook", "test", "--json", check=False).stdout)["ok"], 10)
+        happen(d, 2)
+        lines = [run.stdout.readline() for _ in range(3)]
+        assert "test" in lines[0] and "p1_" in lines[1] and "p2_" in lines[2], lines
+
+        def post(body, **headers):
+            request = urllib.request.Request(f"http://127.0.0.1:{port}/", body, headers)
+            try:
+                return urllib.request.urlopen(request, timeout=5).status
+            except urllib.error.HTTPError as error:
+                return error.code
+        assert post(b'{"id":"9-9","type":"disabled"}') == 401
+        assert post(b"{}", **{"X-PG-Limiter-Timestamp": "x", "X-PG-Limiter-Signature": "v1=0"}) == 401
+    finally:
+        run.kill()
+        run.wait()
+        run.stdout.close()
+
+    r = Receiver(SECRET)
+    try:
+        d.cli("config", "set", "webhook_url", r.url)
+        happen(d)
+        one = r.wait(lambda: r.tries)[0]
+    finally:
+        r.close()
+
+    def script(stamp, signature, body, secret=SECRET):
+        done = subprocess.run(["sh", str(tmp_path / "check.sh"), stamp, signature], input=body,
+                              capture_output=True, env={**os.environ, "WEBHOOK_SECRET": secret}, timeout=10)
+        return done.returncode, done.stdout.decode().strip()
+    stamp, signature = one.headers["X-PG-Limiter-Timestamp"], one.headers["X-PG-Limiter-Signature"]
+    assert script(stamp, signature, one.body) == (0, "genuine")
+    assert script(stamp, signature, one.body + b" ") == (1, "not genuine")
+    assert script(str(int(stamp) + 1), signature, one.body) == (1, "not genuine")
+    assert script(stamp, signature, one.body, "another key") == (1, "not genuine")
+    check = r.check
+    assert check(one.headers, one.body) == one.event
+    assert check(one.headers, one.body, now=int(stamp) + 301) is None
+
+
+def test_bad_receivers(hooked, receiver):
+    """Each kind in turn; what it did not take comes again, and nothing else waits for it."""
+    r, other = receiver(), receiver()
+    d = hooked(r)
+    begun = d.sql("SELECT done_id FROM webhook")[0]["done_id"]
+    for mode, reason in ((500, "answers 500"), ("close", "without an answer"), ("reset", "connection"),
+                         ("garbage", "HTTP"), ("heads", "headers"), (302, "not followed"),
+                         (401, "answers 401"), (404, "answers 404"), (410, "answers 410"),
+                         (429, "too many requests"), (400, "answers 400")):
+        r.headers = {"Location": other.url} if mode == 302 else {}
+        r.mode = mode
+        happen(d)
+        r.wait(lambda m=mode: [t for t in r.tries if t.mode == m])
+        told = d.wait(lambda w=reason: w in (hook(d)["error"] or "") and hook(d), 10, reason)
+        assert told["state"] == "failing" and told["cure"] and told["waiting"] >= 1
+        assert told["next_try"] and told["failing_since"]
+        r.mode = 200
+        d.call("POST", "/webhook/test")  # goes well: what waits is tried at once
+        all_taken(d, r)
+    assert not other.tries, "a redirect was followed"
+    # A body without an end, or cut off, behind a 2xx: taken. Retry-After is kept.
+    for mode in ("endless", "trickle", "cut"):
+        r.mode = mode
+        happen(d)
+        r.wait(lambda m=mode: [t for t in r.tries if t.mode == m])
+        all_taken(d, r)
+    ids = check_all(r, d, begun)
+    print(f"\n{len(ids)} events taken of {len(r.tries)} attempts")
+    r.mode, r.headers = 503, {"Retry-After": "4"}
+    happen(d)
+    first = r.wait(lambda: [t for t in r.tries if t.mode == 503])[0]
+    r.mode, r.headers = 200, {}
+    all_taken(d, r)
+    assert r.tries[-1].at - first.at >= 3.9
+    metrics = dict(line.rsplit(" ", 1) for line in page(d, "/metrics").splitlines() if line[:1] != "#")
+    name = "pg_limiter_webhook_"
+    assert float(metrics[name + 'attempts_total{result="delivered"}']) == len([i for i in ids if i[:2] != "0-"]) + 1
+    assert float(metrics[name + 'attempts_total{result="refused"}']) == 1
+    assert float(metrics[name + 'attempts_total{result="failed"}']) >= 11
+    assert float(metrics[name + "events_waiting"]) == float(metrics[name + "failing"]) == 0
+    assert abs(float(metrics[name + "delivered_time_seconds"]) - time.time()) < 30
+
+
+def test_a_receiver_that_hangs_delays_nobody(hooked, receiver):
+    r = receiver()
+    d = hooked(r)
+    r.mode = "hang"
+    happen(d, 5)
+    r.wait(lambda: r.tries)
+    slowest = 0
+    for _ in range(40):
+        began = time.monotonic()
+        d.get("/healthz")
+        happen(d)
+        slowest = max(slowest, time.monotonic() - began)
+    told = d.wait(lambda: hook(d)["error"] and hook(d), 15)
+    assert "no answer came within 10 s" in told["error"] and "answer first" in told["cure"]
+    assert len(r.tries) == 1, "one at a time"
+    assert slowest < 2, f"{slowest:.2f} s"
+    r.mode = 200
+    r.hang.set()
+    all_taken(d, r)
+    # It was not answered, so the first came again, under the same id.
+    assert [t.id for t in r.tries][:2] == [r.tries[0].id] * 2
+    ids = [e["id"] for e in r.taken]
+    assert len(ids) == len(set(ids)) >= 45
+    print(f"\nslowest of 40 requests while it hung: {slowest * 1000:.0f} ms")
+    # In the middle of a hanging attempt it stops in time.
+    r.hang.clear()
+    r.mode = "hang"
+    happen(d)
+    n = len(r.tries)
+    r.wait(lambda: len(r.tries) > n or r.tries[-1].mode == "hang")
+    assert d.stop() < 5
+
+
+def test_an_hour_of_outage_and_deaths(hooked, receiver):
+    """The clock runs 360 times as fast: an hour in ten seconds, with everything that can be wrong."""
+    if not built_with("PG_TIME_SCALE"):
+        pytest.skip("needs a build with -Dtest_clock=true")
+    origin = time.time()
+    r = receiver(clock=lambda: origin + (time.time() - origin) * SCALE)
+    # A tenth of a second is more than the 5 minutes of the example's bound on a machine that is busy.
+    check = r.check
+    r.check = lambda headers, body, now: check(headers, body, now=int(headers["X-PG-Limiter-Timestamp"]))
+    d = hooked(r, start=False)
+    speed = {"environment": {"PG_TIME_SCALE": str(SCALE), "PG_TIME_ORIGIN": repr(origin)}}
+    d.start(**speed)
+    begun = d.wait(lambda: d.sql("SELECT done_id FROM webhook"))[0]["done_id"]
+    happen(d, 3)
+    r.wait_taken(3)
+    outage = time.monotonic()
+    modes = itertools.cycle([500, "close", 302, "garbage", 503, "reset", 404])
+    made = 0
+    r.mode = 500
+    happen(d, 10)
+    for patience in (3, 4):
+        end = time.monotonic() + patience
+        while time.monotonic() < end:
+            r.mode = next(modes)
+            happen(d, 3)
+            made += 3
+            time.sleep(0.3)
+        d.kill()
+        r.refuse()
+        d.start(**speed)
+        happen(d, 5)
+        d.wait(lambda: hook(d)["waiting"] > made)
+        time.sleep(1)
+        r.listen()
+    while time.monotonic() - outage < 3600 / SCALE:
+        r.mode = next(modes)
+        time.sleep(0.2)
+    away = (time.monotonic() - outage) * SCALE / 60
+    before = len(r.taken)
+    waiting = len([e for e in events(d) if e["id"] > begun]) - before
+    attempts = len(r.tries)
+    assert before <= 4 and waiting >= 50, (before, waiting)
+    r.mode = 200
+    back = time.monotonic()
+    all_taken(d, r)
+    took = time.monotonic() - back
+    ids = check_all(r, d, begun)
+    assert hook(d)["lost"] == 0
+    print(f"\n{len(ids)} events, {waiting} of them from {away:.0f} min of outage with {attempts} failed attempts "
+          f"and 2 deaths: all taken {took:.1f} s after the return, in order, none twice")
+
+
+def test_deaths_while_events_go_out(hooked, receiver):
+    """SIGKILL again and again: in order, none lost; at most one twice for each death, under its id."""
+    rng = random.Random(int(os.environ.get("PG_SEED", time.time())))
+    r = receiver()
+    d = hooked(r)
+    begun = d.sql("SELECT done_id FROM webhook")[0]["done_id"]
+    deaths = 20 if os.environ.get("PG_LONG") else 6
+    for _ in range(deaths):
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            going = pool.submit(happen_until_dead, d)
+            time.sleep(rng.uniform(0.3, 1.2))
+            d.kill()
+            going.result()
+        d.start()
+    all_taken(d, r, 40)
+    ids = check_all(r, d, begun, doubles=deaths)
+    print(f"\n{len(ids)} taken, {len(ids) - len(set(ids))} of them twice, {deaths} deaths")
+
+
+def happen_until_dead(d):
+    while d.running():
+        try:
+            happen(d)
+        except (OSError, ValueError, AssertionError):
+            return
+
+
+def test_refused_for_an_hour_is_given_up(hooked, receiver):
+    """One event that the receiver will not have holds the others for an hour, and is told of."""
+    if not built_with("PG_TIME_SCALE"):
+        pytest.skip("needs a build with -Dtest_clock=true")
+    origin = time.time()
+    r = receiver(clock=lambda: origin + (time.time() - origin) * SCALE)
+    check = r.check
+    r.check = lambda headers, body, now: check(headers, body, now=int(headers["X-PG-Limiter-Timestamp"]))
+    d = hooked(r, start=False)
+    d.start(environment={"PG_TIME_SCALE": str(SCALE), "PG_TIME_ORIGIN": repr(origin)})
+    d.wait(lambda: d.sql("SELECT done_id FROM webhook"))
+    waits(d, 0)
+    poison = events(d)[-1]["id"] + 1 if events(d) else 1
+    serve = r.serve
+    bad = set()
+
+    def picky(request):
+        body = request.rfile.read(int(request.headers.get("Content-Length") or 0))
+        number = json.loads(body)["data"]["id"]
+        bad.add(number) if number == poison else None
+        import io
+        request.rfile = io.BytesIO(body)
+        r.mode = 422 if number == poison else 200
+        serve(request)
+    r.serve = picky
+    began = time.monotonic()
+    happen(d, 4)
+    r.wait(lambda: len(r.tries) > 3)
+    assert {t.event["data"]["id"] for t in r.tries} == {poison} and not r.taken
+    all_taken(d, r, 40)
+    minutes = (time.monotonic() - began) * SCALE / 60
+    assert 55 < minutes < 120, minutes
+    assert [e["data"]["id"] for e in r.taken] == [poison + 1, poison + 2, poison + 3]
+    assert hook(d)["lost"] == 1
+    d.wait_log(r"ERROR +webhook +1 events are given up")
+    assert "1 events were given up" in d.cli("doctor", check=False).stdout
+    print(f"\nrefused {len([t for t in r.tries if t.mode == 422])} times in {minutes:.0f} min, then given up")
+
+
+def test_too_old_or_too_many(hooked, receiver):
+    """What has waited for 7 days goes; so does what retention has taken away meanwhile. Both are counted."""
+    r = receiver()
+    r.mode = 500
+    d = hooked(r)
+    happen(d, 6)
+    waits(d, 6)
+    d.stop()
+    first = d.sql("SELECT done_id FROM webhook")[0]["done_id"] + 1
+    d.sql("DELETE FROM events WHERE id = ?", first)
+    d.sql("UPDATE events SET at = at - 8 * 86400000 WHERE id BETWEEN ? AND ?", first + 1, first + 2)
+    r.mode = 200
+    d.start()
+    all_taken(d, r)
+    assert [e["data"]["id"] for e in r.taken] == [first + 3, first + 4, first + 5]
+    assert hook(d)["lost"] == 3
+    d.wait_log(r"ERROR +webhook +3 events are given up")
+
+
+def test_a_restore_keeps_what_waits(hooked, receiver):
+    r = receiver()
+    d = hooked(r)
+    happen(d, 2)
+    d.cli("backup", d.folder / "b.zip")
+    all_taken(d, r)
+    r.mode = 500
+    happen(d, 3)
+    wanted = [e["what"] for e in events(d)[-3:]]
+    waits(d, 3)
+    d.cli("restore", d.folder / "b.zip", "--yes")
+    d.wait(lambda: d.sql("SELECT id FROM events WHERE kind='restore'"), 20)
+
+    def built_anew():
+        try:
+            return any(e["kind"] == "restore" for e in events(d)) and hook(d)["state"] != "ok"
+        except (OSError, KeyError, AssertionError):  # it is being taken apart, and built
+            return False
+    d.wait(built_anew, 30)
+    n = len(r.taken)
+    r.mode = 200
+    all_taken(d, r)
+    got = r.taken[n:]
+    assert [e["data"]["what"] for e in got[:3]] == wanted
+    assert "restore" in [e["type"] for e in got]
+    ids = [e["id"] for e in r.taken]
+    assert len(ids) == len(set(ids))
