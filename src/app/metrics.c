@@ -355,8 +355,6 @@ static void add_webhook(struct daemon *d, struct buf *out)
 {
     struct webhook_facts f = webhook_facts(d->webhook);
 
-    if (f.state == WEBHOOK_OFF)
-        return;
     one(out, "webhook_failing", "gauge",
         "Whether the last attempt failed, or there is no secret to sign with.",
         f.state == WEBHOOK_FAILING || f.state == WEBHOOK_UNSIGNED);
