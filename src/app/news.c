@@ -110,9 +110,15 @@ void news_event(void *daemon, const struct enforce_event *ev)
         on_superseded(d, ev);
         break;
     case ENFORCE_RESTORE_FAILING:
-        log_error_told("enforce",
-                       "%.*s: cannot be enabled yet (attempt %d): %s; it is tried for ever",
-                       LOG_SLICE(ev->name), ev->attempts, ev->text);
+        if (ev->why == ENFORCE_WHY_GONE)
+            log_warning("enforce",
+                        "%.*s: cannot be enabled (attempt %d): %s; that is believed when the panel "
+                        "has said so for an hour",
+                        LOG_SLICE(ev->name), ev->attempts, ev->text);
+        else
+            log_error_told("enforce",
+                           "%.*s: cannot be enabled yet (attempt %d): %s; it is tried for ever",
+                           LOG_SLICE(ev->name), ev->attempts, ev->text);
         break;
     case ENFORCE_STORE_FAILING:
         log_error_told("store", "the journal cannot be written, so nobody is disabled: %s",

@@ -76,7 +76,7 @@ def other_hands_at_work(s):
         time.sleep(12)
         assert len(d.rows("freed")) == 1
     assert len(puts(sim, ids["again"])) == 1 and len(puts(sim, ids["freed"])) == 1
-    d.wait_log("deleted: cannot be enabled yet", 30)
+    d.wait_log("deleted: cannot be enabled .*for an hour", 30)
     assert d.state("deleted") == "restoring"
     d.stop()
     # After an hour of "no such user" the row is given up: with a clock 900 times as fast.

@@ -75,7 +75,8 @@ enum enforce_kind {
     ENFORCE_REFUSED,         /* not disabled, and will not be for this verdict: why */
     ENFORCE_RESTORED,        /* enabled again, exactly as before; text tells what others changed */
     ENFORCE_SUPERSEDED,      /* left as he is: someone else has changed him: why */
-    ENFORCE_RESTORE_FAILING, /* third failed attempt, and every twelfth: rc, text; goes on trying */
+    ENFORCE_RESTORE_FAILING, /* third failed attempt, and every twelfth: rc, text; goes on trying.
+                                 why GONE: the panel says "no such user", told at the third only */
     ENFORCE_STORE_FAILING, /* the journal cannot be written: nobody is disabled meanwhile: rc, text */
     ENFORCE_STORE_BACK,    /* it can again */
     ENFORCE_RECOVERED,     /* every row found at the start has been compared with the panel */

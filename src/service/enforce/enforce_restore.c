@@ -28,6 +28,7 @@ bool gone_for_good(struct enforce *e, struct item *it)
 
 void restore_failed(struct enforce *e, struct item *it, int rc, const char *text)
 {
+    bool gone = it->gone_us != STAMP_NONE;
     struct op *op;
 
     item_free_slot(e, it);
@@ -43,8 +44,11 @@ void restore_failed(struct enforce *e, struct item *it, int rc, const char *text
         op_submit(op, OWNER_WRITE, job_failed, NULL);
     }
     tell_waiters(e, it, ENFORCE_FAILED, text);
-    if (it->attempts == TOLD_AT || (it->attempts > TOLD_AT && it->attempts % TOLD_AGAIN == 0))
-        enforce_emit(e, it, ENFORCE_RESTORE_FAILING, ENFORCE_WHY_NONE, rc, text);
+    /* One who is gone needs nobody's hand: told once, and when the row is given up. */
+    if (it->attempts == TOLD_AT ||
+        (it->attempts > TOLD_AT && it->attempts % TOLD_AGAIN == 0 && !gone))
+        enforce_emit(e, it, ENFORCE_RESTORE_FAILING, gone ? ENFORCE_WHY_GONE : ENFORCE_WHY_NONE, rc,
+                     text);
 }
 
 bool may_land(struct enforce *e, const struct item *it)

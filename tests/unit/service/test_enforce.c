@@ -220,6 +220,7 @@ static void what_others_did_meanwhile_decides(void **state)
     assert_int_equal(enforce_count(b->e), 1);
     bed_wait(b, 3900 * SEC);
     assert_int_equal(b->last.why, ENFORCE_WHY_GONE);
+    assert_int_equal(b->failing, 1); /* not told again in that hour */
     use_groups(0);
     disable(7, 60 * SEC); /* groups changed by an admin */
     fp_admin_groups(&b->panel, user(7), (int64_t[]){1, FP_DISABLED_GROUP}, 2);
