@@ -125,19 +125,25 @@ static int carry_messages(struct db *image, struct err *err)
 }
 
 /*
- * Events that the webhook has not been given yet stand behind those of the backup, under new numbers, and
- * are given from there on. No row in live.webhook: nobody waits for any.
+ * Events that the webhook has not been given yet stand behind those of the backup and are given from there
+ * on. They keep their numbers, by which the receiver knows one that was on its way just now, unless the
+ * backup has such numbers itself. No row in live.webhook: nobody waits for any.
  */
 static int carry_events(struct db *image, struct err *err)
 {
     return sql_exec(
         image,
         "DELETE FROM main.webhook; INSERT INTO main.webhook(one, done_id, delivered_at, lost)"
-        " SELECT 1, coalesce((SELECT seq FROM main.sqlite_sequence WHERE name='events'), 0),"
-        " delivered_at, lost FROM live.webhook;"
-        "INSERT INTO main.events(at, kind, user_id, name, who, what, data)"
-        " SELECT at, kind, user_id, name, who, what, data FROM live.events"
-        " WHERE id > (SELECT done_id FROM live.webhook) ORDER BY id",
+        " SELECT 1, max(done_id, coalesce((SELECT seq FROM main.sqlite_sequence"
+        "  WHERE name='events'), 0)), delivered_at, lost FROM live.webhook;"
+        "INSERT INTO main.events(id, at, kind, user_id, name, who, what, data)"
+        " SELECT e.id + m.done_id - w.done_id, e.at, e.kind, e.user_id, e.name, e.who, e.what, e.data"
+        " FROM live.webhook w JOIN main.webhook m JOIN live.events e ON e.id > w.done_id ORDER BY e.id;"
+        /* What is written from now on has numbers behind those that were given. */
+        "UPDATE main.sqlite_sequence SET seq=max(seq, (SELECT done_id FROM main.webhook))"
+        " WHERE name='events' AND EXISTS(SELECT 1 FROM main.webhook);"
+        "INSERT INTO main.sqlite_sequence(name, seq) SELECT 'events', done_id FROM main.webhook"
+        " WHERE NOT EXISTS(SELECT 1 FROM main.sqlite_sequence WHERE name='events')",
         err);
 }
 

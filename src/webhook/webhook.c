@@ -201,6 +201,7 @@ static int add_item(void *arg, const struct db_event *row)
 {
     struct webhook_job *j = arg;
     struct webhook_item *item = &j->items[j->n_items];
+    struct db_event bare = *row;
     struct buf b;
 
     if (!j->first_id) {
@@ -211,6 +212,12 @@ static int add_item(void *arg, const struct db_event *row)
         return ERR_OK;
     buf_init(&b, LIMIT_WEBHOOK_BODY);
     webhook_form_body(&b, row);
+    if (b.failed) {
+        /* Its details can be of any size; the event itself must not hold up the others. */
+        bare.data = (struct slice){NULL, 0};
+        buf_release(&b);
+        webhook_form_body(&b, &bare);
+    }
     if (b.failed) {
         buf_release(&b);
         return ERR_NOMEM;

@@ -457,3 +457,52 @@ def test_a_restore_keeps_what_waits(hooked, receiver):
     assert "restore" in [e["type"] for e in got]
     ids = [e["id"] for e in r.taken]
     assert len(ids) == len(set(ids))
+
+
+def test_in_the_bot(stage, receiver):
+    """Settings › Webhook in Persian: none, address, key, a receiver that is ill, a test."""
+    s = stage(language="fa")
+    d, ali = s.daemon, s.owners[0]
+    d.secrets |= {SECRET, "a-path-of-ours", "a-query-of-ours"}
+    ali.say("/settings")
+    ali.chat.wait("تنظیمات")
+
+    def show(data):
+        """Presses a button with a target, shown or not; the text of what comes."""
+        message = ali.chat.last
+        before = len(message.history)
+        ali.press(data=data, on=message, force=True)
+        return ali.chat.wait(lambda m: m.id > message.id or m is message and len(m.history) > before).text
+
+    def target(pattern):
+        return next(b["callback_data"] for row in ali.chat.last.buttons for b in row
+                    if re.match(pattern, b.get("callback_data", "")))
+
+    def screen():
+        if "sall" not in str(ali.chat.last.buttons):
+            show("sconf")  # a message that is not changed is not edited
+        return show("shook")
+
+    assert "هنوز نیست" in screen()
+    assert "ahooktest" not in str(ali.chat.last.buttons)
+    r = receiver()
+    r.mode = 500
+    for key, value in (("webhook_url", r.url), ("webhook_secret", SECRET)):
+        screen()
+        show(target(rf"sset\|{key}"))
+        show(target(r"i(val|sec)\|"))
+        said = ali.say(value)
+        ali.chat.wait(lambda m, n=said.id: m.id > n)
+        d.wait(lambda k=key: next(x for x in d.get("/config")["data"] if x["key"] == k)["origin"] == "database")
+    d.wait(lambda: hook(d)["state"] == "failing")
+    text = screen()
+    assert "پاسخ 500 می‌دهد" in text.replace("\u2068", "").replace("\u2069", "") and "گزارش گیرنده را ببینید" in text
+    assert f"http://127.0.0.1:{r.port}" in text and "a-path" not in text
+    text = show("ahooktest")
+    assert "گزارش گیرنده را ببینید" in text
+    r.mode = 200
+    print("\n" + show("ahooktest"))
+    assert any(e["type"] == "test" and e["data"]["who"] == f"telegram:{ali.id}" for e in r.taken)
+    all_taken(d, r)
+    assert "می‌پذیرد" in screen()
+    assert SECRET not in ali.chat.text(50)

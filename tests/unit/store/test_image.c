@@ -19,6 +19,7 @@
 #include "store/db_limits.h"
 #include "store/db_settings.h"
 #include "store/db_users.h"
+#include "store/db_webhook.h"
 #include "store/sql.h"
 
 #define DAY (86400 * STAMP_SECOND)
@@ -231,6 +232,65 @@ static void messages_stay_with_the_instance(void **state)
     assert_int_equal(number("b.db", "SELECT sum(value) FROM meta WHERE key='telegram_update:9'"
                                     " OR key='backup_slot'"),
                      4);
+}
+
+static void add_events(struct db *db, const char *what, int n)
+{
+    struct db_event ev = {.at_us = T0,
+                          .kind = SLICE("limit"),
+                          .who = SLICE("cli"),
+                          .what = slice_of(what)};
+
+    while (n-- > 0)
+        assert_int_equal(db_events_add(db, &ev, NULL, &err), 0);
+}
+
+/*
+ * Events not given to the webhook: `more` of them in the file of now, after `given` ones, when a backup
+ * with so many events is put in its place. The number of the first of them, and of the last event.
+ */
+static void restore_over(int backup, int given, int more, int64_t want_first, int64_t want_last)
+{
+    struct db *db = open_db("w.db"), *image;
+    struct db_image_put put = put_of();
+    struct db_webhook w;
+
+    add_events(db, "of the backup", backup);
+    assert_int_equal(db_webhook_begin(db, &w, &err), 0);
+    image = image_of("w.db", no_strip);
+    db_close(db);
+    scratch_clear();
+    assert_int_equal(scratch_make(), 0);
+    db = open_db("v.db");
+    add_events(db, "given", given);
+    if (more >= 0)
+        assert_int_equal(db_webhook_begin(db, &w, &err), 0);
+    add_events(db, "waits", more);
+    assert_int_equal(db_image_put(image, scratch_path("v.db"), &put, &err), 0);
+    db_close(image);
+    db_close(db);
+    assert_int_equal(number("v.db", "SELECT count(*) FROM events WHERE what='waits'"),
+                     more > 0 ? more : 0);
+    assert_int_equal(number("v.db", "SELECT count(*) FROM webhook"), more >= 0);
+    assert_int_equal(number("v.db", "SELECT max(id) FROM events"), want_last);
+    if (more < 0)
+        return;
+    assert_int_equal(number("v.db", "SELECT done_id + 1 FROM webhook"), want_first);
+    assert_int_equal(number("v.db",
+                            "SELECT min(id) FROM events WHERE id>(SELECT done_id FROM webhook)"),
+                     want_first);
+    assert_int_equal(number("v.db", "SELECT count(*) FROM events WHERE what='of the backup'"),
+                     backup);
+}
+
+static void what_waits_for_the_webhook_is_carried_over(void **state)
+{
+    (void)state;
+    restore_over(3, 5, 2, 6, 8);   /* an older backup of the same: numbers stay */
+    restore_over(9, 5, 2, 10, 12); /* of another: they come behind it */
+    restore_over(3, 5, 0, 6, 6);   /* nothing waits: what was given is given no second time */
+    restore_over(0, 5, 2, 6, 8);
+    restore_over(3, 5, -1, 0, 4); /* no webhook here */
 }
 
 /* What the file of now knows of disabled users is newer than the backup. */
@@ -505,6 +565,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(whole_again, set_up, tear_down),
         cmocka_unit_test_setup_teardown(secrets_leave_no_bytes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(messages_stay_with_the_instance, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_waits_for_the_webhook_is_carried_over, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(nobody_is_forgotten, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_later_row_wins, set_up, tear_down),
         cmocka_unit_test_setup_teardown(foreign_and_newer, set_up, tear_down),
