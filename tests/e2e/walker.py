@@ -250,6 +250,11 @@ class Walker:
     def find(self, what, detail=""):
         self.survey.find(what, " → ".join(self.trail), detail or self.message.text[:300])
 
+    def drain(self):
+        """What comes by itself, as the end of a long enabling does, is nobody's answer."""
+        if self.survey.trace:
+            self.traced()
+
     def traced(self):
         """What the log says since it was last looked at."""
         new = self.survey.trace.of(self.user.id, self.read)
@@ -393,6 +398,7 @@ class Walker:
         """Writes an answer to what is asked."""
         survey, before, data, begun = self.survey, self.node(), "w:" + name, time.time()
         self.touch(before[0])
+        self.drain()
         answer = survey.answers(self.place)[name]
         self.trail.append(f"✎{name}")
         said = answer(self.user) if callable(answer) else self.user.say(answer)
@@ -416,6 +422,7 @@ class Walker:
     def command(self, text):
         """Writes something that nobody asked for; the node."""
         self.trail.append(text)
+        self.drain()
         said = self.user.say(text)
         with self.survey.lock:
             self.survey.written += 1
@@ -460,6 +467,7 @@ class Walker:
             return self.write(data[2:])
         node, start = self.node(), time.time()
         self.touch(data)
+        self.drain()
         self.trail.append(button["text"])
         before, versions, newest = self.message, len(self.message.history), self.newest().id
         begun = time.monotonic()
