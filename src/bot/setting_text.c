@@ -257,6 +257,19 @@ static const char *list_text(struct view *v, const char *text)
     return view_word(v, TEXT_VALUE_ENTRIES, "n", view_int(v, n), NULL);
 }
 
+/* A message has room for so much of a path or an address. */
+static const char *plain_text(struct view *v, const char *text)
+{
+    enum { SHOWN = 200 };
+    size_t n = strlen(text);
+
+    if (n <= SHOWN)
+        return view_fmt(v, "%s", text);
+    for (n = SHOWN; n > 0 && ((unsigned char)text[n] & 0xc0) == 0x80;)
+        n--;
+    return view_fmt(v, "%.*s…", (int)n, text);
+}
+
 const char *setting_value_text(struct view *v, enum setting id, const char *text)
 {
     const struct setting_def *def = setting_def(id);
@@ -279,7 +292,7 @@ const char *setting_value_text(struct view *v, enum setting id, const char *text
         return list_text(v, text);
     if (id == SET_BOT_LANGUAGE)
         return text_lang_name(text_lang_of(text));
-    return view_fmt(v, "%s", text);
+    return plain_text(v, text);
 }
 
 const char *view_setting(struct view *v, enum setting id)

@@ -35,7 +35,7 @@ static const struct screen screens[] = {
      .title = TEXT_MODE,
      .parent = "sconf",
      .role = OP_ROLE_OWNER,
-     .ask = {"/users/disabled?limit=1"},
+     .ask = {"/users/disabled"},
      .may_fail = 1,
      .build = build},
     {0},

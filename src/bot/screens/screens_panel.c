@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include "base/limits.h"
 #include "bot/setting_text.h"
 #include "base/banned.h"
 
@@ -74,6 +75,7 @@ static const struct input inputs[] = {
      .label = TEXT_PANEL_LOGIN,
      .prompt = TEXT_PANEL_ASK_LOGIN,
      .flags = BOT_PRIVATE,
+     .max = LIMIT_USER_NAME,
      .next = "panpass",
      .back = "span"},
     {.id = "panpass",

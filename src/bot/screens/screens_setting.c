@@ -49,6 +49,18 @@ static void put_button(struct view *v, const char *label, const char *value)
     view_button(v, label, "aput", v->arg[0], v->arg[1], v->arg[2], value, NULL);
 }
 
+/* A value may be written in another way than the one that is offered: 1 and 1.0. */
+static bool is_value(enum setting id, const char *value, const char *now)
+{
+    enum setting_type type = setting_def(id)->type;
+    double a, b;
+
+    if ((type == TYPE_INT || type == TYPE_REAL) && !num_real(slice_of(value), -1e15, 1e15, &a) &&
+        !num_real(slice_of(now), -1e15, 1e15, &b))
+        return a == b;
+    return strcmp(value, now) == 0;
+}
+
 static void choices(struct view *v, enum setting id, const char *list, int a_row)
 {
     struct slice rest = slice_of(list), word;
@@ -64,7 +76,7 @@ static void choices(struct view *v, enum setting id, const char *list, int a_row
         if (n++ % a_row == 0)
             view_row(v);
         put_button(v,
-                   view_check(v, strcmp(value, settings_text(v->settings, id)) == 0,
+                   view_check(v, is_value(id, value, settings_text(v->settings, id)),
                               setting_value_text(v, id, value)),
                    value);
     }

@@ -41,26 +41,46 @@ static void ids_are_told_apart(void **state)
         need(slash_find(slice_of(c->name)) == c, "command", c->name, "there twice");
 }
 
+/* An operation refuses parameters that it does not know, and a screen would lack that answer. */
+static void need_params(const struct op_def *def, struct slice query, const char *kind,
+                        const char *id, const char *path)
+{
+    const struct op_param *p;
+    struct slice name, value;
+
+    while (query.n) {
+        value = slice_cut(&query, '&');
+        name = slice_cut(&value, '=');
+        for (p = def->params; p && p->name; p++)
+            if (!(p->in & OP_IN_PATH) && slice_eq(name, slice_of(p->name)))
+                break;
+        need(p && p->name, kind, id, path);
+    }
+}
+
+static void need_op(enum op_method method, const char *path, const char *kind, const char *id)
+{
+    struct slice query = slice_of(path), bare = slice_cut(&query, '?');
+    const struct op_def *def = op_def_find(method, bare);
+
+    need(def, kind, id, path);
+    need_params(def, query, kind, id, path);
+}
+
 /* Every path stands for an operation, so that who may press it is known. */
 static void operations_are_there(void **state)
 {
     const struct screen *s;
     const struct action *a;
-    struct slice all;
     size_t i, k;
 
     (void)state;
     for (i = 0; (s = screen_at(i)); i++)
-        for (k = 0; k < BOT_ASKS && s->ask[k]; k++) {
-            all = slice_of(s->ask[k]);
-            need(op_def_find(OP_GET, slice_cut(&all, '?')), "screen", s->id, s->ask[k]);
-        }
-    for (i = 0; (a = action_at(i)); i++) {
-        if (!a->path || a->path[0] == '{')
-            continue;
-        all = slice_of(a->path);
-        need(op_def_find(a->method, slice_cut(&all, '?')), "action", a->id, a->path);
-    }
+        for (k = 0; k < BOT_ASKS && s->ask[k]; k++)
+            need_op(OP_GET, s->ask[k], "screen", s->id);
+    for (i = 0; (a = action_at(i)); i++)
+        if (a->path && a->path[0] != '{')
+            need_op(a->method, a->path, "action", a->id);
 }
 
 int main(void)

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "service/settings/settings_store.h"
+#include "store/db_journal.h"
 #include "store/db.h"
 #include "store/db_users.h"
 
@@ -203,6 +204,32 @@ bool bed_yes(struct bed *bed, const char *key)
 json_t *bed_first(struct bed *bed)
 {
     return json_array_get(json_object_get(bed->json, "data"), 0);
+}
+
+void bed_disable_alice(struct bed *bed)
+{
+    struct db_violation verdict = {.user_id = 12,
+                                   .name = SLICE("alice"),
+                                   .at_us = BED_NOW,
+                                   .action = SLICE("disable 15m"),
+                                   .max_devices = 2,
+                                   .devices = 5,
+                                   .evidence = SLICE("{}")};
+    struct db_row row = {.user_id = 12,
+                         .name = SLICE("alice"),
+                         .verdict_us = BED_NOW,
+                         .action = SLICE("disable 15m"),
+                         .duration_us = 900 * STAMP_SECOND,
+                         .status_before = SLICE("active"),
+                         .edit_before_us = STAMP_NONE,
+                         .user_created_us = STAMP_NONE,
+                         .intended_us = BED_NOW,
+                         .due_us = BED_NOW + 900 * STAMP_SECOND};
+    int64_t id, verdict_id;
+    struct err err;
+
+    if (db_journal_intend(bed->db, &row, &verdict, &id, &verdict_id, &err))
+        fail_msg("%s", err.text);
 }
 
 const char *bed_member(json_t *row, const char *key)

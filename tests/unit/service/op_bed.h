@@ -53,6 +53,8 @@ int64_t bed_number(struct bed *bed, const char *key);
 bool bed_yes(struct bed *bed, const char *key);
 /* The first element of "data". */
 json_t *bed_first(struct bed *bed);
+/* Puts alice into the journal as disabled by us. */
+void bed_disable_alice(struct bed *bed);
 /* A text member of an object, "" when missing. */
 const char *bed_member(json_t *row, const char *key);
 

@@ -128,40 +128,13 @@ static void exceptions_win_over_limits(void **state)
     assert_int_equal(bed_ask(bed, "DELETE /users/except/alice", NULL), 404);
 }
 
-/* Puts alice into the journal as disabled by us. */
-static void disable_alice(struct bed *bed)
-{
-    struct db_violation verdict = {.user_id = 12,
-                                   .name = SLICE("alice"),
-                                   .at_us = BED_NOW,
-                                   .action = SLICE("disable 15m"),
-                                   .max_devices = 2,
-                                   .devices = 5,
-                                   .evidence = SLICE("{}")};
-    struct db_row row = {.user_id = 12,
-                         .name = SLICE("alice"),
-                         .verdict_us = BED_NOW,
-                         .action = SLICE("disable 15m"),
-                         .duration_us = 900 * STAMP_SECOND,
-                         .status_before = SLICE("active"),
-                         .edit_before_us = STAMP_NONE,
-                         .user_created_us = STAMP_NONE,
-                         .intended_us = BED_NOW,
-                         .due_us = BED_NOW + 900 * STAMP_SECOND};
-    int64_t id, verdict_id;
-    struct err err;
-
-    if (db_journal_intend(bed->db, &row, &verdict, &id, &verdict_id, &err))
-        fail_msg("%s", err.text);
-}
-
 static void disabled_users_are_listed_and_enabled(void **state)
 {
     struct bed *bed = *state;
 
     assert_int_equal(bed_ask(bed, "GET /users/disabled", NULL), 200);
     assert_int_equal(bed_number(bed, "total"), 0);
-    disable_alice(bed);
+    bed_disable_alice(bed);
     assert_int_equal(bed_ask(bed, "GET /users/disabled", NULL), 200);
     assert_int_equal(bed_number(bed, "total"), 1);
     assert_string_equal(json_string_value(json_object_get(bed_first(bed), "username")), "alice");
@@ -184,7 +157,7 @@ static void a_higher_limit_may_enable_along_with_it(void **state)
 {
     struct bed *bed = *state;
 
-    disable_alice(bed);
+    bed_disable_alice(bed);
     assert_int_equal(bed_ask(bed, "POST /users/limits", "{\"username\":\"alice\",\"limit\":5}"),
                      200);
     assert_true(bed_yes(bed, "disabled"));
@@ -201,7 +174,7 @@ static void a_user_is_shown_whole(void **state)
 {
     struct bed *bed = *state;
 
-    disable_alice(bed);
+    bed_disable_alice(bed);
     assert_int_equal(bed_ask(bed, "POST /users/limits", "{\"username\":\"alice\",\"limit\":4}"),
                      200);
     assert_int_equal(bed_ask(bed, "GET /users/alice", NULL), 200);
