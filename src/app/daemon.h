@@ -361,6 +361,8 @@ void config_tell(const struct daemon *d);
 void logs_start(const struct settings *s);
 /* Tells the log anew what must not stand in it. */
 void logs_secrets(const struct settings *s);
+/* Whether they differ in what must not stand in it. */
+bool logs_differ(const struct settings *a, const struct settings *b);
 /* The folder of the log files: into out. */
 const char *logs_dir(const struct settings *s, char *out, size_t max);
 

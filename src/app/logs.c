@@ -74,6 +74,26 @@ void logs_secrets(const struct settings *s)
     }
 }
 
+bool logs_differ(const struct settings *a, const struct settings *b)
+{
+    int i, o;
+
+    for (i = 0; i < SET_COUNT; i++) {
+        enum setting_type type = setting_def((enum setting)i)->type;
+
+        if (type != TYPE_SECRET && type != TYPE_URL)
+            continue;
+        for (o = ORIGIN_FILE; o < ORIGIN_COUNT; o++) {
+            const char *x = settings_layer(a, (enum setting)i, (enum setting_origin)o);
+            const char *y = settings_layer(b, (enum setting)i, (enum setting_origin)o);
+
+            if (strcmp(x ? x : "", y ? y : "") != 0)
+                return true;
+        }
+    }
+    return false;
+}
+
 const char *logs_dir(const struct settings *s, char *out, size_t max)
 {
     if (settings_has(s, SET_LOG_DIR))

@@ -248,10 +248,13 @@ static void tell_warnings(struct slice text)
 
 static void take(struct daemon *d, struct snapshot *s, bool at_start)
 {
+    bool other_secrets = logs_differ(&d->settings, &s->settings);
+
     settings_release(&d->settings);
     d->settings = s->settings;
     s->settings = (struct settings){0};
-    logs_secrets(&d->settings);
+    if (other_secrets)
+        logs_secrets(&d->settings);
     tell_warnings(buf_slice(&s->warnings));
     put_limits(d, s);
     put_bars(d, s);

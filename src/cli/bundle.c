@@ -118,17 +118,18 @@ static int know_nodes(struct redact *r, json_t *nodes)
 
 static int know_subjects(struct redact *r, json_t *findings)
 {
-    static const char *const ours[] = {"permission", "setting", "telegram"};
+    static const char *const ours[] = {"permission", "setting", "telegram", "cache", "webhook"};
     json_t *row;
-    size_t i;
+    size_t i, k;
     int rc = ERR_OK;
 
     json_array_foreach(json_object_get(findings, "checks"), i, row)
     {
         const char *check = in_text(row, "check"), *subject = in_text(row, "subject");
 
-        if (!subject || !check || strcmp(check, ours[0]) == 0 || strcmp(check, ours[1]) == 0 ||
-            strcmp(check, ours[2]) == 0)
+        for (k = 0; check && k < ARRAY_LEN(ours) && strcmp(check, ours[k]) != 0; k++)
+            ;
+        if (!subject || !check || k < ARRAY_LEN(ours))
             continue;
         rc = redact_anywhere(r, strcmp(check, "file") == 0 ? "path" : "node", slice_of(subject));
         if (rc)
@@ -137,17 +138,27 @@ static int know_subjects(struct redact *r, json_t *findings)
     return rc;
 }
 
-/* The bot's name, as the status or the doctor tells it, and the proxy in use. */
+/* The host of a URL. */
+static int know_host(struct redact *r, const char *url)
+{
+    const char *host = url ? strstr(url, "://") : NULL;
+
+    return host ? redact_anywhere(r, "host", (struct slice){host + 3, strcspn(host + 3, ":/")})
+                : ERR_OK;
+}
+
+/* The bot's name, as the status or the doctor tells it, the proxy in use, and who gets the webhook. */
 static int know_bot(struct redact *r, json_t *status, json_t *findings)
 {
     json_t *telegram = json_object_get(status, "telegram"), *row;
-    const char *bot = in_text(telegram, "bot"), *proxy = in_text(telegram, "proxy"), *host;
+    const char *bot = in_text(telegram, "bot");
     int rc = bot ? redact_anywhere(r, "bot", slice_of(bot)) : ERR_OK;
     size_t i;
 
-    host = proxy ? strstr(proxy, "://") : NULL;
-    if (!rc && host)
-        rc = redact_anywhere(r, "host", (struct slice){host + 3, strcspn(host + 3, ":/")});
+    if (!rc)
+        rc = know_host(r, in_text(telegram, "proxy"));
+    if (!rc)
+        rc = know_host(r, in_text(json_object_get(status, "webhook"), "url"));
     json_array_foreach(json_object_get(findings, "checks"), i, row)
     {
         const char *check = in_text(row, "check"), *level = in_text(row, "level");

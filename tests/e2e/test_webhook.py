@@ -15,6 +15,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+import zipfile
 
 import pytest
 from daemon import UnixHTTP, built_with
@@ -152,7 +153,13 @@ def test_what_comes(hooked, receiver):
     assert "takes events" in d.cli("doctor", check=False).stdout
     shown += d.cli("status") + d.cli("doctor", check=False).stdout + json.dumps(d.status())
     assert "a-path" not in shown and "a-query" not in shown and SECRET not in shown
-    assert SECRET not in json.dumps(d.get("/config"))
+    assert SECRET not in json.dumps(d.get("/config")) + json.dumps(r.taken)
+    d.cli("doctor", "--bundle", d.folder / "bundle.json", check=False)
+    bundle = (d.folder / "bundle.json").read_text()
+    assert "takes events" in bundle and "a-path" not in bundle and SECRET not in bundle
+    d.cli("backup", d.folder / "b.zip")
+    with zipfile.ZipFile(d.folder / "b.zip") as z:
+        assert all(SECRET.encode() not in z.read(name) for name in z.namelist())
 
     # Another key signs from now on; no address, no events.
     d.cli("config", "set", "webhook_secret", "another-key-of-the-webhook")
