@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/stamp.h"
 #include "bot/notice/notice.h"
+#include "service/jout.h"
 #include "store/db_events.h"
 #include "store/db_nodes.h"
 #include "store/db_violations.h"
@@ -483,6 +484,29 @@ void carry_resume(struct carry *c)
         people_confirm(d->people);
 }
 
+/* Told once, with where: whoever wants them cut off has to know on which node. */
+static void on_still_seen(struct daemon *d, const struct decision *dec, struct slice name)
+{
+    const char *node = dec->node_id ? watch_name(d->watch, dec->node_id) : "-";
+    char where[ADDR_TEXT], what[256];
+    struct buf data;
+
+    addr_text(dec->seen, where);
+    snprintf(what, sizeof(what),
+             "still seen after being disabled, at %s on %.100s: open connections live on", where,
+             node);
+    log_warning("verdict", "%.*s: %s", LOG_SLICE(name), what);
+    buf_init(&data, 380);
+    jout_open(&data, NULL, '{');
+    jout_text(&data, "address", where);
+    jout_int(&data, "node", dec->node_id);
+    jout_text(&data, "name", node);
+    jout_close(&data, '}');
+    carry_event_data(d, "still_seen", dec->id, name, what, buf_str(&data));
+    buf_release(&data);
+    tell_seen(d, dec, name, where, node);
+}
+
 static void carry_one(struct carry *c, struct decision *dec)
 {
     struct daemon *d = c->d;
@@ -529,9 +553,7 @@ static void carry_one(struct carry *c, struct decision *dec)
             enforce_run(d->enforce);
         return;
     case DECISION_STILL_SEEN:
-        log_warning("verdict", "%.*s: %s", LOG_SLICE(name), dec->why);
-        carry_event(d, "still_seen", dec->id, name, dec->why);
-        tell_decision(d, dec, name, NOTICE_SEEN);
+        on_still_seen(d, dec, name);
         return;
     case DECISION_SHARED:
         on_shared(d, dec);

@@ -156,6 +156,9 @@ int news_known(void *arg, const struct enforce_view *row);
 /* ---- tell.c: what the admins are told (event: an enum notice_event) ---- */
 /* A decision about a user, with the devices of its evidence. */
 void tell_decision(struct daemon *d, const struct decision *dec, struct slice name, int event);
+/* A disabled user is still seen, at the address, on the node of that name. */
+void tell_seen(struct daemon *d, const struct decision *dec, struct slice name, const char *addr,
+               const char *node);
 /* What the enforcement has done, or could not. */
 void tell_enforced(struct daemon *d, const struct enforce_event *ev);
 /* A person has ordered something for a user called name. */
@@ -381,6 +384,8 @@ void pulse_stopping(void);
 /* The op_port's JSON builders; app is the struct daemon. */
 void views_status(void *app, struct buf *out);
 void views_nodes(void *app, struct buf *out);
+/* Adds what comparing both sources tells of a node, and what its silence has cost. */
+void views_coverage(struct daemon *d, const struct coverage *c, struct buf *out);
 void views_user(void *app, int64_t id, struct buf *out);
 
 /* ---- active.c, metrics.c ---- */

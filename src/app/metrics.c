@@ -145,6 +145,27 @@ static double is_quiet(struct daemon *d, const struct panel_node *n, const struc
     return c && c->quiet;
 }
 
+static double has_list(struct daemon *d, const struct panel_node *n, const struct coverage *c)
+{
+    (void)d;
+    (void)n;
+    return !c || !c->listless;
+}
+
+static double dead(struct daemon *d, const struct panel_node *n, const struct coverage *c)
+{
+    (void)d;
+    (void)n;
+    return c ? c->dead_streams : 0;
+}
+
+static double unknown(struct daemon *d, const struct panel_node *n, const struct coverage *c)
+{
+    (void)d;
+    (void)n;
+    return c ? c->unknown_cases : 0;
+}
+
 static double lines(struct daemon *d, const struct panel_node *n, const struct coverage *c)
 {
     (void)d;
@@ -191,6 +212,12 @@ static const struct node_metric node_metrics[] = {
     {"node_quiet", "gauge", "Whether it is silent although users are online there.", is_quiet},
     {"node_lines_lost_ratio", "gauge",
      "Part of its lines that never come, by the online list; 0 while not known.", lost},
+    {"node_online_list", "gauge",
+     "Whether its online list shows users; 0: statsUserOnline is switched off.", has_list},
+    {"node_dead_streams_total", "counter",
+     "Log streams that had looked alive: lines came at once when opened anew.", dead},
+    {"node_cases_unknown_total", "counter",
+     "Cases closed as unknown because it had been silent too long.", unknown},
     {"node_lines_total", "counter", "Log lines received.", lines},
     {"node_lines_stale_total", "counter", "Log lines too old to be evidence.", stale},
     {"node_reconnects_total", "counter", "Log streams opened anew.", reconnects},

@@ -212,6 +212,8 @@ static void add_node(struct daemon *d, const struct place *p, struct buf *out)
     jout_bool(out, "connected", node && node->connected);
     jout_bool(out, "stream_open", c && c->open_streams > 0);
     jout_bool(out, "quiet", c && c->quiet);
+    if (c)
+        views_coverage(d, c, out);
     jout_bool(out, "judged", !sources_is_disabled_node(engine_sources(d->engine), p->node_id));
     jout_int(out, "users", p->users);
     jout_int(out, "addresses", p->addresses);

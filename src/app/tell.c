@@ -65,6 +65,22 @@ void tell_decision(struct daemon *d, const struct decision *dec, struct slice na
     buf_release(&places);
 }
 
+void tell_seen(struct daemon *d, const struct decision *dec, struct slice name, const char *addr,
+               const char *node)
+{
+    struct notice n = {.event = NOTICE_SEEN,
+                       .at_us = dec->at_us,
+                       .user_id = dec->id,
+                       .name = name,
+                       .limit = dec->limit};
+    char where[192];
+
+    snprintf(where, sizeof(where), "%s · %.100s", addr, node);
+    n.places = slice_of(where);
+    if (d->notices)
+        notice_put(d->notices, &n);
+}
+
 void tell_enforced(struct daemon *d, const struct enforce_event *ev)
 {
     struct notice n = {.user_id = ev->user_id,

@@ -50,7 +50,7 @@ static void add_panel(struct daemon *d, struct buf *out)
 
 /* Sums over all nodes the panel lists. */
 struct sums {
-    size_t nodes, connected, open, quiet;
+    size_t nodes, connected, open, quiet, stolen, listless, dead, unknown;
     double rate;
     uint64_t lines, ignored[SCAN_REASONS], stale;
 };
@@ -77,6 +77,10 @@ static void sum_up(struct daemon *d, struct sums *s)
             continue;
         s->open += c->open_streams > 0;
         s->quiet += c->quiet;
+        s->stolen += c->stolen;
+        s->listless += c->listless;
+        s->dead += c->dead_streams;
+        s->unknown += c->unknown_cases;
         s->rate += coverage_rate(c, daemon_now(d));
         s->lines += c->lines;
         s->stale += c->stale;
@@ -162,6 +166,34 @@ static void add_setting_problems(struct daemon *d, struct buf *out)
     }
 }
 
+/* The same of a node; nothing where all is well. */
+static void node_problem(struct daemon *d, const struct panel_node *n, struct buf *line)
+{
+    const struct coverage *c = coverage_of(d, n->id);
+
+    if (n->enabled && !n->connected)
+        buf_addf(line, "%s is %s%s%s", n->name, n->status, n->message[0] ? ": " : "", n->message);
+    else if (n->connected && c && c->open_streams == 0 && d->policy.sources != SOURCES_ONLINE)
+        buf_addf(line, "%s: its log stream is not open", n->name);
+    else if (c && c->quiet)
+        buf_addf(line, "%s is quiet although users are online there", n->name);
+    else if (c && c->stolen)
+        buf_addf(line,
+                 "%s: about %d %% of its lines never come: another program reads its log, or a "
+                 "log page is open in the panel",
+                 n->name, (int)(100 * c->lost + 0.5));
+    else if (c && c->listless)
+        buf_addf(line,
+                 "%s: its online list shows nobody: set policy.levels.0.statsUserOnline to true "
+                 "in the core",
+                 n->name);
+    else if (c && c->faulty_until_us > daemon_now(d))
+        buf_addf(line,
+                 "%s shows half of its users or more over their limit: verdicts that rest on it "
+                 "wait (`config set node_guard off` ends that)",
+                 n->name);
+}
+
 /* What an operator should look at, in words. */
 static void add_problems(struct daemon *d, const struct sums *s, struct buf *out)
 {
@@ -210,28 +242,8 @@ static void add_problems(struct daemon *d, const struct sums *s, struct buf *out
         jout_str(out, NULL, buf_slice(&line));
     }
     for (i = 0; i < n; i++) {
-        const struct coverage *c = coverage_of(d, nodes[i].id);
-
         buf_clear(&line);
-        if (nodes[i].enabled && !nodes[i].connected)
-            buf_addf(&line, "%s is %s%s%s", nodes[i].name, nodes[i].status,
-                     nodes[i].message[0] ? ": " : "", nodes[i].message);
-        else if (nodes[i].connected && c && c->open_streams == 0 &&
-                 d->policy.sources != SOURCES_ONLINE)
-            buf_addf(&line, "%s: its log stream is not open", nodes[i].name);
-        else if (c && c->quiet)
-            buf_addf(&line, "%s is quiet although users are online there", nodes[i].name);
-        else if (c && c->stolen)
-            buf_addf(&line,
-                     "%s: about %d %% of its lines never come: another program reads its log, or a "
-                     "log page is open in the panel",
-                     nodes[i].name, (int)(100 * c->lost + 0.5));
-        else if (c && c->faulty_until_us > daemon_now(d))
-            buf_addf(
-                &line,
-                "%s shows half of its users or more over their limit: verdicts that rest on it "
-                "wait (`config set node_guard off` ends that)",
-                nodes[i].name);
+        node_problem(d, &nodes[i], &line);
         if (line.n)
             jout_str(out, NULL, buf_slice(&line));
     }
@@ -264,6 +276,10 @@ void views_status(void *app, struct buf *out)
     jout_int(out, "connected", (int64_t)s.connected);
     jout_int(out, "streams_open", (int64_t)s.open);
     jout_int(out, "quiet", (int64_t)s.quiet);
+    jout_int(out, "another_reader", (int64_t)s.stolen);
+    jout_int(out, "online_list_off", (int64_t)s.listless);
+    jout_int(out, "dead_streams", (int64_t)s.dead);
+    jout_int(out, "unknown_cases", (int64_t)s.unknown);
     jout_close(out, '}');
     add_users(d, &e, out);
     add_lines(d, &s, &e, out);
@@ -274,6 +290,19 @@ void views_status(void *app, struct buf *out)
     hook_status(d, out);
     add_problems(d, &s, out);
     jout_close(out, '}');
+}
+
+void views_coverage(struct daemon *d, const struct coverage *c, struct buf *out)
+{
+    if (c->lost_known) {
+        jout_real(out, "lines_lost", c->lost, 3);
+        jout_real(out, "lines_lost_error", c->lost_error, 3);
+    }
+    jout_bool(out, "another_reader", c->stolen);
+    jout_bool(out, "online_list_off", c->listless);
+    jout_int(out, "dead_streams", c->dead_streams);
+    jout_int(out, "unknown_cases", c->unknown_cases);
+    jout_bool(out, "faulty", c->faulty_until_us > daemon_now(d));
 }
 
 static void add_node(struct daemon *d, const struct panel_node *n, struct buf *out)
@@ -298,12 +327,7 @@ static void add_node(struct daemon *d, const struct panel_node *n, struct buf *o
     jout_text(out, "stream_error", followed && !st.open && st.last_error[0] ? st.last_error : NULL);
     if (c) {
         jout_bool(out, "quiet", c->quiet);
-        if (c->lost_known) {
-            jout_real(out, "lines_lost", c->lost, 3);
-            jout_real(out, "lines_lost_error", c->lost_error, 3);
-        }
-        jout_bool(out, "another_reader", c->stolen);
-        jout_bool(out, "faulty", c->faulty_until_us > daemon_now(d));
+        views_coverage(d, c, out);
         jout_real(out, "lines_per_s", coverage_rate(c, daemon_now(d)), 2);
         jout_int(out, "lines", (int64_t)c->lines);
         jout_int(out, "counted", (int64_t)c->ignored[SCAN_COUNTED]);
@@ -357,6 +381,7 @@ void views_user(void *app, int64_t id, struct buf *out)
         jout_time(out, "pardoned_until", v->pardon_us ? v->pardon_us : STAMP_NONE);
         jout_bool(out, "warned", v->warned);
         jout_bool(out, "verdict_waits", v->waits);
+        jout_bool(out, "still_seen", v->still_seen);
         jout_text(out, "mode", mode_name(v->mode));
         jout_int(out, "violations", v->violations);
         jout_open(out, "next", '{');

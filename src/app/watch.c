@@ -23,6 +23,7 @@ static const int64_t traffic_us = 10 * STAMP_SECOND; /* by so much newer than th
 static const int64_t fresh_us =
     120 * STAMP_SECOND; /* an online entry older than that says nothing */
 static const int64_t down_us = 60 * STAMP_SECOND;
+static const int64_t dead_us = 15 * STAMP_SECOND; /* lines that waited come by then */
 enum { SAMPLE = 2 };
 
 struct seen_node {
@@ -33,8 +34,9 @@ struct seen_node {
     char status[sizeof(((struct panel_node *)0)->status) + 2 +
                 sizeof(((struct panel_node *)0)->message)]; /* why it is not connected */
     int64_t down_us;                                        /* not seen since, 0: it is */
-    bool down_told, loss_told;
+    bool down_told, loss_told, listless_told;
     int64_t reopened_us;
+    bool reopened;      /* and no line has come since */
     int64_t pause_us;   /* between two openings of a silent stream: doubles */
     int64_t traffic_us; /* newest sign of traffic on it, from the online list */
     bool asking;
@@ -340,6 +342,11 @@ static void look_at(struct watch *w, struct seen_node *n, int64_t now_us)
 
     if (!n->connected || c->open_streams == 0)
         return;
+    if (n->reopened && c->last_line_us > n->reopened_us) {
+        n->reopened = false;
+        if (c->last_line_us < n->reopened_us + dead_us)
+            engine_node_dead(w->d->engine, n->node);
+    }
     if (now_us - since_us < silence_us) {
         n->pause_us = silence_us;
         set_quiet(w, n, false, now_us);
@@ -351,6 +358,7 @@ static void look_at(struct watch *w, struct seen_node *n, int64_t now_us)
     if (now_us - c->last_open_us >= n->pause_us && now_us - n->reopened_us >= n->pause_us) {
         n->reopened_us = now_us;
         n->pause_us = n->pause_us ? n->pause_us * 2 : silence_us;
+        n->reopened = true;
         if (panel_streams_reopen(w->d->panel, n->id) == 0)
             log_debug("coverage", "%s: no line for %lld s, its stream is opened anew", n->name,
                       (long long)((now_us - since_us) / STAMP_SECOND));
@@ -382,6 +390,25 @@ static void look_for_loss(struct watch *w, struct seen_node *n, int64_t now_us)
                 c->stolen ? percent : "");
 }
 
+/* A node that keeps no online list, told once, and when it does. */
+static void look_for_list(struct watch *w, struct seen_node *n, int64_t now_us)
+{
+    bool off = engine_coverage(w->d->engine, n->node)->listless;
+
+    if (off == n->listless_told || (off && !n->connected))
+        return;
+    n->listless_told = off;
+    if (off)
+        log_warning("coverage",
+                    "%s: its online list shows nobody: set policy.levels.0.statsUserOnline to true "
+                    "in the core; until then it is judged by its log alone",
+                    n->name);
+    else
+        log_info("coverage", "%s: its online list works", n->name);
+    tell_node(w->d, n->id, n->name, off ? NOTICE_NODE_UNLISTED : NOTICE_NODE_LISTED, now_us, "");
+    carry_event(w->d, off ? "online_list_off" : "online_list_on", 0, slice_of(n->name), "");
+}
+
 void watch_look(struct watch *w)
 {
     int64_t now_us = daemon_now(w->d);
@@ -391,6 +418,7 @@ void watch_look(struct watch *w)
         look_if_down(w, &w->nodes[i], now_us);
         look_at(w, &w->nodes[i], now_us);
         look_for_loss(w, &w->nodes[i], now_us);
+        look_for_list(w, &w->nodes[i], now_us);
     }
     hosts_look(w->hosts);
 }

@@ -275,3 +275,24 @@ void card_with_user(struct turn *t, const char *path, void (*fn)(struct turn *t,
     *turn_extra(t) = l;
     turn_op(t, OP_GET, path, NULL, looked);
 }
+
+void card_coverage(struct view *v, json_t *row)
+{
+    static const struct {
+        const char *key;
+        enum text_id text;
+    } counts[] = {{"dead_streams", TEXT_U_NODE_DEAD}, {"unknown_cases", TEXT_U_NODE_UNKNOWN}};
+    bool taken = in_bool(row, "another_reader");
+    int64_t lost = (int64_t)(100 * in_real(row, "lines_lost") + 0.5);
+    int64_t error = (int64_t)(100 * in_real(row, "lines_lost_error") + 0.5);
+    size_t i;
+
+    if (taken || lost > error)
+        view_say(v, taken ? TEXT_U_NODE_LOST : TEXT_U_NODE_SOME_LOST, "n", view_int(v, lost),
+                 "error", view_int(v, error), NULL);
+    if (in_bool(row, "online_list_off"))
+        view_say(v, TEXT_U_NODE_UNLISTED, NULL);
+    for (i = 0; i < ARRAY_LEN(counts); i++)
+        if (in_int(row, counts[i].key))
+            view_say(v, counts[i].text, "n", view_int(v, in_int(row, counts[i].key)), NULL);
+}

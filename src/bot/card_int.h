@@ -28,6 +28,9 @@ const char *card_limit(struct view *v, int64_t limit);
 /* Appends, as a line of its own, what stands in the answers in English only: isolated, so that it keeps its
  * direction among Persian words. */
 void card_quote(struct view *v, const char *text);
+/* How well a node is seen, as the operations tell of it: a line for each thing that is not as it
+ * should be. */
+void card_coverage(struct view *v, json_t *row);
 /*
  * A button with the user's name to his card; none for one the panel has never shown. list: the screen (id)
  * to which the card offers a way back, at this page; NULL: none.

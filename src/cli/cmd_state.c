@@ -195,6 +195,13 @@ int cmd_status(struct cli *cli)
     printf("  nodes        %lld, connected %lld, streams open %lld, quiet %lld\n",
            (long long)in_int(nodes, "total"), (long long)in_int(nodes, "connected"),
            (long long)in_int(nodes, "streams_open"), (long long)in_int(nodes, "quiet"));
+    if (in_int(nodes, "another_reader") + in_int(nodes, "online_list_off") +
+        in_int(nodes, "dead_streams") + in_int(nodes, "unknown_cases"))
+        printf("  coverage     lines lost on %lld, no online list on %lld, dead streams %lld, "
+               "cases closed as unknown %lld\n",
+               (long long)in_int(nodes, "another_reader"),
+               (long long)in_int(nodes, "online_list_off"),
+               (long long)in_int(nodes, "dead_streams"), (long long)in_int(nodes, "unknown_cases"));
     print_users(json_object_get(json, "users"));
     printf(
         "  lines        %.1f/s, %lld in all, %lld counted, %lld of users the panel does not own\n",
@@ -221,12 +228,19 @@ int cmd_health(struct cli *cli)
     return CLI_OK;
 }
 
+static const char *lost_words(json_t *row, char *to, size_t size)
+{
+    snprintf(to, size, "another reader takes %.0f %% of its lines (± %.0f)",
+             100 * in_real(row, "lines_lost"), 100 * in_real(row, "lines_lost_error"));
+    return to;
+}
+
 static void add_node(struct term_table *t, json_t *row)
 {
     const char *status = in_text(row, "status"), *message = in_text(row, "message");
     const char *error = in_text(row, "stream_error");
     bool open = in_bool(row, "stream_open"), good = status && strcmp(status, "connected") == 0;
-    char span[64];
+    char span[64], lost[80];
 
     term_cellf(t, TERM_DIM, "%lld", (long long)in_int(row, "id"));
     term_cell(t, TERM_PLAIN, in_text(row, "name"));
@@ -246,7 +260,9 @@ static void add_node(struct term_table *t, json_t *row)
               error                            ? error
               : message                        ? message
               : in_bool(row, "quiet")          ? "quiet although users are online"
-              : in_bool(row, "another_reader") ? "another reader takes part of its lines"
+              : in_bool(row, "another_reader") ? lost_words(row, lost, sizeof(lost))
+              : in_bool(row, "online_list_off")
+                  ? "its online list shows nobody: statsUserOnline is not true in its core"
               : in_bool(row, "faulty")  ? "half of its users look over their limit: verdicts wait"
               : !in_bool(row, "judged") ? "not counted: one of disabled_nodes"
               : in_bool(row, "behind_cdn") ? "behind a CDN: all it shows are one device"

@@ -27,8 +27,13 @@ struct coverage {
         faulty_since_us; /* shows nearly everyone over his limit (faulty.c); verdicts that rest on */
     int64_t faulty_until_us; /* it wait until then; not over now: no fault */
     int64_t last_line_us;    /* arrival of the last access line counted; 0 = none */
-    bool lost_known;         /* by comparing both sources (loss.h): */
-    bool stolen;             /* so much is lost that another reader must be taking lines */
+    uint32_t dead_streams;   /* that had looked alive: lines came at once when opened anew */
+    uint32_t unknown_cases;  /* closed because it had been silent too long */
+    uint8_t unlisted;        /* readings in a row that left it out, of users whose lines it gave */
+    int64_t unlisted_since_us;
+    bool listless;   /* so many that its online list must be switched off */
+    bool lost_known; /* by comparing both sources (loss.h): */
+    bool stolen;     /* so much is lost that another reader must be taking lines */
     double lost,
         lost_error; /* the part of the lines that never came, 0…1; one standard deviation */
     double rate;    /* lines a second, decaying average over about 60 s */

@@ -108,12 +108,13 @@ struct decision {
     bool leaked;        /* PUNISH: convicted by the number of networks alone */
     int trust;          /* WARN, PUNISH: 0 (none) … 100; -1 where nothing was weighed */
     struct addr shared; /* DECISION_SHARED */
+    struct addr seen;   /* STILL_SEEN: where, cut to its prefix */
     int64_t shared_until_us;
     int breaker_users; /* DECISION_BREAKER: users counted, the bound they passed, its window */
     int breaker_bound;
     int64_t breaker_window_us;
     int dropped;
-    int64_t node_id;           /* DECISION_FAULTY */
+    int64_t node_id;           /* FAULTY; STILL_SEEN, 0 = not known */
     char why[160];             /* one sentence for people */
     struct evidence *evidence; /* owned by the decision; NULL where there is none */
 };

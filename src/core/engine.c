@@ -216,6 +216,11 @@ void engine_stream_closed(struct engine *e, uint16_t node, int64_t now_us)
         c->down_since_us = now_us;
 }
 
+void engine_node_dead(struct engine *e, uint16_t node)
+{
+    e->nodes[node].cover.dead_streams++;
+}
+
 void engine_node_quiet(struct engine *e, uint16_t node, bool quiet, int64_t now_us)
 {
     struct coverage *c = &e->nodes[node].cover;

@@ -75,6 +75,8 @@ void engine_stream_opened(struct engine *e, uint16_t node, int64_t now_us);
 void engine_stream_closed(struct engine *e, uint16_t node, int64_t now_us);
 /* The caller believes the node quiet although users are online there (engine.md 7), or no longer. */
 void engine_node_quiet(struct engine *e, uint16_t node, bool quiet, int64_t now_us);
+/* Its stream had been dead though it looked alive: counted. */
+void engine_node_dead(struct engine *e, uint16_t node);
 /* Counters and state of a node; valid until the next call. */
 const struct coverage *engine_coverage(const struct engine *e, uint16_t node);
 /* The node's clock offset in µs (arrival − stamp), STAMP_NONE while unknown: to be kept over restarts. */
@@ -223,6 +225,7 @@ struct user_view {
     int64_t due_us;    /* PUNISHED: end of the term, 0 = by hand */
     int64_t pardon_us; /* not judged until; 0 = not pardoned */
     bool warned;
+    bool still_seen;         /* PUNISHED: that he was seen afterwards has been told */
     bool waits;              /* MONITORING: a verdict would wait for a node that looks faulty */
     enum policy_mode mode;   /* what holds for him: enforcement, or milder by his groups */
     int violations;          /* inside punishment_window */

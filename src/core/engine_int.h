@@ -168,8 +168,12 @@ void judge_explain(struct decision *d, const char *fmt, ...) PRINTF_LIKE(2, 3);
 void judge_user(struct engine *e, struct user *u, int64_t now_us, bool at_check);
 /* Whether it is still to be told of a punished user that he is seen. */
 bool judge_may_be_seen(const struct user *u);
-/* He was seen at seen_us: told once, some seconds after he was disabled, with where. */
-void judge_still_seen(struct engine *e, struct user *u, int64_t seen_us, int64_t now_us);
+/*
+ * He was seen at seen_us, there (node NODE_NONE: not known): told once, some seconds after he was
+ * disabled.
+ */
+void judge_still_seen(struct engine *e, struct user *u, struct addr at, uint16_t node,
+                      int64_t seen_us, int64_t now_us);
 /* Back to CLEAR without evidence; a verdict that waits for its turn is forgotten. */
 void judge_clear(struct engine *e, struct user *u);
 

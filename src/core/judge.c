@@ -198,8 +198,12 @@ static void warn(struct engine *e, struct user *u, const struct finding *f, int6
         judge_explain(d, "%d devices look used at once, limit %d", f->likely, u->limit);
 }
 
-/* Whether a node the user was last seen on is silent, so that his silence proves nothing; since when. */
-static bool blind_for(const struct engine *e, const struct user *u, int64_t *ret_since_us)
+/*
+ * Whether a node the user was last seen on is silent, so that his silence proves nothing; which, since
+ * when.
+ */
+static bool blind_for(const struct engine *e, const struct user *u, int64_t *ret_since_us,
+                      uint16_t *ret_node)
 {
     bool blind = false;
     int i;
@@ -215,8 +219,10 @@ static bool blind_for(const struct engine *e, const struct user *u, int64_t *ret
             !coverage_blind(&e->nodes[u->devices[i].node].cover, &since))
             continue;
         blind = true;
-        if (since < *ret_since_us)
+        if (since < *ret_since_us) {
             *ret_since_us = since;
+            *ret_node = (uint16_t)u->devices[i].node;
+        }
     }
     return blind;
 }
@@ -224,7 +230,8 @@ static bool blind_for(const struct engine *e, const struct user *u, int64_t *ret
 static void maybe_acquit(struct engine *e, struct user *u, const struct finding *f, int64_t now_us)
 {
     int64_t within_us = verdict_over_until(u, &e->policy, u->limit), blind_us;
-    bool blind = blind_for(e, u, &blind_us);
+    uint16_t node = NODE_NONE;
+    bool blind = blind_for(e, u, &blind_us, &node);
     struct decision *d;
 
     if (within_us < u->since_us)
@@ -233,6 +240,7 @@ static void maybe_acquit(struct engine *e, struct user *u, const struct finding 
         d = judge_emit(e, DECISION_UNKNOWN, u, f, now_us);
         judge_explain(d, "a node he was last seen on has been silent for %d minutes",
                       (int)((now_us - blind_us) / (60 * STAMP_SECOND)));
+        e->nodes[node].cover.unknown_cases++;
         judge_clear(e, u);
         return;
     }
@@ -275,7 +283,8 @@ bool judge_may_be_seen(const struct user *u)
     return u->state == USER_PUNISHED && u->really && !u->queued && !u->told_seen;
 }
 
-void judge_still_seen(struct engine *e, struct user *u, int64_t seen_us, int64_t now_us)
+void judge_still_seen(struct engine *e, struct user *u, struct addr at, uint16_t node,
+                      int64_t seen_us, int64_t now_us)
 {
     struct decision *d;
 
@@ -284,7 +293,23 @@ void judge_still_seen(struct engine *e, struct user *u, int64_t seen_us, int64_t
     u->told_seen = true;
     d = engine_emit(e, DECISION_STILL_SEEN, u, now_us);
     attach_evidence(e, u, d, now_us);
+    if (d) {
+        d->seen = at;
+        d->node_id = node == NODE_NONE ? 0 : e->nodes[node].cover.node_id;
+    }
     judge_explain(d, "still seen after being disabled: open connections live on");
+}
+
+static void last_seen(struct engine *e, struct user *u, int64_t now_us)
+{
+    int i, last = 0;
+
+    for (i = 1; i < u->n; i++)
+        if (u->devices[i].last_us > u->devices[last].last_us)
+            last = i;
+    if (u->n)
+        judge_still_seen(e, u, u->devices[last].addr, (uint16_t)u->devices[last].node, u->last_us,
+                         now_us);
 }
 
 static const char *why_not(const struct user *u)
@@ -319,7 +344,7 @@ void judge_user(struct engine *e, struct user *u, int64_t now_us, bool at_check)
     if (u->restart)
         start_anew(e, u);
     if (u->state == USER_PUNISHED) {
-        judge_still_seen(e, u, u->last_us, now_us);
+        last_seen(e, u, now_us);
         return;
     }
     if (u->state == USER_CLEAR && u->until_us > now_us)

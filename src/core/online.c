@@ -18,7 +18,10 @@ static const int64_t disabled_us = 900 * STAMP_SECOND; /* for so long */
 static const int64_t sampled_us = 10 * STAMP_SECOND;
 static const int64_t listed_us = 60 * STAMP_SECOND;
 static const int64_t unheard_us = 120 * STAMP_SECOND;
-enum { LOOK_BACK = 16, ONE_AFTER = 20 };
+static const int64_t fresh_us =
+    2 * STAMP_SECOND; /* a node may list him so much later than it logs him */
+static const int64_t unlisted_us = 60 * STAMP_SECOND;
+enum { LOOK_BACK = 16, ONE_AFTER = 20, UNLISTED = 8 };
 
 bool engine_node_one_address(const struct engine *e, uint16_t node)
 {
@@ -192,13 +195,47 @@ static bool is_held(const struct engine *e, const struct user *u, int64_t now_us
     return false;
 }
 
+/*
+ * A node that gave lines of him within the minute has seen him, and is in every answer of its list then.
+ * Left out time and again, it keeps none.
+ */
+static void note_unlisted(struct engine *e, const struct user *u, const struct online_reading *r,
+                          int64_t now_us)
+{
+    int i;
+
+    for (i = 0; i < u->n; i++) {
+        const struct device *d = &u->devices[i];
+        struct coverage *c;
+
+        if (d->node == NODE_NONE || d->lines == 0 ||
+            d->first_s * STAMP_SECOND > now_us - fresh_us || d->last_us < now_us - listed_us ||
+            now_us - u->line_s * STAMP_SECOND > listed_us)
+            continue;
+        c = &e->nodes[d->node].cover;
+        if (c->open_streams == 0 || has_answered((void *)(uintptr_t)r, (uint16_t)d->node))
+            continue;
+        if (!c->unlisted)
+            c->unlisted_since_us = now_us;
+        c->unlisted += c->unlisted < UNLISTED;
+        c->listless = c->unlisted == UNLISTED && now_us - c->unlisted_since_us >= unlisted_us;
+    }
+}
+
 static void note_reading(struct engine *e, struct user *u, const struct online_reading *r,
                          int64_t now_us)
 {
     size_t i;
 
-    for (i = 0; i < r->n_nodes; i++)
-        e->nodes[r->nodes[i]].read++;
+    for (i = 0; i < r->n_nodes; i++) {
+        struct engine_node *n = &e->nodes[r->nodes[i]];
+
+        n->read++;
+        n->cover.unlisted = 0;
+        n->cover.listless = false;
+    }
+    if (u)
+        note_unlisted(e, u, r, now_us);
     if (u)
         u->read_s = (uint32_t)(now_us / STAMP_SECOND);
 }
@@ -233,9 +270,10 @@ void engine_online(struct engine *e, int64_t id, const struct online_reading *r,
         listing_take(u, &e->policy, listed, gather(e, u, seen, n, devices, listed), has_answered,
                      (void *)(uintptr_t)r, engine_limit_of(e, u), now_us);
     /* A stream that is open is a sign of him, however old, unless the node tells that for good. */
-    for (i = 0; i < n && u->state == USER_PUNISHED; i++)
-        if (may_hold(e, seen[i].node))
-            judge_still_seen(e, u, now_us, now_us);
+    for (i = n; i > 0 && u->state == USER_PUNISHED; i--)
+        if (may_hold(e, seen[i - 1].node))
+            judge_still_seen(e, u, addr_device(seen[i - 1].addr, e->policy.ipv6_prefix),
+                             seen[i - 1].node, now_us, now_us);
     free(seen);
     free(devices);
     if (is_held(e, u, now_us))

@@ -131,6 +131,7 @@ static void view_user(struct engine *e, struct user *u, int64_t now_us, struct u
                               .since_us = u->state == USER_CLEAR ? 0 : u->since_us,
                               .due_us = u->state == USER_PUNISHED ? u->until_us : 0,
                               .warned = u->warned,
+                              .still_seen = u->told_seen,
                               .waits = u->state == USER_MONITORING && faulty_holds(e, u, now_us)};
     ret->concurrent = verdict_concurrent(u, &e->policy, now_us, e->policy.evidence_threshold);
     if (u->state == USER_CLEAR && u->until_us > now_us)

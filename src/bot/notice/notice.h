@@ -36,26 +36,28 @@ enum notice_event {
     NOTICE_SUPERSEDED,  /* [text] somebody else has changed him: left as he is */
     NOTICE_CLOSED,      /* a case that was told of has come to nothing */
     NOTICE_WOULD,       /* [limit, devices, since_us, places, leaked, paused] a shadow verdict */
-    NOTICE_SEEN,        /* still seen though disabled */
+    NOTICE_SEEN,        /* [places: one] still seen though disabled */
     NOTICE_STUCK,       /* [count: attempts, text] cannot be enabled yet */
     /* Of the whole. */
-    NOTICE_PAUSED,      /* [count, bound, dropped, text: whom it counted] by the breaker */
-    NOTICE_RESUMED,     /* [who] the breaker goes on */
-    NOTICE_NODE_DOWN,   /* [user_id: the node, name, since_us, text] */
-    NOTICE_NODE_UP,     /* [user_id, name, since_us] */
-    NOTICE_NODE_QUIET,  /* [user_id, name] users are there, but no line comes */
-    NOTICE_NODE_HEARD,  /* [user_id, name] */
-    NOTICE_NODE_LOSS,   /* [user_id, name, text: percent] another reader takes its lines */
-    NOTICE_NODE_WHOLE,  /* [user_id, name] no longer */
-    NOTICE_NODE_FAULTY, /* [user_id, name, text] shows nearly everyone over his limit */
-    NOTICE_PANEL_DOWN,  /* [since_us, text] */
-    NOTICE_PANEL_UP,    /* [since_us] */
-    NOTICE_PANEL_NEWER, /* [name: its version] than any this program was tested with */
-    NOTICE_GONE,        /* [count, text] users without an account in the panel were removed */
-    NOTICE_GONE_MANY,   /* [text] too many to be removed unasked */
-    NOTICE_HELD,        /* [count] ids mean other people: enforcement waits */
-    NOTICE_CONFIRMED,   /* they are the users: it goes on */
-    NOTICE_STORE_DOWN,  /* [text] the journal cannot be written: nobody is disabled */
+    NOTICE_PAUSED,        /* [count, bound, dropped, text: whom it counted] by the breaker */
+    NOTICE_RESUMED,       /* [who] the breaker goes on */
+    NOTICE_NODE_DOWN,     /* [user_id: the node, name, since_us, text] */
+    NOTICE_NODE_UP,       /* [user_id, name, since_us] */
+    NOTICE_NODE_QUIET,    /* [user_id, name] users are there, but no line comes */
+    NOTICE_NODE_HEARD,    /* [user_id, name] */
+    NOTICE_NODE_LOSS,     /* [user_id, name, text: percent] another reader takes its lines */
+    NOTICE_NODE_WHOLE,    /* [user_id, name] no longer */
+    NOTICE_NODE_UNLISTED, /* [user_id, name] it keeps no online list (statsUserOnline) */
+    NOTICE_NODE_LISTED,   /* [user_id, name] it does */
+    NOTICE_NODE_FAULTY,   /* [user_id, name, text] shows nearly everyone over his limit */
+    NOTICE_PANEL_DOWN,    /* [since_us, text] */
+    NOTICE_PANEL_UP,      /* [since_us] */
+    NOTICE_PANEL_NEWER,   /* [name: its version] than any this program was tested with */
+    NOTICE_GONE,          /* [count, text] users without an account in the panel were removed */
+    NOTICE_GONE_MANY,     /* [text] too many to be removed unasked */
+    NOTICE_HELD,          /* [count] ids mean other people: enforcement waits */
+    NOTICE_CONFIRMED,     /* they are the users: it goes on */
+    NOTICE_STORE_DOWN,    /* [text] the journal cannot be written: nobody is disabled */
     NOTICE_STORE_UP,
     NOTICE_ADMIN_NEW,     /* [name, who, text: role] */
     NOTICE_BACKUP_DONE,   /* [text] */

@@ -193,6 +193,7 @@ static void more(struct notices *n, struct note *note, const struct notice *what
 {
     if (what->event == NOTICE_SEEN && note->event == NOTICE_PUNISHED) {
         note->seen_us = what->at_us;
+        note_set(note->seen_at, sizeof(note->seen_at), what->places);
         show(n, note, NOTICE_SEEN, false);
     } else if (what->event == NOTICE_CLOSED && note->event == NOTICE_WARNED) {
         note->event = NOTICE_CLOSED;

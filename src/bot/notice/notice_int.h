@@ -59,6 +59,7 @@ struct note {
     char who[64], ordered_by[64];
     char text[NOTE_TEXT];
     char places[NOTE_PLACES];
+    char seen_at[192]; /* where he is still seen */
     struct note_act acts[NOTE_ACTS];
     int n_acts;
     bool moved;              /* being said for the last time: a newer message says the rest */

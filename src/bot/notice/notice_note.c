@@ -29,7 +29,7 @@ static const struct {
     NUMBER(until_us), NUMBER(seen_us),   NUMBER(limit),     NUMBER(disabled_us), NUMBER(since_us),
     NUMBER(ended_us), NUMBER(devices),   NUMBER(count),     NUMBER(bound),       NUMBER(dropped),
     NUMBER(leaked),   NUMBER(paused),    NUMBER(hand),      WORDS(name),         WORDS(who),
-    WORDS(text),      WORDS(places),     WORDS(ordered_by), NUMBER(msg_last),
+    WORDS(text),      WORDS(places),     WORDS(ordered_by), NUMBER(msg_last),    WORDS(seen_at),
 #undef NUMBER
 #undef WORDS
 };

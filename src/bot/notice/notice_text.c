@@ -121,7 +121,7 @@ static void lines(struct saying *s)
     if (note->disabled_us && note->ordered_by[0])
         line_who(s, TEXT_N_ORDERED, note->ordered_by, 0, 0);
     if (note->seen_us)
-        line(s, TEXT_N_LINE_SEEN, note->seen_us, NULL, NULL);
+        line(s, TEXT_N_LINE_SEEN, note->seen_us, "where", note->seen_at);
     if (!note->ended_us)
         return;
     if (note->event == NOTICE_RELEASED && (note->hand || note->who[0]))

@@ -38,6 +38,8 @@ static const struct {
     [NOTICE_NODE_HEARD] = {END, "quiet:%lld", TEXT_N_NODE_HEARD},
     [NOTICE_NODE_LOSS] = {ALARM, "loss:%lld", TEXT_N_NODE_LOSS},
     [NOTICE_NODE_WHOLE] = {END, "loss:%lld", TEXT_N_NODE_WHOLE},
+    [NOTICE_NODE_UNLISTED] = {ALARM, "list:%lld", TEXT_N_NODE_UNLISTED},
+    [NOTICE_NODE_LISTED] = {END, "list:%lld", TEXT_N_NODE_LISTED},
     [NOTICE_NODE_FAULTY] = {ALARM, "faulty:%lld", TEXT_N_NODE_FAULTY},
     [NOTICE_PANEL_DOWN] = {ALARM, "panel", TEXT_N_PANEL_DOWN},
     [NOTICE_PANEL_UP] = {END, "panel", TEXT_N_PANEL_UP},
@@ -108,7 +110,7 @@ static void begin(struct notices *n, struct note *note)
     if (note->event == NOTICE_FAILED)
         snprintf(line, sizeof(line), "%s: %.100s", note->name, note->text);
     else if (note->event == NOTICE_NODE_UP || note->event == NOTICE_NODE_HEARD ||
-             note->event == NOTICE_NODE_WHOLE)
+             note->event == NOTICE_NODE_WHOLE || note->event == NOTICE_NODE_LISTED)
         snprintf(line, sizeof(line), "🟢 %s", note->name);
     else if (note->event == NOTICE_NODE_DOWN)
         snprintf(line, sizeof(line), "🔴 %s", note->name);

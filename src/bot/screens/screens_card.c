@@ -75,8 +75,8 @@ static void say_state(struct view *v, json_t *live)
                  NULL);
 }
 
-/* "60.1.0.2 · IR · MCI", then node, inbound, since when, and why it counts or not. */
-static void say_device(struct view *v, json_t *row)
+/* "60.1.0.2 · IR · MCI", then node, inbound, since when, why it counts or not, and who has shown it. */
+static void say_device(struct view *v, json_t *row, bool read)
 {
     static const char *const keys[] = {"country", "isp"};
     const char *inbound = in_text(row, "inbound");
@@ -95,7 +95,12 @@ static void say_device(struct view *v, json_t *row)
     view_say(v, TEXT_U_CARD_DEVICE, "node", in_text(row, "node_name"), "inbound",
              inbound ? inbound : "-", "since", view_time(v, in_text(row, "first_seen")), "ago",
              view_ago(v, in_text(row, "last_seen")), "role",
-             card_word(v, WORD_ROLE, in_text(row, "role")), NULL);
+             card_word(v, WORD_ROLE, in_text(row, "role")), "by",
+             in_bool(row, "online_list")
+                 ? view_word(v, in_int(row, "lines") ? TEXT_BY_BOTH : TEXT_BY_LIST, NULL)
+             : read ? view_word(v, TEXT_BY_LOG, NULL)
+                    : "",
+             NULL);
 }
 
 static void say_devices(struct view *v, json_t *live)
@@ -110,7 +115,7 @@ static void say_devices(struct view *v, json_t *live)
     view_html(v, "📱 ");
     view_say(v, TEXT_EXPLAIN_DEVICES, NULL);
     for (i = 0; i < n && i < SHOWN_DEVICES; i++)
-        say_device(v, json_array_get(devices, i));
+        say_device(v, json_array_get(devices, i), in_text(live, "last_reading"));
     more += (int64_t)(n - i);
     if (more)
         view_say(v, TEXT_EXPLAIN_MORE, "n", view_int(v, more), NULL);

@@ -6,6 +6,17 @@
 
 /* Monitoring: how it stands now, who is watched, clearing one, the evidence of one. */
 
+/* How well the nodes are seen, where there is something to say. */
+static void say_coverage(struct view *v, json_t *nodes)
+{
+    int64_t lost = in_int(nodes, "another_reader"), off = in_int(nodes, "online_list_off");
+    int64_t dead = in_int(nodes, "dead_streams"), unknown = in_int(nodes, "unknown_cases");
+
+    if (lost + off + dead + unknown)
+        view_say(v, TEXT_U_STATUS_COVERAGE, "lost", view_int(v, lost), "off", view_int(v, off),
+                 "dead", view_int(v, dead), "unknown", view_int(v, unknown), NULL);
+}
+
 static void build_status(struct view *v)
 {
     json_t *s = v->answer[0], *panel = json_object_get(s, "panel"), *row;
@@ -23,6 +34,7 @@ static void build_status(struct view *v)
              view_int(v, in_int(nodes, "connected")), "open",
              view_int(v, in_int(nodes, "streams_open")), "quiet",
              view_int(v, in_int(nodes, "quiet")), NULL);
+    say_coverage(v, nodes);
     view_say(v, TEXT_U_STATUS_USERS, "n", view_int(v, in_int(users, "listed")), "active",
              view_int(v, in_int(users, "active")), "hour",
              view_int(v, in_int(users, "seen_last_hour")), NULL);

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/num.h"
+#include "bot/card_int.h"
 #include "bot/setting_text.h"
 #include "base/banned.h"
 
@@ -39,6 +40,7 @@ static void node_row(struct view *v, json_t *row)
                     view_int(v, v->page), NULL);
     }
     view_html(v, "\n");
+    card_coverage(v, row);
 }
 
 static void run_set(struct turn *t)

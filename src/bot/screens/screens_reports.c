@@ -44,6 +44,7 @@ static void node_row(struct view *v, json_t *row)
         view_say(v, TEXT_U_NODE_NO_STREAM, NULL);
     else if (in_bool(row, "quiet"))
         view_say(v, TEXT_U_NODE_QUIET, NULL);
+    card_coverage(v, row);
     if (!in_bool(row, "judged"))
         view_say(v, TEXT_U_NODE_NOT_JUDGED, NULL);
 }

@@ -101,11 +101,13 @@ const struct op_row op_rows_reports[] = {
              .scope = OP_SCOPE_NARROW},
      .flags = ROW_LIVE,
      .finish = show_connections},
-    {.def = {OP_GET, "/reports/nodes",
-             "What every node carries now: users and addresses; the busiest first.", page_params,
-             "{data:[{id:int,name:text,connected:bool,stream_open:bool,quiet:bool,judged:bool,"
-             "users:int,addresses:int,inbounds:int,lines_per_s:num}],total:int}",
-             .scope = OP_SCOPE_NARROW},
+    {.def =
+         {OP_GET, "/reports/nodes",
+          "What every node carries now: users and addresses; the busiest first.", page_params,
+          "{data:[{id:int,name:text,connected:bool,stream_open:bool,quiet:bool,lines_lost?:num,"
+          "lines_lost_error?:num,another_reader?:bool,online_list_off?:bool,dead_streams?:int,"
+          "unknown_cases?:int,faulty?:bool,judged:bool,users:int,addresses:int,inbounds:int,lines_per_s:num}],total:int}",
+          .scope = OP_SCOPE_NARROW},
      .flags = ROW_LIVE,
      .finish = show_nodes},
     {.def = {OP_GET, "/reports/inbounds",

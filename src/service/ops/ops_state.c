@@ -58,7 +58,9 @@ const struct op_row op_rows_state[] = {
     {.def = {OP_GET, "/nodes", "Every node: streams, lines, what was ignored and why, clock.",
              .answer = "{data:[{id:int,name:text,address:text~,status:text~,message:text~,"
                        "judged:bool,behind_cdn:bool,stream_open:bool,stream_since:time~,"
-                       "stream_error:text~}],total:int}",
+                       "stream_error:text~,lines_lost?:num,lines_lost_error?:num,"
+                       "another_reader?:bool,online_list_off?:bool,dead_streams?:int,"
+                       "unknown_cases?:int}],total:int}",
              .scope = OP_SCOPE_FREE},
      .flags = ROW_LIVE,
      .finish = show_nodes},

@@ -112,6 +112,25 @@ static void say_limit(struct page *p, json_t *user, json_t *live)
         SAY(p, TEXT_EXPLAIN_REASON, {"reason", text_of(user, "reason"), false});
 }
 
+/* Where, as the latest event of it tells. */
+static void say_still_seen(struct page *p, json_t *events)
+{
+    json_t *row, *at;
+    size_t i;
+
+    json_array_foreach(events, i, row)
+    {
+        const char *kind = text_of(row, "kind");
+
+        at = json_object_get(row, "data");
+        if (!kind || strcmp(kind, "still_seen") != 0 || !json_is_object(at))
+            continue;
+        SAY(p, TEXT_EXPLAIN_STILL_SEEN, {"address", text_of(at, "address"), false},
+            {"node", text_of(at, "name"), false}, {"ago", ago(p, text_of(row, "at")), false});
+        return;
+    }
+}
+
 static void say_state(struct page *p, json_t *live)
 {
     const char *state = text_of(live, "state"), *n = number(p, int_of(live, "active_devices"));
@@ -293,6 +312,8 @@ void explain_text(json_t *user, enum text_lang lang, int64_t now_us, struct buf 
     say_disabled(&p, json_object_get(user, "disabled"));
     if (json_is_object(live)) {
         say_state(&p, live);
+        if (json_is_true(json_object_get(live, "still_seen")))
+            say_still_seen(&p, json_object_get(user, "events"));
         say_devices(&p, live);
         say_trust(&p, live);
     } else {

@@ -39,6 +39,8 @@ static void brief(void *app, int64_t id, struct op_brief *ret)
                              .disabled = id == 13};
 }
 
+static bool shown_by_list, reading_at;
+
 static void live(void *app, int64_t id, struct buf *out)
 {
     (void)app;
@@ -46,14 +48,17 @@ static void live(void *app, int64_t id, struct buf *out)
         buf_add_str(out, "{\"limit\":2,\"limit_from\":\"general\",\"state\":\"not seen\"}");
         return;
     }
-    buf_add_str(
+    buf_addf(
         out,
         "{\"limit\":2,\"limit_from\":\"general\",\"state\":\"monitoring\",\"since\":"
         "\"2026-11-23T15:39:36Z\",\"active_devices\":3,\"concurrent\":2,\"warned\":true,"
         "\"violations\":1,\"next\":{\"step\":0,\"action\":\"disable\",\"for_s\":900},\"trust\":40,"
         "\"devices\":[{\"address\":\"60.1.0.2\",\"country\":\"IR\",\"isp\":\"MCI <b>\","
         "\"node_name\":\"de & co\",\"inbound\":\"VLESS\",\"first_seen\":\"2026-11-23T15:30:00Z\","
-        "\"last_seen\":\"2026-11-23T15:41:30Z\",\"role\":\"counted\"}],\"addresses_left_out\":2}");
+        "\"last_seen\":\"2026-11-23T15:41:30Z\",\"role\":\"counted\",\"lines\":3,\"online_list\":%s}],"
+        "%s\"addresses_left_out\":2}",
+        shown_by_list ? "true" : "false",
+        reading_at ? "\"last_reading\":\"2026-11-23T15:41:30Z\"," : "");
 }
 
 static int setup(void **state)
@@ -66,6 +71,19 @@ static int setup(void **state)
     b->ops->port.brief = brief;
     b->ops->port.live_json = live;
     return 0;
+}
+
+/* By whom a device was shown, once the list has been read at all. */
+static void who_has_shown_a_device(void **state)
+{
+    struct sent *s = say(*state, "/user alice");
+
+    assert_null(strstr(bot_bed_text(s), "in the log only"));
+    reading_at = true;
+    must_say(say(*state, "/user alice"), " (in the log only)");
+    shown_by_list = true;
+    must_say(say(*state, "/user alice"), " (log and online list)");
+    shown_by_list = reading_at = false;
 }
 
 static void the_card_tells_all(void **state)
@@ -344,15 +362,11 @@ static void enabling_tells_the_result(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        WITH_BED(the_card_tells_all),
-        WITH_BED(who_is_looked_for_is_found),
-        WITH_BED(a_limit_is_set_and_removed),
-        WITH_BED(one_the_panel_never_showed),
-        WITH_BED(an_exception_with_its_reason),
-        WITH_BED(every_screen_opens),
-        WITH_BED(enabling_tells_the_result),
-        WITH_BED(what_is_asked_before),
-        WITH_BED(languages),
+        WITH_BED(who_has_shown_a_device),     WITH_BED(the_card_tells_all),
+        WITH_BED(who_is_looked_for_is_found), WITH_BED(a_limit_is_set_and_removed),
+        WITH_BED(one_the_panel_never_showed), WITH_BED(an_exception_with_its_reason),
+        WITH_BED(every_screen_opens),         WITH_BED(enabling_tells_the_result),
+        WITH_BED(what_is_asked_before),       WITH_BED(languages),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -20,6 +20,10 @@ static void a_case_is_one_message(void **state)
                               .who = SLICE("telegram:1001"),
                               .hand = true,
                               .text = SLICE("enabled by hand")};
+    struct notice seen = {.event = NOTICE_SEEN,
+                          .user_id = 10,
+                          .name = SLICE("a<b>&c"),
+                          .places = SLICE("9.8.7.6 · <de>")};
 
     bed_put(bed, NOTICE_WARNED, 10, "a<b>&c", 0);
     assert_int_equal(bed_count(bed, BED_OWNER), 1);
@@ -37,8 +41,9 @@ static void a_case_is_one_message(void **state)
     HAS(bed_text(bed, BED_OWNER, 0), "· disabled until ");
     HAS(bed_keys(bed, BED_OWNER, 0), "anot|e|case:10|");
     HAS(bed_keys(bed, BED_OWNER, 0), "ncard|id:10");
-    bed_put(bed, NOTICE_SEEN, 10, "a<b>&c", 130);
-    HAS(bed_text(bed, BED_OWNER, 0), "still seen");
+    seen.at_us = loop_wall_us(bed->loop) + 130 * STAMP_SECOND;
+    notice_put(bed->n, &seen);
+    HAS(bed_text(bed, BED_OWNER, 0), "still seen at 9.8.7.6 · &lt;de&gt;: open connections go on");
     notice_put(bed->n, &released);
     assert_int_equal(bed_count(bed, BED_OWNER), 1);
     HAS(bed_text(bed, BED_OWNER, 0), "✅");
@@ -173,6 +178,21 @@ static void goes_on_over_a_restart(void **state)
     HAS(bed_text(bed, BED_OWNER, 0), "disabled until");
     HAS(bed_text(bed, BED_OWNER, 0), "the time was over");
     HAS(bed_text(bed, BED_OWNER, 1), "🟢 <b>node-3</b> is back");
+}
+
+/* A node without an online list is told of once, and when it works. */
+static void a_node_that_keeps_no_list(void **state)
+{
+    struct bed *bed = *state;
+    struct notice off = {.event = NOTICE_NODE_UNLISTED, .user_id = 3, .name = SLICE("n<3")};
+    struct notice on = {.event = NOTICE_NODE_LISTED, .user_id = 3, .name = SLICE("n<3")};
+
+    notice_put(bed->n, &off);
+    assert_int_equal(bed_count(bed, BED_OWNER), 1);
+    HAS(bed_text(bed, BED_OWNER, 0), "<b>n&lt;3</b>: its online list shows nobody");
+    HAS(bed_text(bed, BED_OWNER, 0), "policy.levels.0.statsUserOnline");
+    notice_put(bed->n, &on);
+    HAS(bed_text(bed, BED_OWNER, 1), "<b>n&lt;3</b>: its online list works");
 }
 
 static void switched_off(void **state)
@@ -322,6 +342,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(who_sees_what, bed_setup, bed_teardown),
         cmocka_unit_test_setup_teardown(many_become_one, bed_setup, bed_teardown),
         cmocka_unit_test_setup_teardown(goes_on_over_a_restart, bed_setup, bed_teardown),
+        cmocka_unit_test_setup_teardown(a_node_that_keeps_no_list, bed_setup, bed_teardown),
         cmocka_unit_test_setup_teardown(switched_off, bed_setup, bed_teardown),
         cmocka_unit_test_setup_teardown(errors_of_the_log, bed_setup, bed_teardown),
         cmocka_unit_test_setup_teardown(topics_and_their_failing, bed_setup, bed_teardown),
