@@ -12,6 +12,7 @@ from daemon import Sharer, Traffic
 from scenes import SCENES
 from scenes_policy import begin, disables, ready
 from simpanel.traffic import Player, phone
+from simtelegram.server import in_thread
 from sse_reader import Reader, login
 
 LONG = os.environ.get("PG_LONG") == "1"
@@ -62,54 +63,6 @@ def a_second_installation_steals_no_lines(s):
     d.wait(lambda: all(x.get("closed") for x in sim.streams()) or not sim.streams(), 10)
 
 
-@SCENES.scene
-def many_online_are_read_at_the_rate_only(s):
-    """Hundreds of users of WireGuard nodes: never more calls a second than the rate may rise to."""
-    sim, d = ready(s)
-    sim.call("PATCH", "/node/1", {"wireguard": True})
-    for i in range(400):
-        sim.add_user(f"user{i}")
-    sim.traffic(*[{"node": 1, "user": f"user{i}", "ip": f"5.{i // 250}.{i % 250}.9"} for i in range(400)])
-    d.start()
-    d.wait_log("users known")
-    d.wait(lambda: len(readings(sim)) >= 60, 40)
-    time.sleep(2)
-    at = [e["wall"] for e in readings(sim)]
-    most = max(sum(t <= x < t + 1 for x in at) for t in at)
-    s.say(f"{len(at)} readings in {at[-1] - at[0]:.1f} s, at most {most} in a second")
-    assert most <= 11
-
-
-@SCENES.scene
-def an_online_list_of_one_second_harms_nothing(s):
-    """Slow answers: the log goes on, who shares is disabled as soon as ever."""
-    sim, d = ready(s)
-    sim.add_user("sharer")
-    sim.fault("delay", "/api/node/online_stats/*", seconds=1.0, count=-1)
-    begin(sim, d)
-    began = time.monotonic()
-    with Traffic(sim, Sharer("sharer")):
-        d.wait_state("sharer", "applied", 25)
-    s.say(f"disabled {time.monotonic() - began:.1f} s after he began, {len(readings(sim))} readings")
-    assert len(disables(sim)) == 1 and not d.logged("the panel does not answer")
-
-
-@SCENES.scene
-def an_online_list_that_never_answers_takes_nothing_down(s):
-    """Its time-outs say nothing of the panel: it is up, asked ever less, and punishing goes on."""
-    sim, d = ready(s)
-    sim.call("PATCH", "/node/1", {"wireguard": False})
-    users = [sim.add_user(f"sharer{i}") for i in range(3)]
-    sim.fault("hang", "/api/node/online_stats/*", count=-1)
-    begin(sim, d)
-    with Traffic(sim, *[Sharer(f"sharer{i}", block=i) for i in range(3)]):
-        for i in range(3):
-            d.wait_state(f"sharer{i}", "applied", 40)
-        time.sleep(22)  # some readings have timed out
-        assert not d.logged("the panel does not answer|the panel is away")
-    assert {sim.user(u)["status"] for u in users} <= {"disabled", "active"}
-
-
 class Thief:
     """Another program that reads a node's log: what it gets, nobody else does."""
 
@@ -148,7 +101,9 @@ def told_share(s, d, thief, seconds):
 def a_second_reader_is_noticed(s):
     """Another program begins to take half of a node's lines: told once, with how many, and nobody is cut off
     for it."""
-    sim, d = ready(s, ONLINE_RATE=10)
+    tg = s.enter(in_thread())
+    owner = tg.user("Ali")
+    sim, d = ready(s, ONLINE_RATE=10, ADMIN_IDS=str(owner.id), **tg.settings)
     names = [f"user{i}" for i in range(40)]
     for name in names:
         sim.add_user(name)
@@ -162,12 +117,16 @@ def a_second_reader_is_noticed(s):
             percent = told_share(s, d, thief, 200)
         assert 40 <= percent <= 60
         assert any("another program reads its log" in x for x in d.status()["problems"])
+        message = owner.chat.wait("of its log lines never reach us", 20)
+        assert f"node-1: about {percent} %" in message.text, message.text
+        assert "lines_lost" in [e["kind"] for e in d.sql("SELECT kind FROM events")]
         assert d.node(1)["another_reader"] and not d.rows()
         if LONG:
             d.wait_log("its lines come again", 120)
             assert not d.node(1)["another_reader"]
     assert not d.rows()
     assert sum("of its lines never come" in x.text for x in d.log) == 1
+    assert len([m for m in owner.chat.from_bot if "never reach us" in m.text]) == 1
 
 
 if LONG:

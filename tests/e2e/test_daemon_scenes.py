@@ -5,6 +5,7 @@ import scenes_orders  # noqa: F401
 import scenes_store  # noqa: F401
 import scenes_policy  # noqa: F401
 import scenes_online  # noqa: F401
+import scenes_online_load  # noqa: F401
 import scenes_limits  # noqa: F401
 import scenes_streams  # noqa: F401
 import scenes_settings  # noqa: F401
