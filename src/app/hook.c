@@ -19,7 +19,8 @@ int hook_new(struct daemon *d, struct err *err)
                               .worker = d->worker,
                               .submit = owner_submit,
                               .store = d->owner,
-                              .agent = agent};
+                              .agent = agent,
+                              .ca_file = settings_text(&d->settings, SET_WEBHOOK_CA_FILE)};
 
     snprintf(agent, sizeof(agent), "pg-limiter/%s", op_version());
     if (webhook_new(&wo, &d->webhook))

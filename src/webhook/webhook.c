@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 #include "webhook/webhook.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -261,7 +262,7 @@ static void look_after(struct webhook_job *j, int rc, const struct err *err)
         return;
     }
     if (!j->n_items) {
-        later(w, w->secret ? poll_us : count_us);
+        later(w, w->secret && w->http ? poll_us : count_us);
         return;
     }
     memcpy(w->items, j->items, sizeof(w->items));
@@ -394,7 +395,7 @@ static void on_timer(void *arg)
     else if (w->noting || w->dropping)
         note_pending(w);
     else
-        look(w, !w->secret);
+        look(w, !w->secret || !w->http);
 }
 
 /* While it rests, what waits is counted, and bounded. */
@@ -418,10 +419,12 @@ int webhook_new(const struct webhook_opts *opts, struct webhook **ret_w)
     if (!w)
         return ERR_NOMEM;
     w->opts = *opts;
+    w->ca_file = opts->ca_file && opts->ca_file[0] ? strdup(opts->ca_file) : NULL;
     w->oldest_us = w->failing_us = w->row.delivered_us = STAMP_NONE;
     w->error[0] = '\0';
     backoff_init(&w->backoff, rest_min_us, rest_max_us);
-    if (loop_timer_new(opts->loop, on_timer, w, &w->timer) ||
+    if ((opts->ca_file && opts->ca_file[0] && !w->ca_file) ||
+        loop_timer_new(opts->loop, on_timer, w, &w->timer) ||
         loop_timer_new(opts->loop, on_count, w, &w->count_timer)) {
         webhook_free(w);
         return ERR_NOMEM;
@@ -476,7 +479,7 @@ static void switch_off(struct webhook *w)
 
 void webhook_configure(struct webhook *w, const char *url, const char *secret)
 {
-    struct http_opts ho = {.agent = w->opts.agent};
+    struct http_opts ho = {.agent = w->opts.agent, .ca_file = w->ca_file};
     struct err err = {0};
     bool moved = !same(w->url, url);
 
@@ -499,15 +502,18 @@ void webhook_configure(struct webhook *w, const char *url, const char *secret)
     w->secret = secret[0] ? strdup(secret) : NULL;
     if (moved) {
         w->url = strdup(url);
-        webhook_form_origin(url, w->origin);
-        if (!w->url || http_new(w->opts.loop, w->opts.worker, &ho, &w->http, &err)) {
-            log_error("webhook", "there is none: %s", err.text[0] ? err.text : "out of memory");
-            drop_secret(&w->url);
-            w->origin[0] = '\0';
+        if (!w->url) {
+            log_error("webhook", "there is none: out of memory");
             return;
         }
+        webhook_form_origin(url, w->origin);
     }
-    if (!w->secret)
+    if (!w->http && http_new(w->opts.loop, w->opts.worker, &ho, &w->http, &err)) {
+        log_error("webhook", "nothing is sent to %s: %s", w->origin, err.text);
+        snprintf(w->error, sizeof(w->error), "%s", err.text);
+        w->cure = "see the reason: is WEBHOOK_CA_FILE right? Then `pg-limiter restart`";
+        w->failing_us = loop_wall_us(w->opts.loop);
+    } else if (!w->secret)
         log_warning(
             "webhook",
             "WEBHOOK_SECRET is not set: events wait and nothing is sent to %s, since nobody "
@@ -547,5 +553,6 @@ void webhook_free(struct webhook *w)
     items_clear(w->items, &w->n_items);
     drop_secret(&w->url);
     drop_secret(&w->secret);
+    free(w->ca_file);
     free(w);
 }

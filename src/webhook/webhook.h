@@ -31,7 +31,9 @@ struct webhook_opts {
     struct worker *worker; /* resolves names */
     owner_submit_fn submit;
     void *store;
-    const char *agent; /* User-Agent */
+    const char *agent; /* User-Agent; must live as long as the webhook */
+    const char
+        *ca_file; /* PEM file to trust instead of the system's, copied; NULL or "": the system's */
 };
 
 enum webhook_state {
@@ -62,7 +64,7 @@ struct webhook_facts {
 int webhook_new(const struct webhook_opts *opts, struct webhook **ret_w) MUST_CHECK;
 /*
  * Puts URL and secret in force ("" = none); the same again changes nothing. Another URL gets what waits;
- * none: what waits is forgotten. Without memory it stays off, which is logged.
+ * none: what waits is forgotten. A CA file that cannot be read, or no memory: it fails, which is logged.
  */
 void webhook_configure(struct webhook *w, const char *url, const char *secret);
 /* Begins nothing new. webhook_idle: nothing is on its way any more, so no event is in doubt. */
@@ -80,8 +82,8 @@ void webhook_free(struct webhook *w);
 typedef void (*webhook_tested_fn)(void *arg, int rc, const struct err *err, struct slice json);
 /*
  * Sends an event of type "test" at once, beside the queue, as one of id 0; who is its who. fn exactly once,
- * perhaps at once: ERR_INVALID (no URL, no secret), ERR_BUSY (one is on its way), ERR_NOMEM, ERR_CANCELLED.
- * When it goes well, what waits is tried at once.
+ * perhaps at once: ERR_INVALID (no URL, no secret, no CA file), ERR_BUSY (one is on its way), ERR_NOMEM,
+ * ERR_CANCELLED. When it goes well, what waits is tried at once.
  */
 void webhook_test(struct webhook *w, struct slice who, webhook_tested_fn fn, void *arg);
 

@@ -40,9 +40,9 @@ struct webhook_job {
 
 struct webhook {
     struct webhook_opts opts;
-    char *url, *secret;
+    char *url, *secret, *ca_file;
     char origin[WEBHOOK_ORIGIN];
-    struct http *http;
+    struct http *http;              /* NULL with a URL: it cannot be made, error says why */
     struct loop_timer *timer;       /* the next look at the queue, or the next try */
     struct loop_timer *count_timer; /* while nothing is sent: how many wait */
     unsigned epoch;                 /* grows with every change of URL and secret */

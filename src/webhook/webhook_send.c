@@ -210,6 +210,8 @@ void webhook_test(struct webhook *w, struct slice who, webhook_tested_fn fn, voi
     else if (!w->secret)
         rc = err_set(&err, ERR_INVALID,
                      "webhook_secret is not set, and nothing is sent unsigned: set it first");
+    else if (!w->http)
+        rc = err_set(&err, ERR_INVALID, "%s", w->error);
     else if (w->probe_fn)
         rc = err_set(&err, ERR_BUSY, "a test is on its way already");
     if (rc) {

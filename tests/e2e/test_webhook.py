@@ -10,6 +10,7 @@ import json
 import os
 import random
 import re
+import ssl
 import subprocess
 import sys
 import time
@@ -513,3 +514,35 @@ def test_in_the_bot(stage, receiver):
     all_taken(d, r)
     assert "می‌پذیرد" in screen()
     assert SECRET not in ali.chat.text(50)
+
+
+def test_the_certificate_is_checked(hooked, receiver, tmp_path):
+    """One that nobody signed: nothing is sent. The same when the machine trusts it: all is."""
+    key, cert = tmp_path / "key.pem", tmp_path / "cert.pem"
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1",
+                    "-nodes", "-keyout", str(key), "-out", str(cert), "-days", "2", "-subj", "/CN=127.0.0.1",
+                    "-addext", "subjectAltName=IP:127.0.0.1"], check=True, capture_output=True, timeout=20)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(cert, key)
+    r = receiver()
+    r.server.socket = context.wrap_socket(r.server.socket, server_side=True)
+    d = hooked(None, WEBHOOK_URL=r.url.replace("http:", "https:"))
+    d.wait(lambda: d.sql("SELECT * FROM webhook"))
+    happen(d, 2)
+    told = d.wait(lambda: hook(d)["error"] and hook(d))
+    assert "certificate that this machine trusts" in told["cure"] and told["state"] == "failing", told
+    assert not r.tries
+    d.stop()
+    d.write_env(WEBHOOK_CA_FILE=tmp_path / "none.pem")
+    d.start()
+    d.wait(lambda: "none.pem" in (hook(d)["error"] or "") and hook(d)["waiting"] == 2)
+    assert "WEBHOOK_CA_FILE" in d.cli("webhook", "show")
+    refused = d.cli("webhook", "test", check=False)
+    assert refused.returncode == 1 and "none.pem" in refused.stderr
+    d.stop()
+    d.write_env(WEBHOOK_CA_FILE=cert)
+    d.start()
+    all_taken(d, r)
+    assert len(r.taken) == 2 and "warning" not in "".join(
+        row["level"] for row in json.loads(d.cli("doctor", "--json", check=False).stdout)["checks"]
+        if row["check"] == "webhook")

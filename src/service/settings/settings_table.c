@@ -185,6 +185,9 @@ static const struct setting_def table[SET_COUNT] = {
     ROW(WEBHOOK_SECRET, "webhook_secret", SECRET, 0, LOOKUP,
         "", 0, 0, "", NULL, NULL,
         "Key that signs the webhook; without it nothing is sent."),
+    ROW(WEBHOOK_CA_FILE, "webhook_ca_file", PATH, S, LOOKUP,
+        "", 0, 0, "", NULL, NULL,
+        "PEM file of the authority to trust for the receiver of the webhook; empty: the system's."),
 
     ROW(GENERAL_LIMIT, "general_limit", INT, T, LIMIT,
         "devices", 0, 10000, "2", NULL, NULL,

@@ -138,7 +138,7 @@ static bool is_our_own(enum setting id)
            id == SET_API_LOGIN_SLOWDOWN || id == SET_GEOIP_COUNTRY_URL || id == SET_GEOIP_ASN_URL ||
            id == SET_GEO_PROVIDERS || id == SET_GEO_PROVIDER_URLS || id == SET_NODE_GUARD ||
            id == SET_UPDATE_URL || (id >= SET_REDIS_CA_FILE && id <= SET_REDIS_CACHE_TOKEN) ||
-           (id >= SET_NOTIFY_WARNING && id <= SET_NOTIFY_RUN);
+           id == SET_WEBHOOK_CA_FILE || (id >= SET_NOTIFY_WARNING && id <= SET_NOTIFY_RUN);
 }
 
 static void table_agrees_with_the_specification(void **state)

@@ -148,8 +148,10 @@ static void without_a_key_nothing_goes_out(void **state)
     webhook_configure(w, url("/ok"), "");
     turn(200, 1);
     happen(2);
+    webhook_configure(w, url("/slow"), ""); /* another address: it is looked at once */
     turn(300, 1);
     assert_int_equal(webhook_facts(w).state, WEBHOOK_UNSIGNED);
+    assert_int_equal(webhook_facts(w).waiting, 2);
     assert_int_equal(tiny_server_count() - before, 0);
     webhook_configure(w, url("/ok"), "a key of it");
     turn(5000, 2);
@@ -164,6 +166,7 @@ static void the_address_may_change(void **state)
     turn(200, 1);
     happen(2);
     turn(800, 1);
+    assert_in_range(webhook_facts(w).failed, 1, 2); /* the second after half a second at least */
     assert_int_equal(webhook_facts(w).state, WEBHOOK_FAILING);
     assert_string_equal(webhook_facts(w).error, "it answers 500");
     assert_int_equal(webhook_facts(w).waiting, 2);
