@@ -18,7 +18,7 @@
 /* A disk that is full one second and not the next is no news twice a second. */
 static const int64_t say_again_us = 60000000;
 
-enum { FILES = 3, END_WAIT_S = 1, CONSOLE_CHUNK = 4096, CONSOLE_WAIT_MS = 1000 };
+enum { FILES = 3, END_WAIT_S = 1, CONSOLE_CHUNK = 4096, CONSOLE_WAIT_MS = 1000, STEP_MS = 100 };
 
 static const struct {
     unsigned bit;
@@ -45,6 +45,7 @@ static struct {
     unsigned long long no_room; /* since it was last said */
     bool running, stop, reopen;
     atomic_ullong lost;
+    atomic_bool ending;
     /* Of the thread alone. */
     struct logfile files[FILES];
     int64_t said_us[FILES]; /* when it was last said that a file fails */
@@ -70,14 +71,26 @@ static void console_at_once(struct slice line)
     }
 }
 
+/* At the end it is not waited for: what the files are still to get has a second. */
+static bool console_ready(int wait_ms)
+{
+    struct pollfd p = {.fd = STDERR_FILENO, .events = POLLOUT};
+
+    for (;; wait_ms -= STEP_MS) {
+        if (poll(&p, 1, wait_ms < STEP_MS ? wait_ms : STEP_MS) != 0)
+            return true;
+        if (wait_ms <= STEP_MS || q.ending)
+            return false;
+    }
+}
+
 /* False: nobody reads there. A pipe that may be written takes CONSOLE_CHUNK bytes without waiting. */
 static bool console_put(struct slice line, int wait_ms)
 {
-    struct pollfd p = {.fd = STDERR_FILENO, .events = POLLOUT};
     ssize_t n;
 
     while (line.n) {
-        if (poll(&p, 1, wait_ms) == 0)
+        if (!console_ready(wait_ms))
             return false;
         n = write(STDERR_FILENO, line.p, line.n > CONSOLE_CHUNK ? CONSOLE_CHUNK : line.n);
         if (n < 0 && errno == EINTR)
@@ -243,6 +256,7 @@ int logqueue_start(const char *dir, off_t max_bytes, logqueue_say_fn say, struct
     q.tail = q.head ? q.tail : &q.head;
     q.say = say;
     q.stop = false;
+    q.ending = false;
     q.running = true;
     /* Signals are the loop's. */
     sigfillset(&all);
@@ -308,6 +322,7 @@ void logqueue_stop(void)
         return;
     }
     q.stop = true;
+    q.ending = true;
     pthread_cond_signal(&q.more);
     pthread_mutex_unlock(&q.lock);
     clock_gettime(CLOCK_REALTIME, &until);
