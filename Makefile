@@ -6,7 +6,7 @@ FUZZ_SECONDS ?= 600
 
 SOAK ?= --report docs/soak.md
 
-.PHONY: all clean install deb bench soak fuzz lint format report pictures
+.PHONY: all clean install deb bench soak walk fuzz lint format report pictures
 all: $(BUILD)/build.ninja
 	@ninja -C $(BUILD)
 
@@ -29,6 +29,12 @@ soak:
 	    meson setup build/soak --buildtype=release -Dtests=false -Dtest_clock=true >/dev/null
 	@ninja -C build/soak
 	@PYTHONPATH=tests/torture PG_LIMITER=build/soak/pg-limiter .venv/bin/python -m soak $(SOAK)
+
+# Every button of the bot in four languages, as owner, operator and viewer: docs/walk.md.
+walk:
+	@scripts/test build
+	@PG_LONG=1 .venv/bin/python -m pytest tests/e2e/test_bot_walk.py -s $(WALK)
+	@.venv/bin/python tests/e2e/walk_report.py >docs/walk.md
 
 fuzz:
 	@tests/fuzz/run $(FUZZ_SECONDS)

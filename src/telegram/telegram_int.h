@@ -60,6 +60,7 @@ struct telegram {
     struct tg_list queue[TG_LANES], flying, failed;
     uint32_t n_flying[TG_LANES];
     struct tgpace *pace;
+    int64_t pace_scale; /* 1, but in tests ($PG_PACE_SCALE) */
     struct loop_timer *pump_timer;
 
     /* tgfile.c */

@@ -6,6 +6,7 @@
 
 #include "base/limits.h"
 #include "base/log.h"
+#include "base/num.h"
 #include "base/stamp.h"
 #include "telegram/telegram_int.h"
 #include "base/banned.h"
@@ -122,7 +123,7 @@ static bool throttled(struct tg_call *c, const struct telegram_answer *a)
     int64_t now = loop_real_us(tg->loop), wait = a->retry_after_s * STAMP_SECOND;
 
     tg->stats.throttled++;
-    tgpace_throttled(tg->pace, c->chat, wait, now);
+    tgpace_throttled(tg->pace, c->chat, wait * tg->pace_scale, now * tg->pace_scale);
     if (c->lane == TELEGRAM_BULK || now + wait - c->queued_us > patience_us)
         return false;
     list_push(&tg->queue[c->lane], c);
@@ -190,6 +191,30 @@ static void call_done(void *arg, int rc, const struct err *err, struct http_answ
 
 /* ---- sending ---- */
 
+/* The clock of the pace: in a test that measures something else it may run faster than the others. */
+static int64_t pace_us(const struct telegram *tg)
+{
+    return loop_real_us(tg->loop) * tg->pace_scale;
+}
+
+static int64_t pace_wait(const struct telegram *tg, int64_t chat, bool counts, bool urgent)
+{
+    int64_t wait = tgpace_wait(tg->pace, chat, counts, urgent, pace_us(tg));
+
+    return wait / tg->pace_scale + (wait % tg->pace_scale != 0);
+}
+
+static void init_pace_scale(struct telegram *tg)
+{
+    tg->pace_scale = 1;
+#ifdef PG_TEST_CLOCK
+    int64_t scale;
+
+    if (num_int(slice_of(getenv("PG_PACE_SCALE")), 1, 1000, &scale) == ERR_OK)
+        tg->pace_scale = scale;
+#endif
+}
+
 /* Two urgent messages to one chat could overtake each other on their connections. */
 static bool chat_busy(const struct telegram *tg, const struct tg_call *c)
 {
@@ -221,7 +246,7 @@ static void send_one(struct telegram *tg, struct tg_call *c)
     int rc;
 
     list_remove(&tg->queue[c->lane], c);
-    rc = tgpace_sent(tg->pace, c->chat, c->counts, loop_real_us(tg->loop));
+    rc = tgpace_sent(tg->pace, c->chat, c->counts, pace_us(tg));
     if (!rc)
         rc = tgcall_start(tg, c->method, buf_slice(&c->body), c->type, c->repeatable, deadline,
                           call_done, c, &c->http);
@@ -237,14 +262,14 @@ static void send_one(struct telegram *tg, struct tg_call *c)
 /* Sends what may go of one lane; how long until the next of it may. */
 static int64_t pump_lane(struct telegram *tg, enum telegram_lane lane, uint32_t most)
 {
-    int64_t now = loop_real_us(tg->loop), next = INT64_MAX, wait;
+    int64_t next = INT64_MAX, wait;
     struct tg_call *c, *after;
 
     for (c = tg->queue[lane].first; c && tg->n_flying[lane] < most; c = after) {
         after = c->next;
         if (chat_busy(tg, c) || overtakes(c))
             continue;
-        wait = tgpace_wait(tg->pace, c->chat, c->counts, lane == TELEGRAM_NOW, now);
+        wait = pace_wait(tg, c->chat, c->counts, lane == TELEGRAM_NOW);
         if (wait == 0)
             send_one(tg, c);
         else if (wait < next)
@@ -409,7 +434,7 @@ int64_t telegram_wait_us(const struct telegram *tg, int64_t chat_id)
 {
     if (tg->state != TELEGRAM_OK && tg->state != TELEGRAM_OTHER_POLLER)
         return INT64_MAX;
-    return tgpace_wait(tg->pace, chat_id, true, false, loop_real_us(tg->loop));
+    return pace_wait(tg, chat_id, true, false);
 }
 
 int tgcall_setup(struct telegram *tg)
@@ -418,7 +443,8 @@ int tgcall_setup(struct telegram *tg)
 
     if (getrandom(&key, sizeof(key), 0) != sizeof(key))
         key = (struct hash_key){loop_random(tg->loop), loop_random(tg->loop)};
-    tg->pace = tgpace_new(key, loop_real_us(tg->loop));
+    init_pace_scale(tg);
+    tg->pace = tgpace_new(key, pace_us(tg));
     return tg->pace ? loop_timer_new(tg->loop, pump, tg, &tg->pump_timer) : ERR_NOMEM;
 }
 

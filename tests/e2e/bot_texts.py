@@ -68,6 +68,11 @@ class Foreign:
         found = {w for w in _LATIN.findall(plain) if 2 < len(w) < 24}
         return sorted(w for w in found if w.lower() not in self.own | self.names)
 
+    @staticmethod
+    def details(text):
+        """What operations say below a line of ours."""
+        return [d for found in _DETAIL.findall(text) for d in found.split("\n") if d]
+
 
 def errors(language):
     """A pattern of what is said when something could not be done."""

@@ -11,7 +11,7 @@ WORDS = {
     "set_special_limit": "user_24 3", "set_general_limit_number": "2", "mode": "shadow",
     "group_filter_mode": "exclude", "group_filter_add": "1", "group_filter_remove": "1",
     "admin_filter_mode": "exclude", "admin_filter_add": "admin", "add_limit_prefix": "z_ 2",
-    "add_limit_postfix": "_z 2", "delete_limit_pattern": "1", "add_prefix": "reseller_one y_",
+    "add_limit_postfix": "_z 2", "delete_limit_pattern": "1", "edit_limit_pattern": "3 5", "add_prefix": "reseller_one y_",
     "add_postfix": "reseller_one _y", "delete_pattern": "1", "users_by_node": "1",
     "users_by_protocol": "VLESS TCP", "clear_user_violations": "ALL",
 }
@@ -37,13 +37,21 @@ def share(walkers, jobs):
 
 
 def commands(walkers, tables):
-    """Each command, bare and with words, and two that are none. How many."""
+    """Each command, bare and with words, and two that are none, with what was not pressed yet below it. How many."""
     texts = ["/no_such_command", "hello there"]
     for name, row in tables.commands.items():
         texts.append(f"/{name}")
         if "{0}" in row["target"]:
             texts.append(f"/{name} {WORDS.get(name, 'user_24')}")
-    share(walkers, [lambda w, t=t: w.command(t) for t in texts])
+    def run(walker, text):
+        for _ in range(8):
+            walker.command(text)
+            button = walker.survey.wanted(walker.node()[0], walker.buttons(), claim=True)
+            if button is None:
+                return
+            walker.press(button)
+
+    share(walkers, [lambda w, t=t: run(w, t) for t in texts])
     return len(texts)
 
 

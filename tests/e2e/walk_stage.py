@@ -2,12 +2,15 @@
 """The stage of the walk: a panel, a daemon and lists in which every situation of the menus occurs, and what
 is written where the bot asks for a text."""
 
+import datetime
 import re
+import threading
 import time
 
 import mmdb
-from bot_stage import NAMES, Stage
+from bot_stage import NAMES, REASON, Stage
 from daemon import Sharer, Traffic, warm_up
+from webhook_receiver import Receiver
 
 GROUP = "gold"
 GEO = {"5.0.0.0/8": ("IR", "Walk ISP"), "31.0.0.0/8": ("DE", "Walk Net"), "57.0.0.0/8": ("IR", "Walk ISP")}
@@ -21,15 +24,19 @@ TEXTS = {
     "cdn_inbounds": "VLESS CDN", "cdn_nodes": "1", "disabled_nodes": "1", "group_limits": "1=3",
     "group_modes": "1=shadow", "group_filter": "1", "admin_filter": "admin",
     "punishment_steps": "45m", "daily_summary_hour": "7", "disabled_group_id": "2",
-    "fallback_group_id": "1",
+    "fallback_group_id": "1", "persistent_span": "60", "content_networks": "/networks/none",
 }
 # Whatever is written there is right.
-ANYTHING = {"ipinfo_token", "webhook_secret", "block_outbounds", "cdn_inbounds", "admin_filter"}
+ANYTHING = {"ipinfo_token", "webhook_secret", "block_outbounds", "cdn_inbounds", "admin_filter", "content_networks"}
 NUMBERS = re.compile(r"(-?\d+(?:\.\d+)?) to (-?\d+(?:\.\d+)?)")
 LONG = "x" * 4000
+HOOK_SECRET = "a-key-of-the-webhook-0123456789"
+PHRASE = "correct horse battery"
 NO_GROUP = -1001234567890
 MANY = [*NAMES, *(f"user_{i}" for i in range(40, 130))]
 JUDGED, WATCHED = MANY[-18:-14], MANY[-14:]
+FREE = [[f"free{i}_{n}" for n in "abc"] for i in range(4)]  # disabled by a rule that is changed later
+TERM = 100_000  # what a disabled one has before him, in seconds
 
 
 class WalkStage(Stage):
@@ -44,18 +51,26 @@ class WalkStage(Stage):
                 path = folder / f"{kind}.mmdb"
                 path.write_bytes(mmdb.database({k: row(*v) for k, v in GEO.items()}))
                 settings[f"GEOIP_{name}_DB"] = path
-        super().__init__(*args, names=names, LOG_LEVEL="DEBUG", **settings)
+        self.receiver = Receiver(HOOK_SECRET) if names else None
+        if self.receiver:
+            settings.update(WEBHOOK_URL=self.receiver.url, WEBHOOK_SECRET=HOOK_SECRET)
+        super().__init__(*args, names=names, LOG_LEVEL="DEBUG", NODE_GUARD="off", **settings)
         self.to_be_online = names[-32:-18]
         self.key = self.sim.post("/keys", {"name": "walk", "inherit": True})["key"]
         self.config = {r["key"]: r for r in self.daemon.get("/config")["data"]}
         self.used = 0
+        self.rounds = 0
+        self.refilling = threading.Lock()
+        self.more_traffic = []
+        self.language = settings.get("language", "en")
         self.more_online = []
 
     @property
     def words(self):
         return [*super().words, GROUP, *(n for _, n in GEO.values()), "New",
                 *(f"{n}{i}" for n in ("newcomer", "nova") for i in range(4)),
-                *(f"moved_{i}" for i in range(20)), "gone_one", "Team", "Ops", "blackhole", "hello there", "zzzzzz",
+                *(f"moved_{i}" for i in range(20)), "gone_one", *(n for names in FREE for n in names),
+                *(f"{n}_{r}_{i}" for n in ("again", "late") for r in range(9) for i in range(6)), "Team", "Ops", "blackhole", "hello there", "zzzzzz", *(self.receiver.url.split("/") if self.receiver else ()),
                 *(v for v in TEXTS.values()), "walk"]
 
     def say_all(self, *users, language):
@@ -84,8 +99,10 @@ class WalkStage(Stage):
             sim.call("PATCH", f"/user/{user}", {"status": "disabled", "edit_at": time.time()})
         for user in (*lost, gone):
             sim.call("DELETE", f"/user/{user}")
+        self.recreate()
         sim.add_user("gone_one")  # another one under that name
         self.listed()
+        self.strangers()
         d.sql("UPDATE users SET gone_at = gone_at - 30 * 86400000 WHERE gone_at > 0")
         away = sim.fault("status", "/api/user*", method="GET", status=503, count=-1,
                          body={"detail": "later"})
@@ -108,15 +125,139 @@ class WalkStage(Stage):
         self.daemon.wait(lambda: self.daemon.call("POST", "/cleanup?dry_run=true", {})[0] == 200, 15)
 
     def cases(self):
-        """Verdicts of some, then others under monitoring, who stay so."""
+        """Verdicts of some, then others under monitoring, who stay so. Some of those disabled by a verdict would
+        not be by the rules that come afterwards."""
         nodes = tuple(self.nodes)[:2]
+        self.sim.post("/users", {"users": [{"username": n} for names in FREE for n in names]})
+        assert self.daemon.call("PATCH", "/config", {"time_to_active_users": TERM})[0] == 200
+        self.listed()
         warm_up(self.sim, nodes)
-        with Traffic(self.sim, *(Sharer(n, 3, nodes=nodes, block=40 + i) for i, n in enumerate(JUDGED))):
-            for name in JUDGED:
-                self.daemon.wait_state(name, "restored", 90)
+        judged = [*JUDGED, *(n for names in FREE for n in names)]
+        with Traffic(self.sim, *(Sharer(n, 3, nodes=nodes, block=40 + i) for i, n in enumerate(judged))):
+            for name in judged:
+                self.daemon.wait_state(name, "applied", 90)
+        for name in JUDGED:
+            self.post(f"/users/disabled/id:{self.ids[name]}/enable", {})
         assert self.daemon.call("PATCH", "/config", {"monitoring_period": 3600})[0] == 200
+        self.free = iter(FREE)
         self.more_online = [Sharer(n, 3, nodes=nodes, block=60 + i) for i, n in enumerate(WATCHED)]
+        self.change_rules()
         return self
+
+    def change_rules(self):
+        """Some who are disabled would not be any more."""
+        for name in next(self.free, ())[:1]:
+            self.post("/patterns?confirm=true", {"kind": "prefix", "pattern": name[:-1], "limit": 0},
+                      expected=(200, 201, 409))
+
+    def ready(self):
+        """Waits until the daemon has begun anew, where it was about to."""
+        def begun():
+            told = d.logged("everything starts anew")
+            try:
+                status, body = d.call("GET", "/status")
+            except OSError:
+                return False
+            return status == 200 and "started" in body and (
+                not told or datetime.datetime.fromisoformat(body["started"]).timestamp() >= told[-1].at)
+        d = self.daemon
+        d.wait(begun, 60, "a new beginning", step=0.2)
+        d.wait(lambda: d.call("POST", "/cleanup?dry_run=true", {})[0] == 200, 30, "the panel's users")
+
+    def refill(self):
+        """What walkers used up is there again."""
+        with self.refilling:
+            self.fill_again()
+
+    def fill_again(self):
+        self.ready()
+        any_answer = range(200, 500)
+        for i, name in enumerate(self.to_limit):
+            self.post("/users/limits", {"username": name, "limit": i % 5 + 1}, any_answer)
+        for name in self.to_except:
+            self.post("/users/except", {"username": name, "reason": REASON}, any_answer)
+        for name in self.to_disable:
+            self.post(f"/users/id:{self.ids[name]}/disable", {"hand": True, "reason": "asked"}, any_answer)
+        self.watch()
+        self.daemon.sql("UPDATE violations SET forgiven_at = NULL, forgiven_by = NULL")
+        self.recreate()
+        self.strangers()
+        self.change_rules()
+
+    def visits(self):
+        """The pages of those whom something was done to, who may stand far down the lists."""
+        return [f"{screen}|id:{self.ids[name]}" for name in JUDGED for screen in ("suvio", "scard")]
+
+    def config_set(self, **settings):
+        self.post("/config?confirm=true", settings, range(200, 500), method="PATCH")
+
+    def prepare(self, place, kinds):
+        """What has to be so that these buttons are there: a list that has entries, a setting that differs."""
+        self.ready()
+        for kind in (place.removeprefix("ask:"), *kinds):
+            name, _, rest = kind[1:].partition("|")
+            key, _, value = rest.partition("|")
+            if kind[0] == "s" and name == "set" or name in ("put", "empty", "reset", "ldel", "ladd", "val"):
+                self.prepare_setting(name, key, value)
+            elif name in ("gfclr", "gfset", "gfmode"):
+                self.config_set(group_filter_mode="exclude", group_filter="1")
+            elif name in ("afclr", "afset", "afmode"):
+                self.config_set(admin_filter_mode="exclude", admin_filter="admin")
+            elif name == "hooktest":
+                self.config_set(webhook_url=self.receiver.url, webhook_secret=HOOK_SECRET)
+            elif name.startswith("st") or name == "step":
+                self.config_set(punishment_steps=None)
+        if place.startswith("ask:"):
+            self.config_set(enforcement="on")
+
+    def prepare_setting(self, name, key, value):
+        about_admins = {"admin_filter_mode": "exclude"} if key == "admin_filter" else {}
+        if key == "admin_filter" and name == "ladd":  # others come in
+            self.config_set(admin_filter="reseller_one", admin_filter_mode="include")
+            return
+        if key == "general_limit":  # few have more devices now, many would
+            self.config_set(general_limit=9)
+        elif key == "group_by":
+            self.config_set(group_by="isp" if value == "subnet" else "subnet")
+        elif key not in self.config:
+            return
+        elif name in ("empty", "ldel", "set", "reset") and key in TEXTS:
+            self.config_set(**about_admins, **{key: TEXTS[key]})
+        else:  # to be put, or added to a list
+            self.config_set(**{key: None})
+
+    def watch(self):
+        """Others who are over their limit and not judged yet."""
+        names = [f"late_{self.rounds}_{i}" for i in range(6)]
+        self.sim.post("/users", {"users": [{"username": n} for n in names]})
+        self.more_traffic.append(Traffic(self.sim, *(
+            Sharer(n, 3, nodes=tuple(self.nodes)[:2], block=90 + 6 * self.rounds + i) for i, n in enumerate(names))))
+        self.more_traffic[-1].__enter__()
+
+    def close(self):
+        for traffic in self.more_traffic:
+            traffic.__exit__(None, None, None)
+        if self.receiver:
+            self.receiver.close()
+        super().close()
+
+    def strangers(self):
+        """Admins who may be taken away; they are no walkers."""
+        for role in ("viewer", "viewer", "operator"):
+            self.admin(role, self.language)
+
+    def recreate(self):
+        """Others under the names of users with rules who are gone."""
+        self.rounds += 1
+        names = [f"again_{self.rounds}_{i}" for i in range(6)]
+        old = self.sim.post("/users", {"users": [{"username": n} for n in names]})["ids"]
+        self.listed()
+        for i, user in enumerate(old):
+            self.post(*(("/users/limits", {"username": f"id:{user}", "limit": 3}) if i % 2 else
+                        ("/users/except", {"username": f"id:{user}", "reason": REASON})))
+            self.sim.call("DELETE", f"/user/{user}")
+        self.sim.post("/users", {"users": [{"username": n} for n in names]})
+        self.listed()
 
     def online(self):
         super().online()
@@ -127,6 +268,9 @@ class WalkStage(Stage):
         """What is restored later."""
         self.daemon.cli("backup", folder / "backup.zip")
         self.backup = (folder / "backup.zip").read_bytes()
+        (folder / "phrase").write_text(PHRASE)
+        self.daemon.cli("backup", folder / "sealed.zip", "--passphrase-file", folder / "phrase")
+        self.sealed = (folder / "sealed.zip").read_bytes()
 
     def group(self, *owners, use=True):
         self.room = self.telegram.group("Team", *owners, forum=True)
@@ -147,6 +291,11 @@ class WalkStage(Stage):
         now = float(row["value"])
         return f"{next((n for n in (now + 1, now - 1) if low <= n <= high), (low + high) / 2):.10g}"
 
+    def fallback_group(self):
+        """A group that is not the one of disabled users."""
+        now = next(r["value"] for r in self.daemon.get("/config")["data"] if r["key"] == "disabled_group_id")
+        return "2" if now == "1" else "1"
+
     def new_id(self):
         self.used += 1
         self.telegram.user(f"New {self.used}", id=700_000_000 + self.used)
@@ -161,6 +310,8 @@ class WalkStage(Stage):
                 bad["bad_word"] = "⛔ no such thing ⛔"
             if about in ANYTHING:
                 bad["other_long"] = bad.pop("bad_long")
+            if about == "fallback_group_id":
+                return {**bad, "good": lambda u: u.say(self.fallback_group())}
             return {**bad, "good": TEXTS[about] if about in TEXTS else self.number(about)}
         told = {
             "find": {"bad_none": "zzzzzz"} if not self.names else {"good_many": "user_", "good_one": "user_20", "good_near": "usr_021",
@@ -183,9 +334,11 @@ class WalkStage(Stage):
             "panuser": {"good": "admin"},
             "panpass": {"bad_wrong": "not-the-password", "good": "admin-password"},
             "pankey": {"bad_wrong": "pg_key_wrong", "good": self.key},
-            "baks": {"bad_short": "short", "good": "correct horse battery"},
+            "baks": {"bad_short": "short", "good": PHRASE},
+            "respw": {"bad_wrong": "wrong horse battery", "good": PHRASE},
             "res": {"bad_text": "here you are",
-                    "good": lambda u: u.send_file("b.zip", self.backup)},
+                    "good": lambda u: u.send_file("b.zip", self.backup),
+                    "good_sealed": lambda u: u.send_file("s.zip", self.sealed)},
         }[name]
         if name in ("admnew", "topg", "res"):
             del bad["bad_long"]

@@ -17,8 +17,11 @@ from bot_tables import KEYED, kind_of, place_of, split
 
 EACH = 2
 QUIET_S = 1.4  # a change comes this late where the bot keeps its pace of a message a second
+SLOW_S = 0.3  # an answer that comes later is told
 LOST = 4  # so often a place is looked for in vain
-MORE = {"sadm1|#": 6, "scard|id:#|@": 4}  # rows that are not alike
+MORE = {"sadm1|#": 8, "sadml/#": 9, "scard|id:#|@": 4}  # rows that are not alike
+LOOKS = ("afrlook", "acllook")  # what is done is that something is shown
+ENDS = ("senpr",)  # what shows how far something is
 _ONCE = re.compile(r"[ayf](put|empty|reset)\|")
 
 
@@ -32,17 +35,29 @@ def without(message, *kinds):
     return data.decode("utf-16-le", "surrogatepass")
 
 
+def pieces(message, kind):
+    """What stands in entities of this type."""
+    data = message.text.encode("utf-16-le", "surrogatepass")
+    return [data[2 * e["offset"]:2 * (e["offset"] + e["length"])].decode("utf-16-le", "surrogatepass")
+            for e in message.entities if e["type"] == kind]
+
+
 class Survey:
     """`findings` are (what, where, detail); `kinds`: the first text of each place.
 
     `home`: data of the button that leads to Main. `foreign`: bot_texts.Foreign, or None. `avoid(data)`:
     buttons that nobody presses. `later`: patterns of data pressed only once all else is done, one after
     another. `answers(place)`: what is written there, {name: text or function of the user}. `errors`: a
-    pattern of what says that something failed. From phase `alone` on one walker goes on by himself; `between()` is called before each phase.
+    pattern of what says that something failed. From phase `alone` on one walker goes on by himself; `between()`
+    is called before each phase. `refill()`: makes anew what was used up, when places were given up; so often.
+    `after(data)`: after a press. `prepare(place, kinds)`: makes so that these buttons are there, where they
+    were looked for in vain. `visits`: buttons of people in a state of their own, pressed as soon as there is time.
     """
 
     def __init__(self, home, foreign=None, avoid=lambda data: False, each=EACH, trace=None,
-                 answers=lambda place: {}, later=(), errors=None, alone=99, between=lambda: None):
+                 answers=lambda place: {}, later=(), errors=None, alone=99, between=lambda: None,
+                 refill=None, refills=2, after=lambda data: None, prepare=lambda place, kinds: None,
+                 visits=()):
         self.home = home
         self.foreign = foreign
         self.avoid = avoid
@@ -53,7 +68,13 @@ class Survey:
         self.errors = errors
         self.alone = alone
         self.between = between
+        self.refill = refill
+        self.after = after
+        self.prepare = prepare
+        self.visits = list(visits)
+        self.refills = self.tries = refills
         self.phase = 0
+        self.jumps = 0
         self.lock = threading.RLock()
         self.pressed = {}  # (place, kind) → set of data pressed
         self.ways = {}  # node → {kind: {nodes that came}}
@@ -61,6 +82,7 @@ class Survey:
         self.left = {}  # node → whether something was left to press
         self.lost = {}  # node → how often it was not found again
         self.given_up = {}  # node → kinds that were left
+        self.doors = {}  # node → the last data whose press showed it, newest last
         self.kinds = {}
         self.told = []  # (place, kind, text) of what failed
         self.log = []  # (begun, ended, person, place, data, place that came)
@@ -68,10 +90,14 @@ class Survey:
         self.busy = {}  # node → who is on his way there
         self.main = None
         self.presses = self.written = 0
-        self.slowest = 0.0
+        self.took = []  # seconds until each press was answered
         self.slow = []
         self.findings = []
+        self.english = set()
         self.seconds = 0.0
+        self.spoken = 0.0
+        self.halt = False
+        self.tell = lambda text: None  # told every half a minute how far it is
 
     def find(self, what, where, detail):
         with self.lock:
@@ -100,6 +126,8 @@ class Survey:
         """A button that was not pressed often enough, or None; `claim`: it counts as pressed now."""
         with self.lock:
             datas = [b["callback_data"] for b in buttons]
+            if place.startswith("ask:"):  # No first: it can be asked again
+                datas.sort(key=lambda d: d[0] in "yf")
             for i, data in enumerate(datas):
                 if self.avoid(data) or self.is_held(data):
                     continue
@@ -137,6 +165,7 @@ class Survey:
                 self.between()
                 self.later.pop(0)
                 self.phase += 1
+                self.tries = 1
                 for node, buttons in self.last.items():
                     self.left[node] = self.wanted(node[0], buttons) is not None
                 if self.unfinished():
@@ -170,6 +199,17 @@ class Survey:
                             queue.append((target, first or button))
         return None, None
 
+    def next_goal(self, who):
+        """An unfinished node with a door, that nobody else is about to go to; it is taken."""
+        with self.lock:
+            now = time.monotonic()
+            for goal in sorted(self.unfinished(), key=lambda g: self.lost.get(g, 0)):
+                if self.doors.get(goal) and (goal not in self.busy or self.busy[goal][0] == who or
+                                             self.busy[goal][1] < now - 30):
+                    self.busy[goal] = who, now
+                    return goal
+        return None
+
     def missed(self, goal):
         """It was looked for, and what led there led elsewhere."""
         with self.lock:
@@ -178,13 +218,62 @@ class Survey:
             if self.lost[goal] >= LOST:
                 self.give_up(goal)
 
+    def made_anew(self):
+        """What was given up is looked for once more, after what was used up is there again. False: nothing is
+        left, or it was tried often enough."""
+        with self.lock:
+            lost = [n for n in self.given_up if self.wanted(n[0], self.last[n])]
+            if not lost or self.refill is None or not self.tries:
+                return False
+            self.tries -= 1
+            self.refill()
+            for node in lost:
+                del self.given_up[node]
+                self.lost.pop(node, None)
+                self.left[node] = True
+            return True
+
+    def left_over(self):
+        """{place: kinds} that were never pressed."""
+        out = {}
+        for (place, _), buttons in self.last.items():
+            for button in buttons:
+                if self.wanted(place, [button]):
+                    out.setdefault(place, set()).add(self.pair(place, button["callback_data"])[1])
+        return {p: sorted(k) for p, k in out.items()}
+
+    def wants(self, node):
+        """The kinds of buttons that are left there."""
+        with self.lock:
+            return sorted({self.pair(node[0], b["callback_data"])[1] for b in self.last[node]
+                           if self.wanted(node[0], [b])})
+
+    def opened(self, node, data):
+        """Pressing this showed that. What bears a mark is refused once the marked changed: there is a way."""
+        if isinstance(data, str) and "|mark" in kind_of(data) and data[0] in "si":
+            return
+        if (isinstance(data, tuple) or data[0] in "sni/" or data in LOOKS or
+                data[0] in "ay" and node[0].startswith("ask:")):
+            with self.lock:
+                doors = self.doors.setdefault(node, deque(maxlen=LOST))
+                if data in doors:
+                    doors.remove(data)
+                doors.append(data)
+
+    def door(self, node):
+        """What to press for a place, old buttons as well; the next time another one."""
+        with self.lock:
+            doors = self.doors.get(node)
+            if not doors:
+                return None
+            doors.rotate(1)
+            return doors[0]
+
     def give_up(self, *goals):
         """These places, or all that are unfinished, are looked for no more."""
         with self.lock:
             for goal in goals or self.unfinished():
-                self.given_up.setdefault(goal, sorted({
-                    self.pair(goal[0], b["callback_data"])[1]
-                    for b in self.last[goal] if self.wanted(goal[0], [b])}))
+                self.given_up.setdefault(goal, self.wants(goal))
 
     def walk(self, walkers, seconds):
         """All of them, each in a thread of his own, until everything was pressed or the time is up.
@@ -197,6 +286,7 @@ class Survey:
                 walker.walk(end, idle)
             except Exception as error:
                 errors.append(error)
+                self.halt = True
                 raise
 
         threads = [threading.Thread(target=one, args=(w,), daemon=True) for w in walkers]
@@ -204,17 +294,44 @@ class Survey:
         for thread in threads:
             thread.start()
         for thread in threads:
-            thread.join(max(0.0, end - time.monotonic()) + 30)
+            while thread.is_alive() and time.monotonic() < end + 30:
+                thread.join(5)
+                self.tell_way(begun, idle)
         self.seconds = time.monotonic() - begun
         if errors:
             raise errors[0]
         return not self.unfinished() and not self.later and not any(t.is_alive() for t in threads)
 
+    def tell_way(self, begun, idle):
+        now = time.monotonic() - begun
+        if now < self.spoken:
+            return
+        self.spoken = now + 30
+        with self.lock:
+            left = self.unfinished()
+            kinds = {self.pair(n[0], b["callback_data"]) for n in left for b in self.last[n]
+                     if self.wanted(n[0], [b])}
+        self.tell(f"{now:4.0f} s: phase {self.phase}, {len(self.kinds)} places, {len(self.pressed)} kinds, "
+                  f"{self.presses} presses, {self.written} texts, {len(self.findings)} findings, "
+                  f"{len(self.given_up)} given up, left {len(left)} nodes with {len(kinds)} kinds "
+                  f"{sorted(kinds)[:6]}, {len(idle)} idle")
+        if len(idle) > len(self.walkers) / 2:
+            self.tell(f"  at work: {[(w.place, *list(w.trail)[-3:]) for w in self.walkers if w.user.id not in idle]}")
+
     def report(self):
         return (f"{len(self.kinds)} places, {len(self.pressed)} kinds of buttons on them, "
-                f"{self.presses} presses, {self.written} texts, {self.seconds:.0f} s, "
-                f"{len(self.findings)} findings, {len(self.given_up)} given up, "
-                f"slowest answer {self.slowest * 1000:.0f} ms, {len(self.slow)} over a second")
+                f"{self.presses} presses ({self.jumps} of them to go somewhere), {self.written} texts, "
+                f"{self.seconds:.0f} s, "
+                f"{len(self.findings)} findings, {len(self.left_over())} left over, "
+                f"slowest answer {max(self.took, default=0) * 1000:.0f} ms, {len(self.slow)} over {SLOW_S * 1000:.0f} ms")
+
+    def figures(self):
+        """What walk_report.py makes a row of."""
+        took = sorted(self.took) or [0.0]
+        return {"places": len(self.kinds), "kinds": len(self.pressed), "presses": self.presses, "texts": self.written,
+                "findings": len(self.findings), "left over": sum(map(len, self.left_over().values())),
+                "slow": len(self.slow), "median": took[len(took) // 2], "p99": took[len(took) * 99 // 100],
+                "slowest": took[-1]}
 
 
 class Walker:
@@ -227,6 +344,7 @@ class Walker:
         self.answer_s = answer_s
         self.message = None
         self.showing = None  # data of the button that brought this screen
+        self.last_press = None
         self.place = ""
         self.prompt = ""
         self.read = 0  # of the trace
@@ -318,6 +436,7 @@ class Walker:
             self.find("no way home", f"{datas}")
         elif survey.home in datas and len([d for d in datas if d[0] == "s"]) < 2:
             self.find("no way back", f"{datas}")
+        self.note_english(self.message.text, *pieces(self.message, "italic"))
         # A text for a customer is in his language.
         foreign = "pre" if node[0] == "scuslang" else "italic"
         for text in (without(self.message, "italic", foreign), *self.message.labels):
@@ -336,6 +455,16 @@ class Walker:
             words = self.survey.foreign.words(text)
             if words:
                 self.find(f"not in {self.survey.foreign.language}: {' '.join(words)}", text[:200])
+
+    def note_english(self, text, *italics):
+        """Sentences of operations that have no translation: they are told at the end, and no finding."""
+        foreign = self.survey.foreign
+        if foreign is None or foreign.language == "en":
+            return
+        for one in (*foreign.details(text), *italics):
+            if len(foreign.words(one)) > 2:
+                with self.survey.lock:
+                    self.survey.english.add(re.sub(r"\d+", "#", one.strip())[:300])
 
     def check_failed(self, place, data, *texts):
         for text in texts:
@@ -370,8 +499,7 @@ class Walker:
 
     def newest(self):
         """The newest message that is no notification: those come by themselves, and are no menus."""
-        return max((m for m in self.user.chat.from_bot if not self.is_notice(m)),
-                   key=lambda m: m.id, default=self.message)
+        return next((m for m in reversed(self.user.chat.from_bot) if not self.is_notice(m)), self.message)
 
     @staticmethod
     def is_notice(message):
@@ -388,9 +516,10 @@ class Walker:
                 self.find(what, detail)
             return False
 
-    def done(self, data, before, came, begun):
+    def done(self, data, before, came, begun, jump=False):
         with self.survey.lock:
-            self.survey.ways.setdefault(before, {}).setdefault(kind_of(data), set()).add(came)
+            if not jump:
+                self.survey.ways.setdefault(before, {}).setdefault(kind_of(data), set()).add(came)
             self.survey.log.append((begun, time.time(), self.user.id, before[0], data, came[0]))
         return came
 
@@ -413,6 +542,9 @@ class Walker:
         self.showing = None
         self.check_failed(before[0], data, self.message.text)
         now = self.look()
+        survey.after(before[0])
+        if (door := survey.door(before)) and str(door).count("w:") < 2:
+            survey.opened(now, (door, data))
         if name.startswith("bad") and now[0] != before[0]:
             self.find("a bad answer was taken", f"{before[0]} {name}: {self.message.text[:200]}")
         if name.startswith("good") and now[0] == before[0] and "⚠" in self.message.text:
@@ -432,7 +564,10 @@ class Walker:
         self.until_whole()
         self.message = self.newest()
         self.check_failed("command", text, self.message.text)
-        return self.look()
+        now = self.look()
+        if text.startswith("/"):
+            self.survey.opened(now, text)
+        return now
 
     def press_notice(self, message, button):
         """Presses a button of a notification."""
@@ -448,7 +583,7 @@ class Walker:
         if data.startswith("n"):
             self.wait(lambda: self.newest().id > newest, self.answer_s, "nothing happened", data)
             self.message = self.newest()
-            self.look()
+            self.survey.opened(self.look(), data)
         elif not press.text or data.split("|")[1] in ("l", "v", "c"):
             self.wait(lambda: len(message.history) > version, self.answer_s, "nothing happened", data)
         for text in (without(message, "italic"), *message.labels):
@@ -460,8 +595,9 @@ class Walker:
         self.wait(lambda: self.message.buttons or self.newest().id > self.message.id or
                   not self.message.text.lstrip("\u200f").startswith(at_work), 30, "never done")
 
-    def press(self, button):
-        """Presses a button of the message; what came is the new `message`. The node."""
+    def press(self, button, jump=False):
+        """Presses a button of the message; what came is the new `message`. The node. `jump`: one that an
+        earlier message had."""
         data, survey = button["callback_data"], self.survey
         if data.startswith("w:"):
             return self.write(data[2:])
@@ -471,22 +607,24 @@ class Walker:
         self.trail.append(button["text"])
         before, versions, newest = self.message, len(self.message.history), self.newest().id
         begun = time.monotonic()
-        press = self.user.press(data=data, on=self.message, wait=0)
+        press = self.user.press(data=data, on=self.message, wait=0, force=jump)
         self.wait(lambda: press.answered is not None, self.answer_s, "press not answered", data)
         took = time.monotonic() - begun
         with survey.lock:
             survey.presses += 1
-            survey.slowest = max(survey.slowest, took)
-            if took > 1:
+            survey.jumps += jump
+            survey.took.append(took)
+            if took > SLOW_S:
                 survey.slow.append((round(took, 2), node[0], data))
         if press.text:  # below its first line an operation speaks
             self.check_words(press.text.split("\n")[0])
+            self.note_english(press.text)
 
         def changed():
             return (len(before.history) > versions or before.deleted or self.newest().id > newest)
         # A toast is enough, and so is a screen that is shown already.
         known = self.until_done()
-        enough = (bool(press.text) or data.startswith("-") or data == self.showing or
+        enough = (bool(press.text) or data.startswith("-") or data in (self.showing, self.last_press) or
                   "🔄" in button["text"])
         self.wait(changed, 0.1 if known or data.startswith("-") else
                   QUIET_S if enough else self.answer_s,
@@ -499,13 +637,27 @@ class Walker:
             if self.newest().id > newest and data[0] not in "nxi" and not self.is_question():
                 self.find("a new message instead of an edit", data)
             self.message = self.newest()
-        self.showing = data if data.startswith("s") else None
+        self.showing, self.last_press = data if data.startswith("s") else None, data
         self.check_failed(node[0], data, press.text, "" if same else self.message.text)
         now = self.look_again() if same else self.look()
         if data == survey.home and now[0] != survey.main[0]:
             self.find("home leads elsewhere", now[0])
         self.check_chosen(data, now)
-        return self.done(data, node, now, start)
+        survey.after(data)
+        survey.opened(now, data)
+        for again in (b["callback_data"] for b in self.buttons() if "🔄" in b["text"]):
+            survey.opened(now, again)
+        self.done(data, node, now, start, jump)
+        return self.at_its_end() if now[0] in ENDS and data[0] in "ayf" else now
+
+    def at_its_end(self):
+        """What goes on by itself says so in a message of its own when it has ended."""
+        newest = self.message.id
+        if self.wait(lambda: self.newest().id > newest, 60, "never ended"):
+            self.until_done()
+            self.message = self.newest()
+            self.showing = None
+        return self.look()
 
     def touch(self, target):
         """Somebody may change a setting now."""
@@ -532,7 +684,7 @@ class Walker:
         if self.message is None:
             self.begin()
         steps = 0
-        while time.monotonic() < end:
+        while time.monotonic() < end and not survey.halt:
             node = self.node()
             if node == goal:
                 goal = None
@@ -547,6 +699,23 @@ class Walker:
             if goal is not None and (steps := steps + 1) > 12:
                 survey.missed(goal)
                 goal = None
+            if survey.visits and not only:
+                idle.discard(who)
+                goal = None
+                with survey.lock:
+                    visit = survey.visits.pop(0) if survey.visits else survey.home
+                self.open(visit)
+                continue
+            aim = None if only or goal else survey.next_goal(who)
+            # Another row of the list may be the one: where a door leads elsewhere twice, the way is gone.
+            if aim and survey.lost.get(aim, 0) < 2 and (door := survey.door(aim)):
+                idle.discard(who)
+                if survey.lost.get(aim):
+                    survey.prepare(aim[0], survey.wants(aim))
+                self.open(door)
+                if self.node() != aim:
+                    survey.missed(aim)
+                continue
             first, aim = (None, None) if only else survey.way(node, who, goal)
             if first is None:
                 if self.rest(end, idle):
@@ -555,6 +724,8 @@ class Walker:
             idle.discard(who)
             if aim != goal:
                 goal, steps = aim, 0
+                if survey.lost.get(aim):
+                    survey.prepare(aim[0], survey.wants(aim))
             same = [b for b in self.buttons() if kind_of(b["callback_data"]) == first]
             if same:
                 self.press(random.choice(same))
@@ -563,16 +734,29 @@ class Walker:
                 goal = None
                 self.begin()
 
+    def open(self, door):
+        """Goes where an earlier button or command led, or what was written after it."""
+        if isinstance(door, tuple):
+            self.open(door[0])
+            if door[1] in [b["callback_data"] for b in self.buttons()]:
+                self.write(door[1][2:])
+        elif door.startswith("/"):
+            self.command(door)
+        else:
+            self.press({"callback_data": door, "text": "↷ " + door}, jump=True)
+
     def rest(self, end, idle):
         """Nothing is left for this one. True: nor for anybody, now and later."""
         survey, who = self.survey, self.user.id
         with survey.lock:
             idle.add(who)
-            if len(idle) == len(survey.walkers) and not survey.unfinished():
-                return not survey.later or not survey.next_phase()
-            if len(idle) == len(survey.walkers) and not survey.busy:
-                survey.give_up()  # nobody knows a way: it was seen where a message or a command led
-            elif len(idle) == len(survey.walkers):
+            if len(idle) == len(survey.walkers):
+                if not survey.unfinished():
+                    if not survey.made_anew() and not survey.next_phase():
+                        return True
+                elif not survey.busy:
+                    survey.give_up()  # nobody knows a way: it was seen where a message or a command led
                 survey.busy.clear()
+                idle.clear()
         time.sleep(0.2)
         return False
