@@ -86,7 +86,7 @@ static const struct command commands[] = {
      BIT(OPT_ENV) | BIT(OPT_LINES) | BIT(OPT_FOLLOW) | BIT(OPT_NO_FOLLOW) | BIT(OPT_API) |
          BIT(OPT_TELEGRAM),
      cmd_logs, "the end of the log, and what comes",
-     "  pg-limiter logs -n 200 --no-follow\n  pg-limiter logs --api    requests to the REST API\n",
+     "  pg-limiter logs -n 200 --no-follow\n  pg-limiter logs --api  # requests to the REST API\n",
      NULL},
     {"status", "", 0, 0, READ, cmd_status, "everything at a glance", NULL, "GET /status"},
     {"health", "", 0, 0, READ, cmd_health,
@@ -101,7 +101,7 @@ static const struct command commands[] = {
     {"explain", "USER", 1, 1, READ | BIT(OPT_CUSTOMER) | BIT(OPT_LANGUAGE), cmd_explain,
      "how a user stands, and why",
      "  pg-limiter explain alice\n"
-     "  pg-limiter explain alice --customer    a text to forward, in bot_language, without addresses\n",
+     "  pg-limiter explain alice --customer  # a text to forward, in bot_language, without addresses\n",
      "GET /users/{user}, GET /users/{user}/explain"},
 
     {"history", "USER", 1, 1, LIST, cmd_history, "what happened to a user, and who did it", NULL,
@@ -242,7 +242,7 @@ static const struct command commands[] = {
      "verdicts, the latest first", "  pg-limiter violations list --since 1d\n", "GET /violations"},
     {"violations clear", "USER|#NUMBER", 1, 1, WRITE | BIT(OPT_SINCE), cmd_violations_clear,
      "forgive: they no longer count for the next step",
-     "  pg-limiter violations clear alice\n  pg-limiter violations clear \"#17\"    that one only\n",
+     "  pg-limiter violations clear alice\n  pg-limiter violations clear \"#17\"  # that one only\n",
      "DELETE /violations, DELETE /violations/{violation}"},
     {"violations clear-all", "", 0, 0, ASKS, cmd_violations_clear_all, "forgive everyone's", NULL,
      "DELETE /violations"},
@@ -295,8 +295,8 @@ static const struct command commands[] = {
     {"config panel", "domain|login|key [VALUE]", 1, 2, ASKS, cmd_config_panel,
      "other access to the panel, tried before it is kept",
      "  pg-limiter config panel domain panel.example.com:8000\n"
-     "  pg-limiter config panel login admin        asks for the password\n"
-     "  pg-limiter config panel key                asks for the key\n",
+     "  pg-limiter config panel login admin  # asks for the password\n"
+     "  pg-limiter config panel key          # asks for the key\n",
      "PUT /config/panel"},
     {"config cleanup", "", 0, 0, ASKS | BIT(OPT_DRY_RUN) | BIT(OPT_UNDO), cmd_config_cleanup,
      "remove limits and exceptions of users whom the panel no longer has",
@@ -319,7 +319,7 @@ static const struct command commands[] = {
      cmd_uninstall, "remove service and program; settings and data stay unless --purge is said",
      NULL, "GET /users/disabled, POST /users/disabled/enable-all"},
     {"mode", "[on|shadow|off]", 0, 1, ASKS, cmd_mode, "judge and punish, judge only, or neither",
-     "  pg-limiter mode shadow    decides, records and reports, does not touch the panel\n",
+     "  pg-limiter mode shadow  # decides, records and reports, does not touch the panel\n",
      "GET /config, PATCH /config"},
 
     {"backup", "[FILE]", 0, 1, ASKS | BIT(OPT_SECRETS) | BIT(OPT_PASSPHRASE_FILE), cmd_backup,
@@ -336,7 +336,7 @@ static const struct command commands[] = {
      "POST /restore"},
 
     {"schedule", "", 0, 0, READ, cmd_schedule, "when the next backup goes to Telegram by itself",
-     "  pg-limiter config set backup_every 24    one a day; 0: none\n", "GET /schedule"},
+     "  pg-limiter config set backup_every 24  # one a day; 0: none\n", "GET /schedule"},
 
     {"webhook show", "", 0, 0, READ, cmd_webhook_show,
      "where events go, how many wait, and what the receiver answers", NULL, "GET /webhook"},
@@ -362,13 +362,13 @@ static const struct command commands[] = {
      NULL},
     {"replay", "FILE...", 0, ARGS_ANY, REPLAY, cmd_replay, "run recorded logs through the engine",
      "  pg-limiter replay --set general_limit=1 node-1.log node-2.log\n"
-     "  pg-limiter replay --compare now.env next.env node-1.log    who would be judged differently\n",
+     "  pg-limiter replay --compare now.env next.env node-1.log  # who would be judged differently\n",
      NULL},
     {"doctor", "", 0, 0, READ | BIT(OPT_BUNDLE) | BIT(OPT_ACCESS), cmd_doctor,
      "what is wrong, and the cure: panel, permissions, nodes, database",
      "Works without a daemon, too: it then asks the panel by itself, for some seconds.\n"
-     "  pg-limiter doctor --access --env FILE     whether the access in FILE works, before it is used\n"
-     "  pg-limiter doctor --bundle report.json    a report without secrets, names and addresses\n",
+     "  pg-limiter doctor --access --env FILE    # whether the access in FILE works, before it is used\n"
+     "  pg-limiter doctor --bundle report.json  # a report without secrets, names and addresses\n",
      "GET /doctor"},
     {"import", "[FILE]", 0, 1, ASKS | BIT(OPT_DRY_RUN) | BIT(OPT_OVERWRITE) | BIT(OPT_DOCKER),
      cmd_import,
@@ -376,7 +376,7 @@ static const struct command commands[] = {
      "FILE is its database, a JSON file, a backup zip, or the folder with them; none: DATABASE_URL in "
      "its old form. Nothing of it is written to, and a second time changes nothing.\n"
      "  pg-limiter import /var/lib/pg-limiter/data --dry-run\n"
-     "  pg-limiter import --docker pg-limiter    before the old container is removed\n"
+     "  pg-limiter import --docker pg-limiter  # before the old container is removed\n"
      "  pg-limiter import pg-limiter-backup-20260101_000000.zip --yes\n",
      "POST /import"},
     {"completion", "bash|zsh|fish", 1, 1, 0, cmd_completion,

@@ -149,6 +149,13 @@ def test_blocks_can_be_pasted(name):
             assert not re.search(r"\S {2,}\S", line), line
 
 
+def test_examples_of_help_can_be_pasted():
+    """What follows an example of `help COMMAND` stands behind a #, too."""
+    page = subprocess.run([program(), "__man"], capture_output=True, text=True).stdout.replace("\\-", "-")
+    examples = re.findall(r"^ +pg-limiter .*$", page, re.MULTILINE)
+    assert len(examples) > 20 and not [e for e in examples if re.search(r"\S {2,}[^#\s]", e.split(" # ")[0])]
+
+
 class Paster:
     """A person's shell: the program in PATH by its name, .env found by itself, a folder of one's own."""
 
