@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/fault.h"
 #include "base/limits.h"
 #include "base/log.h"
 #include "webhook/webhook_int.h"
@@ -308,6 +309,7 @@ static void note_after(struct webhook_job *j, int rc, const struct err *err)
         later(w, again_us);
         return;
     }
+    FAULT_POINT("webhook.noted");
     w->noting = 0;
     if (w->loaded) {
         w->row.done_id = j->id;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 #include <stdio.h>
 
+#include "base/fault.h"
 #include "base/limits.h"
 #include "base/log.h"
 #include "service/jout.h"
@@ -101,6 +102,7 @@ static void on_done(void *arg, int rc, const struct err *err, struct http_answer
         return;
     webhook_judge(rc, err, answer, &o);
     if (o.end == WEBHOOK_DELIVERED) {
+        FAULT_POINT("webhook.answered");
         w->delivered++;
         on_success(w);
         webhook_note(w, id, true);

@@ -372,6 +372,28 @@ def test_deaths_while_events_go_out(hooked, receiver):
     print(f"\n{len(ids)} taken, {len(ids) - len(set(ids))} of them twice, {deaths} deaths")
 
 
+@pytest.mark.parametrize("point, doubles", [("webhook.answered", 1), ("webhook.noted", 0)])
+def test_a_death_around_the_note(hooked, receiver, point, doubles):
+    """Between the answer and the note the third event is in doubt, and comes again as the same; after it not."""
+    if not built_with("PG_FAULT"):
+        pytest.skip("needs a build with -Dfault_points=true")
+    r = receiver()
+    r.mode = 503
+    d = hooked(r)
+    begun = d.sql("SELECT done_id FROM webhook")[0]["done_id"]
+    happen(d, 5)
+    waits(d, 5)
+    d.stop()
+    r.mode = 200
+    d.start(wait=False, environment={"PG_FAULT": f"{point}:3"})
+    assert d.ended(20) == -9
+    d.start()
+    all_taken(d, r)
+    ids = check_all(r, d, begun, doubles=doubles)
+    assert len(ids) == 5 + doubles and ids[2] == ids[2 + doubles]
+    assert not doubles or r.taken[2] == r.taken[3], "the same in every byte"
+
+
 def happen_until_dead(d):
     while d.running():
         try:
