@@ -19,7 +19,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 # Longest first; what is not here comes after. Only speed depends on this list.
 FIRST = (
     "test_installer.py", "test_openapi.py", "test_daemon_scenes.py", "test_bot_walk.py", "test_soak.py", "test_group_restore.py",
-    "test_every_setting_changed_in_the_bot", "test_daemon_story.py", "test_notices.py", "test_doctor.py",
+    "test_every_setting_changed_in_the_bot", "test_daemon_story.py", "test_bot_coverage.py", "test_notices.py", "test_doctor.py",
     "test_daemon_restart.py", "test_the_token_is_revoked", "test_settings_are_what",
     "test_one_panel_admins_users", "test_words_where_a_number", "test_the_old_readme_pasted",
 )

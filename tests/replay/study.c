@@ -4,12 +4,13 @@
  * for each kind the share convicted and the median second of the verdict.
  *
  *   study [--seeds N] [--from SEED] [--part I/N] [--only TEXT] [--old] [--carried] [--no-geo] [--json]
- *         [--online] [--thinned] [--length SECONDS] [KEY=VALUE …]
+ *         [--online] [--listed] [--thinned] [--length SECONDS] [KEY=VALUE …]
  *
  * --part runs the kinds I, I+N, I+2N … only; --only those whose name holds TEXT; --carried reads "a gap
  * of so many seconds on average" the other way (trace.h). --online gives the engine readings of the online
  * list, too: every 5 s of who is watched, as engine_read_every() says, and of everyone once a minute; and
- * runs the kinds of whom only that list tells. --thinned takes every second line away, as another reader.
+ * runs the kinds of whom only that list tells; --listed runs these alone, with or without readings.
+ * --thinned takes every second line away, as another reader.
  */
 #include <math.h>
 #include <stdio.h>
@@ -29,7 +30,7 @@
 struct options {
     uint64_t seeds, from, part, parts, length_s;
     const char *only;
-    bool old, carried, no_geo, json, online, thinned;
+    bool old, carried, no_geo, json, online, listed, thinned;
     struct settings settings;
 };
 
@@ -252,9 +253,10 @@ static bool take_option(struct options *o, char **argv, int argc, int *i)
     const char *next = *i + 1 < argc ? argv[*i + 1] : "";
     struct slice name = slice_of(argv[*i]), of = slice_of(next), which;
 
-    bool *const flags[] = {&o->json, &o->old, &o->carried, &o->no_geo, &o->online, &o->thinned};
-    static const char *const names[] = {"--json",   "--old",    "--carried",
-                                        "--no-geo", "--online", "--thinned"};
+    bool *const flags[] = {&o->json,   &o->old,    &o->carried, &o->no_geo,
+                           &o->online, &o->listed, &o->thinned};
+    static const char *const names[] = {"--json",   "--old",    "--carried", "--no-geo",
+                                        "--online", "--listed", "--thinned"};
     size_t k;
 
     for (k = 0; k < ARRAY_LEN(flags); k++) {
@@ -293,10 +295,10 @@ int main(int argc, char **argv)
     for (i = 1; i < argc; i++)
         if (!take_option(&o, argv, argc, &i))
             set(&o.settings, argv[i]);
-    for (i = (int)o.part; i < n_kinds; i += (int)o.parts)
+    for (i = (int)o.part; !o.listed && i < n_kinds; i += (int)o.parts)
         if (strstr(kinds[i].name, o.only))
             run_kind(&kinds[i], &o);
-    for (i = (int)o.part; o.online && !o.old && i < n_listed_kinds; i += (int)o.parts)
+    for (i = (int)o.part; (o.online || o.listed) && !o.old && i < n_listed_kinds; i += (int)o.parts)
         if (strstr(listed_kinds[i].name, o.only))
             run_kind(&listed_kinds[i], &o);
     settings_release(&o.settings);

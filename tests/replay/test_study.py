@@ -124,6 +124,40 @@ def test_parts_make_the_whole(study):
     assert sum(map(len, parts)) == len(whole)
 
 
+@pytest.mark.parametrize("lines", ["all lines", "half of them"])
+def test_readings_of_the_online_list_cut_off_nobody_honest(study, default, lines):
+    """Nor do they with half of the log's lines taken by another reader; and no sharer is caught later."""
+    if lines == "all lines":
+        rows = results(study, "--online")
+    else:
+        rows = results(study, "--online", "--thinned", seeds=SEEDS // 2)
+    honest = [row for row in rows.values() if row["truth"] == "honest"]
+    assert len(honest) >= 69 and any(row["kind"].startswith("WireGuard") for row in honest)
+    for row in honest:
+        assert row["convicted"] == row["others"] == 0, row
+    if lines == "all lines":
+        for kind in SHARERS:
+            assert rows[kind]["convicted"] >= default[kind]["convicted"] - 1, rows[kind]
+            assert rows[kind]["median_s"] <= 1.05 * default[kind]["median_s"] + 10, rows[kind]
+            assert 180 <= rows[kind]["median_s"] <= SHARERS[kind][1], rows[kind]
+        for kind, row in rows.items():
+            if kind.startswith("WireGuard, shared"):
+                assert row["convicted"] >= 0.9 * SEEDS, row
+
+
+def test_hours_of_long_streams_cut_off_sharers_only(study):
+    """Seen by the list alone: a line an hour or so."""
+    rows = results(study, "--online", "--listed", "--length", "14400", seeds=10)
+    alone = results(study, "--listed", "--length", "14400", seeds=10)
+    assert rows.keys() == alone.keys() and len(rows) >= 25
+    for kind, row in rows.items():
+        assert alone[kind]["convicted"] == 0, kind
+        if row["truth"] == "honest":
+            assert row["convicted"] == row["others"] == 0, row
+    assert rows["long streams, shared by 2"]["convicted"] >= 8
+    assert rows["long streams, shared by 3"]["convicted"] >= 4
+
+
 def tool():
     loader = importlib.machinery.SourceFileLoader("verdict_report", str(TOOL))
     spec = importlib.util.spec_from_loader("verdict_report", loader)
@@ -157,6 +191,9 @@ def test_the_comparison_says_what_is_worse(default):
         share, median = t.REFERENCE[kind]
         row["seeds"] = 100
         row["convicted"], row["median_s"] = share, median or -1
+    assert "- none" in t.beside({"default": rows, "online": rows})
+    late = {kind: dict(row, median_s=1.06 * row["median_s"]) for kind, row in rows.items()}
+    assert "- shared by 2: " in t.beside({"default": rows, "online": late}).split("Fewer")[0]
     good = t.compare(rows)
     assert good.count("- none") == 2 and f"{len(rows)} kinds stand as there" in good
     rows["shared by 2"]["median_s"] = 335 * 1.21
