@@ -460,7 +460,7 @@ static void calls_drop(struct webhook *w)
 static void reset(struct webhook *w)
 {
     webhook_recovered(w);
-    w->tried = w->told_failing = false;
+    w->tried = w->told_failing = w->told_long = false;
     w->failing_us = STAMP_NONE;
     w->failing_told = w->refused_id = 0;
     w->error[0] = '\0';

@@ -14,6 +14,7 @@
 enum { WEBHOOK_BATCH = 16 };                   /* events read at a time */
 #define WEBHOOK_AGE (7 * 86400 * STAMP_SECOND) /* an event is given up */
 #define WEBHOOK_REFUSALS (3600 * STAMP_SECOND) /* … that the receiver itself refuses so long */
+#define WEBHOOK_LONG (3600 * STAMP_SECOND)     /* an outage the admins are told of */
 #define WEBHOOK_DEADLINE (10 * STAMP_SECOND)   /* real time: of an attempt */
 #define WEBHOOK_RETRY_AFTER_MAX INT64_C(3600)  /* s: as a receiver may ask */
 
@@ -60,7 +61,7 @@ struct webhook {
     struct db_webhook row;
     int64_t newest, oldest_us;
     uint64_t delivered, failed, refused, given_up;
-    bool tried, told_failing, told_unwritten;
+    bool tried, told_failing, told_long, told_unwritten;
     int64_t failing_us;   /* STAMP_NONE: not */
     int64_t failing_told; /* status or error code that was logged */
     int64_t refused_id, refused_us;

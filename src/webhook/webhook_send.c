@@ -51,13 +51,24 @@ static void tell_failure(struct webhook *w, const struct webhook_outcome *o, int
     w->failing_told = code;
 }
 
+/* Once an outage, as an error, which the admins are told of. */
+static void tell_long(struct webhook *w, const struct webhook_outcome *o)
+{
+    if (w->told_long || loop_wall_us(w->opts.loop) - w->failing_us < WEBHOOK_LONG)
+        return;
+    w->told_long = true;
+    log_error("webhook",
+              "%s has taken nothing for an hour: %s; %lld events wait, for up to 7 days. %s",
+              w->origin, o->text, (long long)(w->newest - w->row.done_id), o->cure);
+}
+
 static void on_success(struct webhook *w)
 {
     if (w->told_failing)
         log_info("webhook", "%s takes events again: %lld wait", w->origin,
                  (long long)(w->newest - w->row.done_id));
     w->tried = true;
-    w->told_failing = false;
+    w->told_failing = w->told_long = false;
     w->failing_us = STAMP_NONE;
     w->refused_id = 0;
     w->error[0] = '\0';
@@ -73,6 +84,7 @@ static void on_failure(struct webhook *w, const struct webhook_outcome *o, int c
     snprintf(w->error, sizeof(w->error), "%s", o->text);
     w->cure = o->cure;
     tell_failure(w, o, code);
+    tell_long(w, o);
 }
 
 /* Whether it refuses this event, and nothing else happened to it, for so long that the others go before. */

@@ -338,6 +338,7 @@ def test_an_hour_of_outage_and_deaths(hooked, receiver):
     while time.monotonic() - outage < 3600 / SCALE:
         r.mode = next(modes)
         time.sleep(0.2)
+    assert not d.logged("ERROR +webhook")  # no life of it has seen an hour of this
     away = (time.monotonic() - outage) * SCALE / 60
     before = len(r.taken)
     waiting = len([e for e in events(d) if e["id"] > begun]) - before
@@ -437,6 +438,7 @@ def test_refused_for_an_hour_is_given_up(hooked, receiver):
     assert [e["data"]["id"] for e in r.taken] == [poison + 1, poison + 2, poison + 3]
     assert hook(d)["lost"] == 1
     d.wait_log(r"ERROR +webhook +1 events are given up")
+    d.wait_log(r"ERROR +webhook .*has taken nothing for an hour: it answers 422; 4 events wait")
     assert "1 events were given up" in d.cli("doctor", check=False).stdout
     print(f"\nrefused {len([t for t in r.tries if t.mode == 422])} times in {minutes:.0f} min, then given up")
 
