@@ -136,7 +136,9 @@ class Walk:
             self.scripted["notices"] = {r: walk_script.notices(w) for r, w in everybody.items()}
         # Owners change what the others look at: they come last, where there is time.
         first = 1 if LONG and "owner" in everybody else 0
-        for group in (threads[first:], threads[:first]):
+        for turn, group in enumerate((threads[first:], threads[:first])):
+            if turn and threads[first:] and LONG and not self.bare:
+                stage.refill()
             for thread in group:
                 thread.start()
             for thread in group:

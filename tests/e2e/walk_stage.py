@@ -35,7 +35,7 @@ PHRASE = "correct horse battery"
 NO_GROUP = -1001234567890
 MANY = [*NAMES, *(f"user_{i}" for i in range(40, 130))]
 JUDGED, WATCHED = MANY[-18:-14], MANY[-14:]
-FREE = [[f"free{i}_{n}" for n in "abc"] for i in range(4)]  # disabled by a rule that is changed later
+FREE = [[f"free{i}_{n}" for n in "abc"] for i in range(8)]  # disabled by a rule that is changed later
 TERM = 100_000  # what a disabled one has before him, in seconds
 
 
@@ -70,7 +70,7 @@ class WalkStage(Stage):
         return [*super().words, GROUP, *(n for _, n in GEO.values()), "New",
                 *(f"{n}{i}" for n in ("newcomer", "nova") for i in range(4)),
                 *(f"moved_{i}" for i in range(20)), "gone_one", *(n for names in FREE for n in names),
-                *(f"{n}_{r}_{i}" for n in ("again", "late") for r in range(9) for i in range(6)), "Team", "Ops", "blackhole", "hello there", "zzzzzz", *(self.receiver.url.split("/") if self.receiver else ()),
+                *(f"{n}_{r}_{i}" for n in ("again", "late") for r in range(9) for i in range(6)), "Team", "Ops", "before-", "limiter", "blackhole", "hello there", "zzzzzz", *(self.receiver.url.split("/") if self.receiver else ()),
                 *(v for v in TEXTS.values()), "walk"]
 
     def say_all(self, *users, language):
@@ -104,14 +104,18 @@ class WalkStage(Stage):
         self.listed()
         self.strangers()
         d.sql("UPDATE users SET gone_at = gone_at - 30 * 86400000 WHERE gone_at > 0")
-        away = sim.fault("status", "/api/user*", method="GET", status=503, count=-1,
-                         body={"detail": "later"})
-        for i in range(4):
-            self.post("/users/limits", {"username": f"newcomer{i}", "limit": 4})
-            self.post("/users/except", {"username": f"nova{i}", "reason": "walk"})
-        sim.call("DELETE", "/faults", {"id": away["id"]})
+        self.expected()
         sim.node(3, "down")
         return self
+
+    def expected(self):
+        """Rules for names that the panel does not know yet: it cannot be asked."""
+        away = self.sim.fault("status", "/api/user*", method="GET", status=503, count=-1,
+                              body={"detail": "later"})
+        for i in range(4):
+            self.post("/users/limits", {"username": f"newcomer{i}", "limit": 4}, range(200, 500))
+            self.post("/users/except", {"username": f"nova{i}", "reason": "walk"}, range(200, 500))
+        self.sim.call("DELETE", "/faults", {"id": away["id"]})
 
     def providers(self):
         self.to_be_online = [*self.to_be_online, *(n for n in (*JUDGED, *WATCHED) if n in self.names)]
@@ -182,6 +186,7 @@ class WalkStage(Stage):
         self.daemon.sql("UPDATE violations SET forgiven_at = NULL, forgiven_by = NULL")
         self.recreate()
         self.strangers()
+        self.expected()
         self.change_rules()
 
     def visits(self):
@@ -189,7 +194,9 @@ class WalkStage(Stage):
         return [f"{screen}|id:{self.ids[name]}" for name in JUDGED for screen in ("suvio", "scard")]
 
     def config_set(self, **settings):
-        self.post("/config?confirm=true", settings, range(200, 500), method="PATCH")
+        status, told = self.daemon.call("PATCH", "/config?confirm=true", settings, timeout=60)
+        if status >= 300:
+            print(f"not prepared: {settings}: {told}", flush=True)
 
     def prepare(self, place, kinds):
         """What has to be so that these buttons are there: a list that has entries, a setting that differs."""
@@ -217,6 +224,8 @@ class WalkStage(Stage):
             return
         if key == "general_limit":  # few have more devices now, many would
             self.config_set(general_limit=9)
+        elif key in ("admin_filter_mode", "group_filter_mode"):  # others are judged then
+            self.config_set(**{key: "exclude", key.removesuffix("_mode"): "admin" if "admin" in key else "1"})
         elif key == "group_by":
             self.config_set(group_by="isp" if value == "subnet" else "subnet")
         elif key not in self.config:

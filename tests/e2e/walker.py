@@ -22,6 +22,7 @@ LOST = 4  # so often a place is looked for in vain
 MORE = {"sadm1|#": 8, "sadml/#": 9, "scard|id:#|@": 4}  # rows that are not alike
 LOOKS = ("afrlook", "acllook")  # what is done is that something is shown
 ENDS = ("senpr",)  # what shows how far something is
+PASSING = ("irespw",)  # what another's doing ends
 _ONCE = re.compile(r"[ayf](put|empty|reset)\|")
 
 
@@ -250,7 +251,7 @@ class Survey:
 
     def opened(self, node, data):
         """Pressing this showed that. What bears a mark is refused once the marked changed: there is a way."""
-        if isinstance(data, str) and "|mark" in kind_of(data) and data[0] in "si":
+        if isinstance(data, str) and data[0] in "si" and ("|mark" in kind_of(data) or data.startswith(PASSING)):
             return
         if (isinstance(data, tuple) or data[0] in "sni/" or data in LOOKS or
                 data[0] in "ay" and node[0].startswith("ask:")):
@@ -462,7 +463,7 @@ class Walker:
         if foreign is None or foreign.language == "en":
             return
         for one in (*foreign.details(text), *italics):
-            if len(foreign.words(one)) > 2:
+            if len(foreign.words(one)) > 1:
                 with self.survey.lock:
                     self.survey.english.add(re.sub(r"\d+", "#", one.strip())[:300])
 
@@ -716,7 +717,11 @@ class Walker:
                 if self.node() != aim:
                     survey.missed(aim)
                 continue
+            wished = aim
             first, aim = (None, None) if only else survey.way(node, who, goal)
+            if first is None and wished:
+                survey.missed(wished)
+                continue
             if first is None:
                 if self.rest(end, idle):
                     return

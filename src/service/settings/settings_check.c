@@ -189,7 +189,7 @@ static int check_url(const struct check *c)
     if (!c->text.n)
         return ERR_OK;
     if (!cut_scheme(&rest, &scheme))
-        return refuse(c, ERR_INVALID, SLICE("no scheme"), "before the address");
+        return refuse(c, ERR_INVALID, SLICE("https://"), "is missing before the address");
     while (choices.p) {
         word = slice_cut(&choices, '|');
         if (slice_eq(word, scheme))

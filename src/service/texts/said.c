@@ -7,7 +7,7 @@
 #include "base/num.h"
 #include "base/banned.h"
 
-enum { VALUES = 8, NAME_MAX_LEN = 16, VALUE_MAX = 512, TRIES = 2000 };
+enum { VALUES = 8, NAME_MAX_LEN = 16, VALUE_MAX = 512, TRIES = 2000, DEEPEST = 2 };
 
 static const enum text_id sentences[] = {
 #define TEXT(id, en, fa, ru, zh) TEXT_##id,
@@ -78,44 +78,65 @@ static bool read_span(struct slice s, int64_t *ret)
     return true;
 }
 
-static bool fill(struct buf *out, enum text_lang lang, enum text_id id, const struct found *f)
+static bool say(struct buf *out, enum text_lang lang, struct slice english, int depth);
+
+/* {span} is a length of time, {num} a number, {said} a sentence of its own; others may be anything. */
+static bool take_value(const char *name, struct slice value, enum text_lang lang, int depth,
+                       char *ret_text, struct text_arg *ret)
+{
+    struct buf b;
+    int64_t seconds;
+    double number;
+
+    snprintf(ret_text, VALUE_MAX, "%.*s", (int)value.n, value.n ? value.p : "");
+    *ret = (struct text_arg){name, ret_text, false};
+    if (strncmp(name, "num", 3) == 0)
+        return !num_real(value, -1e15, 1e15, &number);
+    buf_init(&b, VALUE_MAX - 1);
+    if (strcmp(name, "span") == 0) {
+        if (!read_span(value, &seconds))
+            return false;
+        text_add_span(&b, lang, seconds);
+    } else if (strcmp(name, "said") == 0 && depth < DEEPEST) {
+        ret->html = say(&b, lang, value, depth + 1) && !b.failed;
+    }
+    if (b.n && !b.failed)
+        snprintf(ret_text, VALUE_MAX, "%s", buf_str(&b));
+    buf_release(&b);
+    return true;
+}
+
+static bool fill(struct buf *out, enum text_lang lang, enum text_id id, const struct found *f,
+                 int depth)
 {
     char names[VALUES][NAME_MAX_LEN], values[VALUES][VALUE_MAX];
     struct text_arg args[VALUES + 1] = {{NULL, NULL, false}};
-    struct buf span;
-    int64_t seconds;
     size_t i;
 
     for (i = 0; i < f->n; i++) {
         snprintf(names[i], sizeof(names[i]), "%.*s", (int)f->name[i].n, f->name[i].p);
-        snprintf(values[i], sizeof(values[i]), "%.*s", (int)f->value[i].n,
-                 f->value[i].n ? f->value[i].p : "");
-        if (strcmp(names[i], "span") == 0) {
-            if (!read_span(f->value[i], &seconds))
-                return false;
-            buf_init(&span, sizeof(values[i]) - 1);
-            text_add_span(&span, lang, seconds);
-            snprintf(values[i], sizeof(values[i]), "%s", buf_str(&span));
-            buf_release(&span);
-        }
-        args[i] = (struct text_arg){names[i], values[i], false};
+        if (!take_value(names[i], f->value[i], lang, depth, values[i], &args[i]))
+            return false;
     }
     text_add_html(out, lang, id, args);
     return true;
 }
 
-bool said_add_html(struct buf *out, enum text_lang lang, struct slice english)
+static bool say(struct buf *out, enum text_lang lang, struct slice english, int depth)
 {
     size_t i;
 
-    for (i = 0;
-         lang != TEXT_EN && english.n && english.n < VALUE_MAX * 4 && i < ARRAY_LEN(sentences);
-         i++) {
+    for (i = 0; english.n && english.n < VALUE_MAX * 4 && i < ARRAY_LEN(sentences); i++) {
         struct found f = {0};
 
         if (match(slice_of(text_raw(TEXT_EN, sentences[i])), english, &f) &&
-            fill(out, lang, sentences[i], &f))
+            fill(out, lang, sentences[i], &f, depth))
             return true;
     }
     return false;
+}
+
+bool said_add_html(struct buf *out, enum text_lang lang, struct slice english)
+{
+    return lang != TEXT_EN && say(out, lang, english, 0);
 }

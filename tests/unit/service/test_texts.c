@@ -284,6 +284,15 @@ static void english_sentences_are_said_in_other_languages(void **state)
     said(TEXT_ZH, "Telegram says: <chat>", "Telegram 提示：&lt;chat&gt;");
     said(TEXT_RU, "a b is excepted from all limits: boss: say yes to go on",
          "a b исключён из всех лимитов (boss). Продолжить?");
+    said(TEXT_RU, "tick: \"<b>\" is not a whole number; allowed: 1 to 30 s",
+         "tick: «&lt;b&gt;» не целое число. Допустимо: от 1 до 30");
+    said(TEXT_RU, "nodes: \"x\" is no id; allowed: ids separated by commas",
+         "nodes: «x» не подходит. Допустимо: id через запятую");
+    said(TEXT_RU, "geo_providers: \"x\" is none of the choices; allowed: <a> or b",
+         "geo_providers: «x» — такого варианта нет. Допустимо: &lt;a&gt; or b");
+    said(TEXT_RU, "from here to there s", NULL);
+    said(TEXT_ZH, "nothing was changed: trying the access: the panel answered 401: <no>",
+         "未作任何更改：面板返回 401：&lt;no&gt;");
     /* Never long at it, whatever it is. */
     memset(long_text, ' ', sizeof(long_text));
     memcpy(long_text, "special limit of ", 17);
