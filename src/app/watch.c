@@ -23,7 +23,7 @@ static const int64_t traffic_us = 10 * STAMP_SECOND; /* by so much newer than th
 static const int64_t fresh_us =
     120 * STAMP_SECOND; /* an online entry older than that says nothing */
 static const int64_t down_us = 60 * STAMP_SECOND;
-static const int64_t dead_us = 15 * STAMP_SECOND; /* lines that waited come by then */
+static const int64_t dead_us = 20 * STAMP_SECOND; /* lines that waited have come by the next look */
 enum { SAMPLE = 2 };
 
 struct seen_node {
@@ -334,6 +334,19 @@ static void look_if_down(struct watch *w, struct seen_node *n, int64_t now_us)
         n->down_us = 0;
 }
 
+/* Whether lines had been waiting when a silent stream was opened anew: it was dead, and looked alive. */
+static void look_if_dead(struct watch *w, struct seen_node *n, const struct coverage *c)
+{
+    if (!n->reopened || c->last_line_us <= n->reopened_us)
+        return;
+    n->reopened = false;
+    if (c->last_line_us >= n->reopened_us + dead_us)
+        return;
+    engine_node_dead(w->d->engine, n->node);
+    log_info("coverage",
+             "%s: its silent stream was opened anew, and lines came at once: it was dead", n->name);
+}
+
 static void look_at(struct watch *w, struct seen_node *n, int64_t now_us)
 {
     const struct coverage *c = engine_coverage(w->d->engine, n->node);
@@ -342,11 +355,7 @@ static void look_at(struct watch *w, struct seen_node *n, int64_t now_us)
 
     if (!n->connected || c->open_streams == 0)
         return;
-    if (n->reopened && c->last_line_us > n->reopened_us) {
-        n->reopened = false;
-        if (c->last_line_us < n->reopened_us + dead_us)
-            engine_node_dead(w->d->engine, n->node);
-    }
+    look_if_dead(w, n, c);
     if (now_us - since_us < silence_us) {
         n->pause_us = silence_us;
         set_quiet(w, n, false, now_us);

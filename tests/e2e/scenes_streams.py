@@ -110,6 +110,10 @@ def a_stream_that_is_dead_but_pings(s):
     sim.wait(lambda: all(not x["dead"] for x in sim.streams()), 30)
     s.say(f"opened anew after {time.monotonic() - began:.1f} s of silence (stream_silence 10 s)")
     d.wait(lambda: counted(d, 1) > before, 3, "the line that waited meanwhile")
+    d.wait(lambda: d.node(1)["dead_streams"] == 1, 15, "counted as dead")
+    assert d.status()["nodes"]["dead_streams"] == 1 and "dead streams 1" in d.cli("status")
+    assert len(d.logged("node-1: its silent stream was opened anew, and lines came at once")) == 1
+    assert not d.node(2)["dead_streams"]
 
 
 @SCENES.scene

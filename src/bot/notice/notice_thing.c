@@ -242,13 +242,13 @@ void notice_thing_text(struct notices *n, const struct note *note, enum text_lan
     notice_who(n, lang, note->who, &who);
     notice_say(out, lang, rules[note->event].title, "name", note->name, "user", note->name, "n",
                count, "bound", bound, "dropped", dropped, "since", buf_str(&since), "!span",
-               buf_str(&span), "!who", buf_str(&who), NULL);
+               buf_str(&span), "!who", buf_str(&who), "text", note->text, NULL);
     if (note->event == NOTICE_PAUSED) {
         buf_add_char(out, '\n');
         notice_say(out, lang, TEXT_N_PAUSED_WHOM, "names", note->text, NULL);
         buf_add_char(out, '\n');
         notice_say(out, lang, TEXT_N_PAUSED_WAYS, NULL);
-    } else {
+    } else if (note->event != NOTICE_NODE_LOSS) { /* which says it */
         add_detail(out, lang, note);
     }
     add_undone(n, (struct note *)note, lang, out);

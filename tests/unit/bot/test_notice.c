@@ -195,6 +195,23 @@ static void a_node_that_keeps_no_list(void **state)
     HAS(bed_text(bed, BED_OWNER, 1), "<b>n&lt;3</b>: its online list works");
 }
 
+static void a_node_whose_lines_are_taken(void **state)
+{
+    struct bed *bed = *state;
+    struct notice lost = {.event = NOTICE_NODE_LOSS,
+                          .user_id = 3,
+                          .name = SLICE("n<3"),
+                          .text = SLICE("46 %")};
+    struct notice whole = {.event = NOTICE_NODE_WHOLE, .user_id = 3, .name = SLICE("n<3")};
+
+    notice_put(bed->n, &lost);
+    assert_int_equal(bed_count(bed, BED_OWNER), 1);
+    HAS(bed_text(bed, BED_OWNER, 0), "<b>n&lt;3</b>: about 46 % of its log lines never reach us");
+    HAS_NOT(bed_text(bed, BED_OWNER, 0), "<i>");
+    notice_put(bed->n, &whole);
+    HAS(bed_text(bed, BED_OWNER, 1), "<b>n&lt;3</b>: its log lines reach us again");
+}
+
 static void switched_off(void **state)
 {
     struct bed *bed = *state;
@@ -343,6 +360,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(many_become_one, bed_setup, bed_teardown),
         cmocka_unit_test_setup_teardown(goes_on_over_a_restart, bed_setup, bed_teardown),
         cmocka_unit_test_setup_teardown(a_node_that_keeps_no_list, bed_setup, bed_teardown),
+        cmocka_unit_test_setup_teardown(a_node_whose_lines_are_taken, bed_setup, bed_teardown),
         cmocka_unit_test_setup_teardown(switched_off, bed_setup, bed_teardown),
         cmocka_unit_test_setup_teardown(errors_of_the_log, bed_setup, bed_teardown),
         cmocka_unit_test_setup_teardown(topics_and_their_failing, bed_setup, bed_teardown),
