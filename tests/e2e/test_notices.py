@@ -127,19 +127,29 @@ def a_limit_from_a_notification(s):
 @SCENES.scene
 def many_at_once_become_one(s):
     """300 users over the limit in a moment: all told, in a few messages, and pressing is answered."""
-    tg, (ali,), sim, d = begin(s, "Ali", crowd=300, WARN_AT="excess", MONITORING_PERIOD=600)
+    tg, (ali, zoe), sim, d = begin(s, "Ali", "Zoe", crowd=300, WARN_AT="excess", MONITORING_PERIOD=600)
     names = s.crowd
-    ali.ask("/start", "Main menu", seconds=10)
+    zoe.ask("/start", "Main menu", seconds=10)
     warm_up(sim)
     events = [{"node": 1, "user": n, "ip": f"{5 + 26 * k}.{10 + i // 250}.{i % 250}.{7 + k}"}
               for i, n in enumerate(names) for k in range(2)]
+    menu, took = next(m for m in zoe.chat.from_bot if "Main menu" in m.text), []
+
+    def press():
+        began = time.monotonic()
+        zoe.press(data="shelp" if len(took) % 2 == 0 else "smain", on=menu, force=True)
+        took.append(time.monotonic() - began)
+
+    def folded():
+        return next((m for m in ali.chat.from_bot if re.search(r"\d+ users warned", m.text)), None)
     for at in range(0, len(events), 100):
         sim.traffic(*events[at:at + 100])
-    fold = ali.chat.wait(lambda m: re.search(r"\d+ users warned", m.text), 30)
-    began = time.monotonic()
-    ali.press("Help", on=next(m for m in ali.chat.from_bot if "Main menu" in m.text))
-    took = time.monotonic() - began
-    tg.wait(lambda: "294 users warned" in fold.text, 40, lambda: fold.text)
+        press()
+    while not (folded() and "294 users warned" in folded().text):
+        assert len(took) < 600, folded() and folded().text
+        press()
+        time.sleep(0.1)
+    fold = folded()
     single = about(ali.chat, r"crowd\d+ — warned")
     assert len(single) == 6 and len(about(ali.chat, "users warned")) == 1
     # The list: every one of them, and his card.
@@ -154,9 +164,11 @@ def many_at_once_become_one(s):
         seen += [b["text"] for row in page.buttons for b in row if b["text"].startswith("crowd")]
     told = [re.search(r"crowd\d+", m.text).group() for m in single]
     assert sorted(told + seen) == sorted(names) and len(seen) == 294
-    s.say(f"a press meanwhile was answered after {took * 1000:.0f} ms; "
-          f"{len(ali.chat.from_bot)} messages in all")
-    assert took < 1
+    took.sort()
+    s.say(f"{len(took)} presses meanwhile were answered after {took[len(took) // 2] * 1000:.0f} ms (median), "
+          f"{took[len(took) * 95 // 100] * 1000:.0f} ms (95 %), {took[-1] * 1000:.0f} ms at most; "
+          f"{sum(t > 0.3 for t in took)} over 300 ms; {len(ali.chat.from_bot)} messages in all")
+    assert took[len(took) * 95 // 100] < 0.3 and took[-1] < 1
     no_refusal(tg)
 
 
