@@ -201,6 +201,8 @@ ELSEWHERE = {
     "inputs": {},
 }
 # What is taken away only once a question was answered with yes.
+# These stand below a page that says what would be taken away, and are the yes to it.
+YES = re.compile(r"aresgo|aclrun")
 HARM = re.compile(r"(limit|except|pattern|owner_pattern|forgiven|cleanup): .*(removed|forgiven)|"
                   r"order: (disable|revoke)|admin: .*(removed|owner)|topics: .*private chats|restore: ")
 
@@ -261,7 +263,7 @@ def test_every_button_of_every_menu(name, roles):
              for what, where, detail in s.findings]
     assert not found, f"{len(found)} findings\n" + "\n".join(found)
     assert not walk.refused, "\n".join(map(repr, walk.refused))
-    unasked = {k: v for k, v in walk.effects().items() if k[0] == "a" and any(HARM.match(": ".join(w)) for w in v)}
+    unasked = {k: v for k, v in walk.effects().items() if k[0] == "a" and not YES.match(k) and any(HARM.match(": ".join(w)) for w in v)}
     assert not unasked, f"done without a question: {unasked}"
     presses = sum(s.presses for s in walk.surveys.values())
     if "owner" in walk.surveys:
