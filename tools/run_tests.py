@@ -11,6 +11,7 @@ in build/logs/RUNNER.log; what failed is printed. Called by scripts/test, which 
 import json
 import os
 import re
+import resource
 import signal
 import subprocess
 import sys
@@ -27,6 +28,7 @@ LOGS = ROOT / "build" / "logs"
 VENV_PYTHON = ROOT / ".venv" / "bin" / "python"
 CORES = os.cpu_count() or 2
 SHOWN_LINES = 400
+FILE_MAX = 4 << 30  # bytes in one file: a test that never stops writing must not fill the disk
 # Tests end to end mostly wait for time to pass: more of them than processors are run at once.
 WORKERS = int(os.environ.get("PG_WORKERS", str(max(4, CORES))))
 PYTEST_EMPTY = 5  # its exit code when it selected no test
@@ -382,6 +384,8 @@ def main(names: list[str]) -> int:
     if unknown:
         print(f"run_tests: no runner {unknown[0]!r}; there are: {' '.join(RUNNERS)}", file=sys.stderr)
         return 2
+    hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
+    resource.setrlimit(resource.RLIMIT_FSIZE, (FILE_MAX if hard < 0 else min(FILE_MAX, hard), hard))
     LOGS.mkdir(parents=True, exist_ok=True)
     for old in LOGS.glob("*.log"):
         old.unlink()
