@@ -23,11 +23,11 @@ init() {
     keep=$root/var/lib/pg-limiter-install # copies of the old program's state, packages, logs; root's own
     restart_due=$keep/restart-due                # .env was changed, and what runs has not read it
     wrapper=$root/usr/local/bin/pg-limiter
-    # The public half of the key in src/cli/update_key.h.
+    # The public half of the key in src/cli/machine/update_key.h.
     update_key=MCowBQYDK2VwAyEAxLADReV5QBWbcNd2203owUGSgMzDalLIz9RhMGS7b/0=
     mark='x-pg-limiter: 1' # a file of ours and not of the Python program
     old_names='pg[-_]?limiter|v2ip[-_]?limit|iplimit'
-    # Where the Python program keeps its state in its container, and the names of the copies (src/cli/docker.c).
+    # Where the Python program keeps its state in its container, and the names of the copies (src/cli/machine/docker.c).
     old_places=(/app/.disable_users.json=.disable_users.json /app/.user_groups_backup.json=.user_groups_backup.json
         /app/.violation_history.json=.violation_history.json /app/config.json=config.json /app/.env=.env
         /app/data=app-data /var/lib/pg-limiter/data=data)

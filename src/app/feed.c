@@ -5,7 +5,7 @@
 
 #include "base/log.h"
 #include "base/stamp.h"
-#include "core/sse.h"
+#include "core/line/sse.h"
 #include "base/banned.h"
 
 struct reader {

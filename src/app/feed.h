@@ -4,7 +4,7 @@
 
 #include <stdint.h>
 
-#include "app/history.h"
+#include "app/shown/history.h"
 #include "app/recorder.h"
 #include "core/engine.h"
 

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "app/daemon.h"
-#include "app/estimate.h"
+#include "app/shown/estimate.h"
 #include "base/num.h"
 #include "base/stamp.h"
 #include "panel/jval.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 #include "app/run.h"
-#include "cli/cli.h"
+#include "cli/frame/cli.h"
 #include "base/banned.h"
 
 static int run(const char *env_path, const char *record_dir)

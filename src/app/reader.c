@@ -4,7 +4,7 @@
 #include "app/daemon.h"
 #include "base/log.h"
 #include "base/stamp.h"
-#include "core/readplan.h"
+#include "core/online/readplan.h"
 #include "panel/onliners.h"
 #include "service/jout.h"
 #include "base/banned.h"

@@ -14,7 +14,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/stamp.h"
-#include "core/addr.h"
+#include "core/address/addr.h"
 #include "base/banned.h"
 
 enum { ONLINE = 0 }; /* no node has this id */

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "app/daemon.h"
-#include "app/hosts.h"
+#include "app/shown/hosts.h"
 #include "app/recorder.h"
 #include "base/log.h"
 #include "base/stamp.h"

@@ -4,7 +4,7 @@
 
 #include "cache/cache_doctor.h"
 #include "cache/cache_int.h"
-#include "core/addr.h"
+#include "core/address/addr.h"
 #include "base/stamp.h"
 #include "service/jout.h"
 #include "base/banned.h"

@@ -6,9 +6,9 @@
 #include <stdint.h>
 
 #include "base/limits.h"
-#include "core/addr.h"
+#include "core/address/addr.h"
 #include "core/policy.h"
-#include "core/trust.h"
+#include "core/user/trust.h"
 
 /* What the engine decides, as values in a queue: replay prints them, the daemon carries them out. */
 

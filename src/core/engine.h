@@ -8,13 +8,13 @@
 #include "base/err.h"
 #include "base/hash.h"
 #include "base/slice.h"
-#include "core/coverage.h"
+#include "core/line/coverage.h"
 #include "core/decision.h"
-#include "core/geo.h"
-#include "core/limit.h"
+#include "core/address/geo.h"
+#include "core/limit/limit.h"
 #include "core/policy.h"
-#include "core/scan.h"
-#include "core/sources.h"
+#include "core/line/scan.h"
+#include "core/address/sources.h"
 
 /*
  * The engine: from log lines to decisions. Pure: no clock, socket, file or random source; it is fed

@@ -7,7 +7,7 @@
 #include "base/attr.h"
 #include "base/buf.h"
 #include "base/slice.h"
-#include "core/addr.h"
+#include "core/address/addr.h"
 
 /* One row of a file `first,last,number,name` (ip-location-db's asn-ipv4.csv, asn-ipv6.csv; RFC 4180). */
 struct asn_row {

@@ -7,7 +7,7 @@
 #include "base/attr.h"
 #include "base/buf.h"
 #include "base/hash.h"
-#include "core/geo.h"
+#include "core/address/geo.h"
 #include "geo/geodb.h"
 #include "geo/geofetch.h"
 #include "net/loop.h"

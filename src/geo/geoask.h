@@ -3,7 +3,7 @@
 #define GEO_GEOASK_H
 
 #include "base/buf.h"
-#include "core/geo.h"
+#include "core/address/geo.h"
 
 struct atlas_opts;
 

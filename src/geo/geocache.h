@@ -7,7 +7,7 @@
 
 #include "base/attr.h"
 #include "base/map.h"
-#include "core/addr.h"
+#include "core/address/addr.h"
 #include "geo/provider.h"
 
 /*

@@ -6,7 +6,7 @@
 
 #include "base/attr.h"
 #include "base/err.h"
-#include "core/geo.h"
+#include "core/address/geo.h"
 #include "geo/geofile.h"
 #include "service/settings/settings.h"
 

@@ -9,7 +9,7 @@
 #include "base/attr.h"
 #include "base/err.h"
 #include "base/slice.h"
-#include "core/addr.h"
+#include "core/address/addr.h"
 
 /*
  * One database of countries or of autonomous systems in the MaxMind DB format, read through libmaxminddb:

@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "core/addr.h"
+#include "core/address/addr.h"
 #include "geo/provider.h"
 #include "store/owner.h"
 

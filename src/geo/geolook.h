@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "core/addr.h"
+#include "core/address/addr.h"
 #include "geo/provider.h"
 #include "net/loop.h"
 #include "service/cache_port.h"

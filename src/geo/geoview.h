@@ -3,7 +3,7 @@
 #define GEO_GEOVIEW_H
 
 #include "base/buf.h"
-#include "core/geo.h"
+#include "core/address/geo.h"
 #include "geo/geodb.h"
 #include "geo/geofile.h"
 #include "service/settings/settings.h"

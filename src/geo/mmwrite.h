@@ -7,7 +7,7 @@
 #include "base/attr.h"
 #include "base/err.h"
 #include "base/slice.h"
-#include "core/addr.h"
+#include "core/address/addr.h"
 
 /*
  * Makes a database in the MaxMind DB format, version 2.0

@@ -9,7 +9,7 @@
 #include "base/attr.h"
 #include "base/buf.h"
 #include "base/slice.h"
-#include "core/addr.h"
+#include "core/address/addr.h"
 
 /*
  * The services on the internet that tell country and network of an address: how each is asked, and what its

@@ -7,7 +7,7 @@
 #include <strings.h>
 
 #include "base/stamp.h"
-#include "core/addr.h"
+#include "core/address/addr.h"
 #include "service/jout.h"
 #include "service/ops/op_event.h"
 #include "base/banned.h"

@@ -17,7 +17,7 @@
 #include "base/num.h"
 #include "base/stamp.h"
 #include "bench.h"
-#include "core/brief.h"
+#include "core/user/brief.h"
 #include "core/engine.h"
 #include "service/settings/settings.h"
 #include "service/settings/settings_policy.h"

@@ -377,13 +377,13 @@ def test_signed_or_not(box, web, tmp_path, monkeypatch):
 
 
 def test_the_key_is_the_programs():
-    header = (ROOT / "src/cli/update_key.h").read_text()
+    header = (ROOT / "src/cli/machine/update_key.h").read_text()
     raw = bytes(int(b, 16) for b in re.findall(r"0x([0-9a-f]{2})", header))
     import base64
     named = base64.b64decode(re.search(r"update_key=(\S+)", SCRIPT.read_text()).group(1))
     assert len(raw) == 32 and named == bytes.fromhex("302a300506032b6570032100") + raw
     # And the old program's places are those of `import --docker`.
-    places = re.findall(r'{"(/[^"]+)", "([^"]+)"}', (ROOT / "src/cli/docker.c").read_text())
+    places = re.findall(r'{"(/[^"]+)", "([^"]+)"}', (ROOT / "src/cli/machine/docker.c").read_text())
     assert [f"{a}={b}" for a, b in places] == re.search(r"old_places=\((.*?)\)", SCRIPT.read_text(), re.S).group(1).split()
 
 

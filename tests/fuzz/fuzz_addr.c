@@ -4,8 +4,8 @@
 #include <stdlib.h>
 
 #include "base/err.h"
-#include "core/addr.h"
-#include "core/addrset.h"
+#include "core/address/addr.h"
+#include "core/address/addrset.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

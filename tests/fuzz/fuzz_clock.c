@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "base/stamp.h"
-#include "core/clock.h"
+#include "core/line/clock.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -6,7 +6,7 @@
 
 #include "base/err.h"
 #include "base/limits.h"
-#include "core/ident.h"
+#include "core/line/ident.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 #include "base/err.h"
-#include "core/scan.h"
+#include "core/line/scan.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

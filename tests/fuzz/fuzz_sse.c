@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "base/limits.h"
-#include "core/sse.h"
+#include "core/line/sse.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "base/attr.h"
-#include "core/addr.h"
+#include "core/address/addr.h"
 #include "base/banned.h"
 
 enum { FIRST_ASN = 210000, BLOCKS = ADDR_PER_NET / ADDR_PER_16, V6_FIRST = 0x2a010000 };

@@ -17,7 +17,7 @@
 #include "../unit/faulty_memory.h"
 #include "base/stamp.h"
 #include "core/engine.h"
-#include "core/sse.h"
+#include "core/line/sse.h"
 #include "service/settings/settings.h"
 #include "service/settings/settings_policy.h"
 

@@ -9,7 +9,7 @@
 #include "base/attr.h"
 #include "base/buf.h"
 #include "base/err.h"
-#include "core/scan.h"
+#include "core/line/scan.h"
 #include "service/settings/settings.h"
 
 /*

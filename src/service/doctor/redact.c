@@ -7,7 +7,7 @@
 
 #include "base/err.h"
 #include "base/map.h"
-#include "core/addr.h"
+#include "core/address/addr.h"
 #include "base/banned.h"
 
 enum { NAME_MAX_BYTES = 48, TEXTS_MAX = 16384 };

@@ -10,7 +10,7 @@
 #include "base/err.h"
 #include "base/limits.h"
 #include "base/slice.h"
-#include "core/addr.h"
+#include "core/address/addr.h"
 #include "service/panel_port.h"
 #include "service/settings/settings.h"
 #include "store/db_scope.h"

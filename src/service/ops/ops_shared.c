@@ -4,7 +4,7 @@
 #include <stdio.h>
 
 #include "base/stamp.h"
-#include "core/addr.h"
+#include "core/address/addr.h"
 #include "service/jout.h"
 #include "store/db_nodes.h"
 #include "base/banned.h"

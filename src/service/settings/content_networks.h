@@ -2,7 +2,7 @@
 #ifndef SERVICE_CONTENT_NETWORKS_H
 #define SERVICE_CONTENT_NETWORKS_H
 
-#include "core/addrset.h"
+#include "core/address/addrset.h"
 
 /*
  * Content networks: from their addresses come many people's devices, and one device from many of them, so

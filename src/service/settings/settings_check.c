@@ -7,8 +7,8 @@
 
 #include "base/limits.h"
 #include "base/num.h"
-#include "core/addr.h"
-#include "core/addrset.h"
+#include "core/address/addr.h"
+#include "core/address/addrset.h"
 #include "base/banned.h"
 
 /* What a check works on. */

@@ -2,10 +2,10 @@
 #ifndef SERVICE_SETTINGS_POLICY_H
 #define SERVICE_SETTINGS_POLICY_H
 
-#include "core/limit.h"
+#include "core/limit/limit.h"
 #include "core/policy.h"
-#include "core/scan.h"
-#include "core/sources.h"
+#include "core/line/scan.h"
+#include "core/address/sources.h"
 #include "service/settings/settings.h"
 
 /*

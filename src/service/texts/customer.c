@@ -6,7 +6,7 @@
 #include <time.h>
 
 #include "base/stamp.h"
-#include "core/addr.h"
+#include "core/address/addr.h"
 #include "base/banned.h"
 
 static const char *text_of(json_t *row, const char *key)

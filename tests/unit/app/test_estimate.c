@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#include "app/estimate.h"
+#include "app/shown/estimate.h"
 #include "base/stamp.h"
 
 static int ask(struct app_bed *b, enum op_method method, const char *path, const char *query,

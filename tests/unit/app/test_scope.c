@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/stamp.h"
-#include "core/limit.h"
+#include "core/limit/limit.h"
 #include "store/sql.h"
 
 enum { MINE = 1, FOREIGN = 2, UNOWNED = 3 };

@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "base/attr.h"
-#include "cli/cli.h"
+#include "cli/frame/cli.h"
 
 const char *bed_ran_env, *bed_ran_record;
 

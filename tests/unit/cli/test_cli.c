@@ -10,8 +10,8 @@
 
 #include "base/attr.h"
 #include "base/limits.h"
-#include "cli/cli.h"
-#include "cli/term.h"
+#include "cli/frame/cli.h"
+#include "cli/terminal/term.h"
 
 static void help_and_version(void **state)
 {

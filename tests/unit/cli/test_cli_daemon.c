@@ -10,7 +10,7 @@
 #include "api/server.h"
 #include "base/attr.h"
 #include "base/stamp.h"
-#include "cli/cli.h"
+#include "cli/frame/cli.h"
 #include "service/settings/settings_store.h"
 #include "store/db.h"
 #include "store/db_users.h"

@@ -6,8 +6,8 @@
 
 #include "base/attr.h"
 #include "base/stamp.h"
-#include "cli/cli.h"
-#include "cli/command.h"
+#include "cli/frame/cli.h"
+#include "cli/frame/command.h"
 #include "service/settings/settings.h"
 #include "store/db.h"
 #include "store/db_users.h"

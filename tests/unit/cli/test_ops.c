@@ -11,7 +11,7 @@
 
 #include "base/attr.h"
 #include "base/slice.h"
-#include "cli/command.h"
+#include "cli/frame/command.h"
 #include "service/ops/op.h"
 
 /* One set of operations: none without a command. */
@@ -53,7 +53,7 @@ static void every_operation_has_a_command(void **state)
     for (i = 0; (def = op_def_at(i)); i++) {
         snprintf(text, sizeof(text), "%s %s", op_method_name(def->method), def->pattern);
         if (!has_command(slice_of(text)))
-            fail_msg("%s: name it in the ops of a command (src/cli/commands.c)", text);
+            fail_msg("%s: name it in the ops of a command (src/cli/frame/commands.c)", text);
     }
 }
 

@@ -10,8 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/term.h"
-#include "cli/top_view.h"
+#include "cli/terminal/term.h"
+#include "cli/terminal/top_view.h"
 
 static const char users_json[] =
     "{\"total\":4,\"data\":["

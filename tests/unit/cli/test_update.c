@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "base/attr.h"
-#include "cli/update.h"
+#include "cli/machine/update.h"
 
 /* RFC 8032, 7.1, TEST 2. */
 static const unsigned char key[32] = {0x3d, 0x40, 0x17, 0xc3, 0xe8, 0x43, 0x89, 0x5a,

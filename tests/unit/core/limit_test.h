@@ -6,7 +6,7 @@
 
 #include "core_test.h"
 
-#include "core/limit.h"
+#include "core/limit/limit.h"
 
 static const struct hash_key key = {5, 6};
 static const struct slice none = {NULL, 0};

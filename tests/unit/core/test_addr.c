@@ -6,7 +6,7 @@
 #include <time.h>
 
 #include "base/err.h"
-#include "core/addr.h"
+#include "core/address/addr.h"
 
 static struct addr from_bytes(const unsigned char *b)
 {

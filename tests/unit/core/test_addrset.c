@@ -4,7 +4,7 @@
 #include <stdio.h>
 
 #include "base/limits.h"
-#include "core/addrset.h"
+#include "core/address/addrset.h"
 
 /* What a set must answer: any range of the list holds the address. */
 struct list {

@@ -2,7 +2,7 @@
 #include "core_test.h"
 
 #include "base/stamp.h"
-#include "core/breaker.h"
+#include "core/judge/breaker.h"
 #include "default_policy.h"
 
 #define S STAMP_SECOND

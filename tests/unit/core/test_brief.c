@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/brief.h"
+#include "core/user/brief.h"
 
 enum { MOST = 3000 };
 

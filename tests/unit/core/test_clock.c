@@ -2,7 +2,7 @@
 #include "core_test.h"
 
 #include "base/stamp.h"
-#include "core/clock.h"
+#include "core/line/clock.h"
 
 #define S STAMP_SECOND
 #define MS (STAMP_SECOND / 1000)

@@ -4,7 +4,7 @@
 #include <math.h>
 
 #include "base/stamp.h"
-#include "core/coverage.h"
+#include "core/line/coverage.h"
 
 #define S STAMP_SECOND
 

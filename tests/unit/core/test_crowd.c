@@ -4,7 +4,7 @@
 #include <math.h>
 
 #include "base/stamp.h"
-#include "core/user.h"
+#include "core/user/user.h"
 #include "default_policy.h"
 
 #define S STAMP_SECOND

@@ -6,7 +6,7 @@
 
 #include "base/err.h"
 #include "base/limits.h"
-#include "core/directory.h"
+#include "core/limit/directory.h"
 
 static const struct hash_key key = {3, 4};
 

@@ -5,7 +5,7 @@
 
 #include "base/err.h"
 #include "base/limits.h"
-#include "core/ident.h"
+#include "core/line/ident.h"
 
 /* {text, id, name}; name NULL: none; id -1: refused. */
 static const struct form {

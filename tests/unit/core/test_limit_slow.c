@@ -8,7 +8,7 @@
 #include "base/attr.h"
 #include "base/err.h"
 #include "base/slice.h"
-#include "core/limit.h"
+#include "core/limit/limit.h"
 
 /* The whole chain of engine.md 4 against a slow version that is easy to read. */
 

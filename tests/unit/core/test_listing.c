@@ -5,8 +5,8 @@
 
 #include "base/err.h"
 #include "base/stamp.h"
-#include "core/listing.h"
-#include "core/user.h"
+#include "core/online/listing.h"
+#include "core/user/user.h"
 #include "default_policy.h"
 
 static const uint16_t all = 0xffff;

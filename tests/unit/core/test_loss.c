@@ -4,8 +4,8 @@
 #include <math.h>
 
 #include "base/stamp.h"
-#include "core/loss.h"
-#include "core/sampler.h"
+#include "core/online/loss.h"
+#include "core/online/sampler.h"
 
 static const int64_t start_us = INT64_C(1762077600) * STAMP_SECOND;
 

@@ -5,7 +5,7 @@
 #include <stdio.h>
 
 #include "base/stamp.h"
-#include "core/pair.h"
+#include "core/user/pair.h"
 #include "default_policy.h"
 
 #define S STAMP_SECOND

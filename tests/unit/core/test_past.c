@@ -3,7 +3,7 @@
 
 #include "base/err.h"
 #include "base/stamp.h"
-#include "core/past.h"
+#include "core/user/past.h"
 
 #define S STAMP_SECOND
 static const int64_t t0 = INT64_C(1762077600) * S + 123456;

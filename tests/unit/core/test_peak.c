@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/stamp.h"
-#include "core/peak.h"
+#include "core/limit/peak.h"
 
 enum { USERS = 50, HOURS = 24 * 12 };
 

@@ -2,7 +2,7 @@
 #include "core_test.h"
 
 #include "base/stamp.h"
-#include "core/readplan.h"
+#include "core/online/readplan.h"
 #include "rig.h"
 
 static void read_user(struct rig *r, int64_t id)

@@ -7,7 +7,7 @@
 
 #include "base/limits.h"
 #include "base/stamp.h"
-#include "core/scan.h"
+#include "core/line/scan.h"
 #include "service/settings/settings_policy.h"
 
 enum { LINES_MAX = 256, TEXT_MAX = 4096 };

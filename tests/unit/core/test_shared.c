@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/limits.h"
-#include "core/shared.h"
+#include "core/address/shared.h"
 
 static const struct hash_key key = {7, 8};
 

@@ -6,8 +6,8 @@
 
 #include "base/err.h"
 #include "base/limits.h"
-#include "core/scan.h"
-#include "core/sse.h"
+#include "core/line/scan.h"
+#include "core/line/sse.h"
 
 /* The lines a reader gave, each behind its length, so that two readings compare as bytes. */
 struct got {

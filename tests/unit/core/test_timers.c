@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/err.h"
-#include "core/timers.h"
+#include "core/judge/timers.h"
 
 static int by_time(const void *a, const void *b)
 {

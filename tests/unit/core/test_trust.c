@@ -6,7 +6,7 @@
 
 #include "base/attr.h"
 #include "base/stamp.h"
-#include "core/trust.h"
+#include "core/user/trust.h"
 
 #define S STAMP_SECOND
 

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/err.h"
-#include "core/user.h"
+#include "core/user/user.h"
 
 enum { SERIALS = 4096, MAX_DEVICES = 64 };
 

@@ -6,7 +6,7 @@
 
 #include "base/err.h"
 #include "base/stamp.h"
-#include "core/verdict.h"
+#include "core/judge/verdict.h"
 #include "default_policy.h"
 
 #define S STAMP_SECOND

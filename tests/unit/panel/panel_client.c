@@ -17,7 +17,7 @@
 #include "base/log.h"
 #include "base/num.h"
 #include "base/stamp.h"
-#include "core/sse.h"
+#include "core/line/sse.h"
 #include "panel/panel.h"
 
 enum { STREAMS = 8192 };

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#ifndef CLI_MACHINE_UPDATE_KEY_H
+#define CLI_MACHINE_UPDATE_KEY_H
+
+/*
+ * The public half of the Ed25519 key that signs updates; `tools/sign_update public KEY` prints it
+ * in this form. Who builds releases of his own puts the public half of his own key here.
+ */
+/* clang-format off */
+#define UPDATE_KEY \
+    { \
+        0xc4, 0xb0, 0x03, 0x45, 0xe5, 0x79, 0x40, 0x15, \
+        0x9b, 0x70, 0xd7, 0x76, 0xdb, 0x4d, 0xe8, 0xc1, \
+        0x41, 0x92, 0x80, 0xcc, 0xc3, 0x6a, 0x52, 0xc8, \
+        0xcf, 0xd4, 0x61, 0x30, 0x64, 0xbb, 0x6f, 0xfd \
+    }
+/* clang-format on */
+
+#endif
