@@ -6,6 +6,7 @@
 
 #include "base/num.h"
 #include "service/jout.h"
+#include "service/settings/settings_store.h"
 #include "store/db_settings.h"
 #include "base/banned.h"
 
@@ -333,6 +334,17 @@ static int count_row(void *arg, const struct db_row *row)
     return ERR_OK;
 }
 
+/*
+ * Whether the settings go together as they are now. They were checked as they were when the call began, and
+ * another call may have changed one of them since; the job's transaction undoes what was written.
+ */
+static int still_fit(struct db *db, struct op *op, struct err *err)
+{
+    int rc = settings_load(op->settings, db, NULL, err);
+
+    return rc ? rc : settings_cross_check(op->settings, err);
+}
+
 int op_settings_write(struct db *db, struct op *op, struct err *err)
 {
     int i, rc;
@@ -344,6 +356,9 @@ int op_settings_write(struct db *db, struct op *op, struct err *err)
         if (rc)
             return rc;
     }
+    rc = still_fit(db, op, err);
+    if (rc)
+        return rc;
     op->count = 0;
     if (!op->touched[SET_ENFORCEMENT])
         return ERR_OK;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 #include "op_bed.h"
+#include "store/db_settings.h"
 
 static json_t *row_of(struct bed *bed, const char *key)
 {
@@ -107,6 +108,33 @@ static void harm_is_asked_about(void **state)
     assert_int_equal(settings_int(&bed->settings, SET_GENERAL_LIMIT), 1);
 }
 
+/* While the panel is asked about one of the two, the other is changed by somebody else. */
+static void change_between(void *app, const struct settings *next, bool confirmed, op_check_fn fn,
+                           void *arg)
+{
+    struct bed *bed = app;
+    struct db_setting row = {SLICE("disabled_group_id"), SLICE("7"), BED_NOW, SLICE("other")};
+    struct err err;
+
+    (void)next;
+    (void)confirmed;
+    assert_int_equal(db_settings_put(bed->db, &row, &err), ERR_OK);
+    fn(arg, ERR_OK, NULL);
+}
+
+static void changes_at_the_same_time_leave_no_pair_that_is_wrong(void **state)
+{
+    struct bed *bed = *state;
+
+    bed->port.check_settings = change_between;
+    assert_int_equal(bed_ask(bed, "PATCH /config", "{\"fallback_group_id\":7}"), 422);
+    assert_non_null(strstr(bed_text(bed, "error"), "cannot be the group of disabled users"));
+    assert_int_equal(settings_int(&bed->settings, SET_FALLBACK_GROUP_ID), 0);
+    assert_int_equal(bed_ask(bed, "PATCH /config", "{\"fallback_group_id\":8}"), 200);
+    assert_int_equal(settings_int(&bed->settings, SET_FALLBACK_GROUP_ID), 8);
+    assert_int_equal(settings_int(&bed->settings, SET_DISABLED_GROUP_ID), 7);
+}
+
 #define WITH_BED(fn) cmocka_unit_test_setup_teardown(fn, bed_setup, bed_teardown)
 
 int main(void)
@@ -116,6 +144,7 @@ int main(void)
         WITH_BED(several_settings_change_together_or_not_at_all),
         WITH_BED(the_old_paths_do_the_same),
         WITH_BED(harm_is_asked_about),
+        WITH_BED(changes_at_the_same_time_leave_no_pair_that_is_wrong),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
