@@ -150,7 +150,7 @@ def test_alerts_and_dashboard_ask_for_what_there_is(place):
             if name not in SOMETIMES:
                 assert name in there, f"{name} in {expression}"
                 assert set(re.findall(r"([a-z]+)=", labels)) <= there[name], expression
-    source = (MONITORING.parent.parent / "src" / "app" / "metrics.c").read_text()
+    source = (MONITORING.parent.parent / "src" / "app" / "shown" / "metrics.c").read_text()
     for name in SOMETIMES:
         assert name in seen and f'"{name.removeprefix("pg_limiter_")}"' in source, name
     # The values that stand for something, too.

@@ -66,11 +66,11 @@ def test_ports_and_settings_are_those_of_the_table():
 
 def test_commands_are_those_of_the_program():
     config = IMAGE.config
-    commands = set(re.findall(r'^    \{"([a-z -]+)",', source("src/cli/commands.c"), re.MULTILINE))
+    commands = set(re.findall(r'^    \{"([a-z -]+)",', source("src/cli/frame/commands.c"), re.MULTILINE))
     assert config["Entrypoint"] == ["pg-limiter"] and config["Cmd"] == ["run"]
     assert config["Healthcheck"]["Test"] == ["CMD", "pg-limiter", "health"]
     assert {"run", "health"} <= commands
-    answers = int(re.search(r"HEALTH_SECONDS = (\d+)", source("src/cli/cmd_state.c")).group(1))
+    answers = int(re.search(r"HEALTH_SECONDS = (\d+)", source("src/cli/commands/cmd_state.c")).group(1))
     assert answers < config["Healthcheck"]["Timeout"], "it says itself what is wrong before it is killed"
 
 
@@ -127,7 +127,7 @@ def test_redis_is_closed_and_bounded():
 
 
 def test_the_manager_knows_the_file_and_the_python_program_is_left_alone():
-    mark, name = (re.search(rf'SERVICE_{word} "(.*)"', source("src/cli/service.h")).group(1)
+    mark, name = (re.search(rf'SERVICE_{word} "(.*)"', source("src/cli/machine/service.h")).group(1)
                   for word in ("MARK", "COMPOSE"))
     assert f"\n{mark}\n" in COMPOSE_TEXT and COMPOSE["services"][name] is LIMITER
     # Those of its compose file, in a project that is called alike after the folder.
