@@ -168,7 +168,7 @@ def memory(soak, owner):
     length = hours[-1][0] - hours[0][0]
     found = []
     for name, label, unit in (("rss", "resident memory", "MB"), ("anon", "of it anonymous", "MB"),
-                              ("fds", "descriptors", ""), ("threads", "threads", "")):
+                              ("besides", "descriptors besides streams", ""), ("threads", "threads", "")):
         points = [(h, getattr(s, name)) for h, s in hours]
         grown = slope(points) * length
         values = [v for _, v in points]

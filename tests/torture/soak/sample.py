@@ -37,6 +37,7 @@ class Sample:
         self.wal = size_mb(soak.daemon.db_file.with_name(soak.daemon.db_file.name + "-wal"))
         self.lines = status["lines"]["total"]
         self.streams = status["nodes"]["streams_open"]
+        self.besides = self.fds - self.streams  # nodes come and go, and a stream with each
         self.nodes = status["nodes"]["total"]
         self.tracked = status["users"]["tracked"]
         self.active = status["users"]["active"]
