@@ -128,7 +128,7 @@ static void changes_at_the_same_time_leave_no_pair_that_is_wrong(void **state)
 
     bed->port.check_settings = change_between;
     assert_int_equal(bed_ask(bed, "PATCH /config", "{\"fallback_group_id\":7}"), 422);
-    assert_non_null(strstr(bed_text(bed, "error"), "cannot be the group of disabled users"));
+    assert_non_null(strstr(bed_text(bed, "detail"), "cannot be the group of disabled users"));
     assert_int_equal(settings_int(&bed->settings, SET_FALLBACK_GROUP_ID), 0);
     assert_int_equal(bed_ask(bed, "PATCH /config", "{\"fallback_group_id\":8}"), 200);
     assert_int_equal(settings_int(&bed->settings, SET_FALLBACK_GROUP_ID), 8);
