@@ -178,10 +178,18 @@ class Walk:
             near = [data for survey in self.surveys.values()
                     for begun, ended, who, _, data, _ in survey.log
                     if who == person and ended >= at and begun <= at + 0.3]
-            data = next((d for d in near if d[0] in "yfw"), next(iter(near), "none"))
+            data = next((d for d in near if d[0] in "yfw" or YES.match(d)), None) \
+                or self.slow_yes(person, at) or next(iter(near), "none")
             what = re.sub(r"\d+", "#", event["what"].replace(event["name"] or "\0", "NAME"))
             out.setdefault(kind_of(data), set()).add((event["kind"], what[:90]))
         return out
+
+    def slow_yes(self, person, at):
+        """A yes whose press was answered with "working on it" and which was carried out only then."""
+        return next((data for survey in self.surveys.values()
+                     for begun, ended, who, _, data, _ in survey.log
+                     if who == person and at - 10 <= ended <= at and ended - begun > 0.45
+                     and (data[0] in "yfw" or YES.match(data))), None)
 
     def of_role(self, role, survey, walkers):
         try:
@@ -201,8 +209,9 @@ ELSEWHERE = {
     "inputs": {},
 }
 # What is taken away only once a question was answered with yes.
-# These stand below a page that says what would be taken away, and are the yes to it.
-YES = re.compile(r"aresgo|aclrun")
+# These stand below a page that says what would be taken away, and are the yes to it; aadms sets whose users an
+# admin sees, and its event names his role.
+YES = re.compile(r"aresgo|aclrun|aadms")
 HARM = re.compile(r"(limit|except|pattern|owner_pattern|forgiven|cleanup): .*(removed|forgiven)|"
                   r"order: (disable|revoke)|admin: .*(removed|owner)|topics: .*private chats|restore: ")
 

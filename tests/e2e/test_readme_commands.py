@@ -156,6 +156,11 @@ def test_examples_of_help_can_be_pasted():
     assert len(examples) > 20 and not [e for e in examples if re.search(r"\S {2,}[^#\s]", e.split(" # ")[0])]
 
 
+def hears_ctrl_c():
+    """SIGINT is ignored where the tests run in the background of a shell, and children inherit that."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 class Paster:
     """A person's shell: the program in PATH by its name, .env found by itself, a folder of one's own."""
 
@@ -225,7 +230,8 @@ class Paster:
     def follows(self):
         for line in ("pg-limiter events -f", "pg-limiter logs -n 5"):
             child = subprocess.Popen(["bash", "-c", f"exec {line}"], env=self.environment, cwd=self.folder, text=True,
-                                     stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+                                     stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                                     preexec_fn=hears_ctrl_c)
             assert child.stdout.readline(), line
             child.send_signal(signal.SIGINT)
             said = child.communicate(timeout=20)[0]
@@ -236,7 +242,7 @@ class Paster:
         self.d.stop()
         child = subprocess.Popen(["bash", "-c", "exec pg-limiter run --record recorded"], env=self.environment,
                                  cwd=self.folder, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                                 stderr=subprocess.DEVNULL)
+                                 stderr=subprocess.DEVNULL, preexec_fn=hears_ctrl_c)
         try:
             self.sim.wait(self.sim.streams, 20)
             self.sim.connect(1, "bob", "5.6.7.8")

@@ -13,6 +13,7 @@ import threading
 import time
 from collections import deque
 
+import bot_texts
 from bot_tables import KEYED, kind_of, place_of, split
 
 EACH = 2
@@ -41,6 +42,9 @@ def pieces(message, kind):
     data = message.text.encode("utf-16-le", "surrogatepass")
     return [data[2 * e["offset"]:2 * (e["offset"] + e["length"])].decode("utf-16-le", "surrogatepass")
             for e in message.entities if e["type"] == kind]
+MEANWHILE = tuple(bot_texts.table()["CHANGED_MEANWHILE"].values())
+# The name of a network stands behind address and country, and is written as it came with the country data.
+PROVIDER = re.compile(r"(\d+\.\d+\.\d+\.\d+ · [A-Z]{2} · )[^·\n]*")
 
 
 class Survey:
@@ -453,7 +457,7 @@ class Walker:
 
     def check_words(self, text):
         if self.survey.foreign is not None:
-            words = self.survey.foreign.words(text)
+            words = self.survey.foreign.words(PROVIDER.sub(r"\1", text))
             if words:
                 self.find(f"not in {self.survey.foreign.language}: {' '.join(words)}", text[:200])
 
@@ -548,7 +552,9 @@ class Walker:
             survey.opened(now, (door, data))
         if name.startswith("bad") and now[0] != before[0]:
             self.find("a bad answer was taken", f"{before[0]} {name}: {self.message.text[:200]}")
-        if name.startswith("good") and now[0] == before[0] and "⚠" in self.message.text:
+        # Somebody else, at it as well, has changed it just now, or the group that may not be the same one.
+        taken = self.message.text.startswith(MEANWHILE) or "fallback_group_id" in self.message.text
+        if name.startswith("good") and now[0] == before[0] and "⚠" in self.message.text and not taken:
             self.find("a good answer was refused", f"{before[0]} {name}: {self.message.text[:300]}")
         return self.done(data, before, now, begun)
 
