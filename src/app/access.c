@@ -4,6 +4,7 @@
 #include "app/daemon.h"
 #include "base/log.h"
 #include "panel/panel.h"
+#include "panel/panel_opts.h"
 #include "base/banned.h"
 
 /*
@@ -45,24 +46,10 @@ void access_stop(struct daemon *d)
     end(d->trial);
 }
 
-static struct panel_opts opts_of(const struct settings *s)
-{
-    return (struct panel_opts){
-        .domain = settings_text(s, SET_PANEL_DOMAIN),
-        .username = settings_text(s, SET_PANEL_USERNAME),
-        .password = settings_text(s, SET_PANEL_PASSWORD),
-        .api_key = settings_text(s, SET_PANEL_API_KEY),
-        .ca_file = settings_has(s, SET_PANEL_CA_FILE) ? settings_text(s, SET_PANEL_CA_FILE) : NULL,
-        .tls_pins = settings_has(s, SET_PANEL_TLS_PIN) ? settings_text(s, SET_PANEL_TLS_PIN) : NULL,
-        .tls_verify = settings_bool(s, SET_PANEL_TLS_VERIFY),
-        .nodes_poll_s = (unsigned)settings_int(s, SET_NODES_POLL),
-        .stream_refresh_s = (unsigned)settings_int(s, SET_STREAM_REFRESH)};
-}
-
 void access_try(void *app, const struct settings *next, op_check_fn fn, void *arg)
 {
     static const struct panel_events events = {0};
-    struct panel_opts opts = opts_of(next);
+    struct panel_opts opts = panel_opts_of(next);
     struct daemon *d = app;
     struct trial *t = calloc(1, sizeof(*t));
     struct err err = {0};

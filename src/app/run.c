@@ -16,6 +16,7 @@
 #include "base/num.h"
 #include "base/stamp.h"
 #include "bot/notice/notice.h"
+#include "panel/panel_opts.h"
 #include "service/settings/settings_policy.h"
 #include "store/dirlock.h"
 #include "telegram/outbox.h"
@@ -181,17 +182,7 @@ static int64_t read_gap_us(void)
 static int build_panel(struct daemon *d, struct err *err)
 {
     const struct settings *s = &d->settings;
-    struct panel_opts po = {.domain = settings_text(s, SET_PANEL_DOMAIN),
-                            .username = settings_text(s, SET_PANEL_USERNAME),
-                            .password = settings_text(s, SET_PANEL_PASSWORD),
-                            .api_key = settings_text(s, SET_PANEL_API_KEY),
-                            .tls_verify = settings_bool(s, SET_PANEL_TLS_VERIFY),
-                            .nodes_poll_s = (unsigned)settings_int(s, SET_NODES_POLL),
-                            .stream_refresh_s = (unsigned)settings_int(s, SET_STREAM_REFRESH),
-                            .online_rate = settings_real(s, SET_ONLINE_RATE),
-                            .no_streams = d->policy.sources == SOURCES_ONLINE,
-                            .read_gap_us = read_gap_us(),
-                            .cache = caching_port(d)};
+    struct panel_opts po = panel_opts_of(s);
     static const struct panel_events events = {.on_state = on_state,
                                                .on_node = on_node,
                                                .on_open = on_open,
@@ -199,10 +190,10 @@ static int build_panel(struct daemon *d, struct err *err)
                                                .on_close = on_close};
     int rc;
 
-    if (settings_has(s, SET_PANEL_CA_FILE))
-        po.ca_file = settings_text(s, SET_PANEL_CA_FILE);
-    if (settings_has(s, SET_PANEL_TLS_PIN))
-        po.tls_pins = settings_text(s, SET_PANEL_TLS_PIN);
+    po.online_rate = settings_real(s, SET_ONLINE_RATE);
+    po.no_streams = d->policy.sources == SOURCES_ONLINE;
+    po.read_gap_us = read_gap_us();
+    po.cache = caching_port(d);
     rc = panel_new(d->loop, d->worker, &po, &events, d, &d->panel, err);
     if (!rc)
         panel_set_names(d->panel, name_of, d);

@@ -12,6 +12,7 @@
 #include "core/line/sse.h"
 #include "net/worker.h"
 #include "panel/checkup.h"
+#include "panel/panel_opts.h"
 #include "service/settings/settings_policy.h"
 #include "base/banned.h"
 
@@ -103,21 +104,12 @@ static int open_panel(struct here *h, const struct settings *s, struct err *err)
     static const struct panel_events events = {.on_open = on_open,
                                                .on_bytes = on_bytes,
                                                .on_close = on_close};
-    struct panel_opts po = {
-        .domain = settings_text(s, SET_PANEL_DOMAIN),
-        .username = settings_text(s, SET_PANEL_USERNAME),
-        .password = settings_text(s, SET_PANEL_PASSWORD),
-        .api_key = settings_text(s, SET_PANEL_API_KEY),
-        .ca_file = settings_has(s, SET_PANEL_CA_FILE) ? settings_text(s, SET_PANEL_CA_FILE) : NULL,
-        .tls_pins = settings_has(s, SET_PANEL_TLS_PIN) ? settings_text(s, SET_PANEL_TLS_PIN) : NULL,
-        .tls_verify = settings_bool(s, SET_PANEL_TLS_VERIFY),
-        .nodes_poll_s = (unsigned)settings_int(s, SET_NODES_POLL),
-        .stream_refresh_s = (unsigned)settings_int(s, SET_STREAM_REFRESH),
-        .online_rate = 10};
+    struct panel_opts po = panel_opts_of(s);
     static const struct hash_key key = {UINT64_C(0x646f63746f720001), 3};
     struct policy policy;
     int rc = settings_check_panel(s, err);
 
+    po.online_rate = 10;
     if (rc)
         return rc;
     settings_policy(s, &policy);

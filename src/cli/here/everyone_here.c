@@ -5,6 +5,7 @@
 #include "base/stamp.h"
 #include "net/worker.h"
 #include "panel/everyone.h"
+#include "panel/panel_opts.h"
 #include "base/banned.h"
 
 enum { WORKER_JOBS = 16 };
@@ -44,16 +45,7 @@ static void on_end(void *arg, int rc, const struct err *err, size_t n)
 static int open_panel(struct here *h, const struct settings *s, struct err *err)
 {
     static const struct panel_events events = {.on_state = NULL};
-    struct panel_opts po = {
-        .domain = settings_text(s, SET_PANEL_DOMAIN),
-        .username = settings_text(s, SET_PANEL_USERNAME),
-        .password = settings_text(s, SET_PANEL_PASSWORD),
-        .api_key = settings_text(s, SET_PANEL_API_KEY),
-        .ca_file = settings_has(s, SET_PANEL_CA_FILE) ? settings_text(s, SET_PANEL_CA_FILE) : NULL,
-        .tls_pins = settings_has(s, SET_PANEL_TLS_PIN) ? settings_text(s, SET_PANEL_TLS_PIN) : NULL,
-        .tls_verify = settings_bool(s, SET_PANEL_TLS_VERIFY),
-        .nodes_poll_s = (unsigned)settings_int(s, SET_NODES_POLL),
-        .stream_refresh_s = (unsigned)settings_int(s, SET_STREAM_REFRESH)};
+    struct panel_opts po = panel_opts_of(s);
     int rc = settings_check_panel(s, err);
 
     if (rc)
