@@ -109,6 +109,12 @@ int tgcall_start(struct telegram *tg, const char *method, struct slice body, con
 
 /* ---- the end of a call ---- */
 
+/* The clock of the pace: in a test that measures something else it may run faster than the others. */
+static int64_t pace_us(const struct telegram *tg)
+{
+    return loop_real_us(tg->loop) * tg->pace_scale;
+}
+
 static void finish(struct tg_call *c, int rc, const struct telegram_answer *answer)
 {
     if (c->fn)
@@ -163,6 +169,7 @@ static void call_done(void *arg, int rc, const struct err *err, struct http_answ
     c->http = NULL;
     list_remove(&tg->flying, c);
     tg->n_flying[c->lane]--;
+    tgpace_answered(tg->pace, c->counts, pace_us(tg));
     if (!rc) {
         rc = tganswer_parse(buf_slice(answer->body), &parsed, &why);
         sent = rc && cut_short(answer);
@@ -190,12 +197,6 @@ static void call_done(void *arg, int rc, const struct err *err, struct http_answ
 }
 
 /* ---- sending ---- */
-
-/* The clock of the pace: in a test that measures something else it may run faster than the others. */
-static int64_t pace_us(const struct telegram *tg)
-{
-    return loop_real_us(tg->loop) * tg->pace_scale;
-}
 
 static int64_t pace_wait(const struct telegram *tg, int64_t chat, bool counts, bool urgent)
 {
@@ -247,9 +248,12 @@ static void send_one(struct telegram *tg, struct tg_call *c)
 
     list_remove(&tg->queue[c->lane], c);
     rc = tgpace_sent(tg->pace, c->chat, c->counts, pace_us(tg));
-    if (!rc)
+    if (!rc) {
         rc = tgcall_start(tg, c->method, buf_slice(&c->body), c->type, c->repeatable, deadline,
                           call_done, c, &c->http);
+        if (rc)
+            tgpace_answered(tg->pace, c->counts, pace_us(tg));
+    }
     if (rc) {
         tg->stats.failed++;
         finish(c, rc, NULL);

@@ -38,7 +38,8 @@ struct tgpace {
     struct imap map; /* chat id → place in chats */
     struct chat *chats;
     uint32_t n, cap;
-    struct ring sent;
+    struct ring answered;
+    uint32_t flying; /* sent and not answered */
     int64_t blocked_until;
     int64_t throttled_chat, throttled_until; /* the last one alone */
 };
@@ -71,7 +72,7 @@ struct tgpace *tgpace_new(struct hash_key key, int64_t now)
         return NULL;
     imap_init(&p->map, key);
     for (i = 0; i < ALL_MESSAGES - ALL_ROOM; i++)
-        ring_add(&p->sent, now);
+        ring_add(&p->answered, now);
     return p;
 }
 
@@ -102,14 +103,26 @@ static int64_t chat_wait(const struct chat *c, bool counts, bool urgent, int64_t
     return longer(wait, c->paid_until - now - (urgent ? burst_us : 0));
 }
 
+/*
+ * A message may arrive at any time until its answer does. Counted until a second after that, no second of
+ * Telegram's clock ever sees more than ALL_MESSAGES, however long each one was on its way.
+ */
+static int64_t all_wait(const struct tgpace *p, bool urgent, int64_t now)
+{
+    uint32_t most = urgent ? ALL_MESSAGES : ALL_MESSAGES - ALL_ROOM;
+
+    if (p->flying >= most)
+        return STAMP_SECOND;
+    return ring_wait(&p->answered, most - p->flying, STAMP_SECOND, now);
+}
+
 int64_t tgpace_wait(const struct tgpace *p, int64_t chat, bool counts, bool urgent, int64_t now)
 {
     int64_t wait = longer(p->blocked_until - now, 0);
     uint32_t at = chat ? imap_get(&p->map, chat) : MAP_FREE;
 
     if (counts)
-        wait = longer(wait, ring_wait(&p->sent, urgent ? ALL_MESSAGES : ALL_MESSAGES - ALL_ROOM,
-                                      STAMP_SECOND, now));
+        wait = longer(wait, all_wait(p, urgent, now));
     return at == MAP_FREE ? wait : longer(wait, chat_wait(&p->chats[at], counts, urgent, now));
 }
 
@@ -165,15 +178,23 @@ int tgpace_sent(struct tgpace *p, int64_t chat, bool counts, int64_t now)
 
     if (!counts)
         return ERR_OK;
-    ring_add(&p->sent, now);
-    if (!chat)
-        return ERR_OK;
-    c = chat_of(p, chat, now);
-    if (!c)
-        return ERR_NOMEM;
-    ring_add(&c->sent, now);
-    c->paid_until = longer(c->paid_until, now) + STAMP_SECOND;
+    if (chat) {
+        c = chat_of(p, chat, now);
+        if (!c)
+            return ERR_NOMEM;
+        ring_add(&c->sent, now);
+        c->paid_until = longer(c->paid_until, now) + STAMP_SECOND;
+    }
+    p->flying++;
     return ERR_OK;
+}
+
+void tgpace_answered(struct tgpace *p, bool counts, int64_t now)
+{
+    if (!counts)
+        return;
+    p->flying--;
+    ring_add(&p->answered, now);
 }
 
 void tgpace_throttled(struct tgpace *p, int64_t chat, int64_t wait_us, int64_t now)
