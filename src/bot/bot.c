@@ -17,6 +17,7 @@ static void on_tick(void *arg)
 
     pending_expire(bot);
     brought_expire(bot);
+    setting_change_expire(bot, loop_mono_us(bot->opts.loop));
     for (t = bot->turns; t; t = next) {
         next = t->next;
         if (t->query && now - t->began_us > toast_us)
@@ -48,6 +49,7 @@ void bot_free(struct bot *bot)
 
     if (!bot)
         return;
+    setting_change_forget(bot);
     for (t = bot->turns; t; t = next) {
         next = t->next;
         t->at = NULL;

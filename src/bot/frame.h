@@ -110,9 +110,10 @@ struct bot {
     int64_t stranger_us;                 /* when any of them was last answered */
     struct brought *brought;             /* a file that waits for a yes (restore.c) */
     bool started;
-    bool changing[SET_COUNT]; /* a change made out of its value is on its way */
-    uint64_t commands_told;   /* a mark of what Telegram knows as commands */
-    struct naming *naming;    /* a name on its way to the database */
+    struct turn *changing[SET_COUNT]; /* whose change, made out of its value, is on its way */
+    struct turn *waiting;             /* for that, in order: next_waiting, each with a reference */
+    uint64_t commands_told;           /* a mark of what Telegram knows as commands */
+    struct naming *naming;            /* a name on its way to the database */
 };
 
 /* Calls a method in the lane of answers; params stolen; lang is that of its words. fn may be NULL. */
@@ -145,6 +146,15 @@ int pending_begin(struct turn *t, const struct input *input, int64_t message_id)
 void pending_end(struct bot *bot, struct pending *p, bool strip);
 /* Ends those whose time is over, and tells so in place of the prompt. */
 void pending_expire(struct bot *bot);
+
+/* ---- changes of settings (setting_change.c) ---- */
+
+/* How long a change waits for another one of the same setting, microseconds. */
+extern const int64_t setting_wait_us;
+/* Tells those who have waited so long by that monotonic time. */
+void setting_change_expire(struct bot *bot, int64_t mono_us);
+/* The bot goes away: nobody waits any more. */
+void setting_change_forget(struct bot *bot);
 
 /* ---- longer work (work.c) ---- */
 
@@ -210,7 +220,9 @@ struct turn {
     bool noted;
     void *extra;
     void (*drop)(void *extra); /* frees it; NULL: free */
-    enum setting changing;     /* of bot->changing */
+    enum setting changing;     /* of bot->changing, or what it waits for in bot->waiting */
+    struct turn *next_waiting;
+    int64_t waits_until_us; /* monotonic */
 };
 
 /* A turn of an admin in a chat; NULL: no memory. It ends by turn_run and what that leads to. */

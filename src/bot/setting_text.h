@@ -22,8 +22,9 @@ void setting_told(struct view *v, json_t *answer);
 /* The settings in force. */
 const struct settings *turn_settings(const struct turn *t);
 /*
- * Ends the turn by a change of a setting (PATCH /config, or another operation with a body, stolen), unless
- * somebody's change of it is on its way: then it fails, and one change cannot undo the other.
+ * Ends the turn by a change of a setting (PATCH /config, or another operation with a body, stolen). For an
+ * action's run only: while somebody's change of that setting is on its way the turn waits, and then the whole
+ * run is called again, so that one change cannot undo the other; after setting_wait_us it fails and says why.
  */
 void setting_change(struct turn *t, enum setting id, const char *text);
 void setting_change_by(struct turn *t, enum setting id, enum op_method method, const char *path,
