@@ -98,7 +98,7 @@ def revoked_without_an_answer(s):
     assert len(sent) == 1, sent
     assert "until enabled by hand]" in sim.user("one")["note"]
     assert len(puts(sim, sim.user("one")["id"], "true")) == 1
-    s.say(d.logged("one: .*revoked")[-1].text)
+    s.say(d.wait_log("one: .*revoked").text)
 
 
 @SCENES.scene

@@ -29,7 +29,7 @@ def shadow_off_and_on(s):
     sim, d = ready(s, ENFORCEMENT="shadow")
     user = sim.add_user("sharer")
     begin(sim, d)
-    assert d.logged("enforcement is shadow: nobody will be disabled")
+    d.wait_log("enforcement is shadow: nobody will be disabled")
     with Traffic(sim, Sharer("sharer")):
         line = d.wait_log("sharer: .*would disable", 25)
         time.sleep(0.5)

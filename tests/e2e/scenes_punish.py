@@ -70,8 +70,8 @@ def other_hands_at_work(s):
         assert sim.user("before")["status"] == "disabled" and not puts(sim, ids["before"])
         assert sim.user("freed")["status"] == "active"
         assert sim.user("noted")["note"] == "paid" and sim.user("noted")["status"] == "active"
-        assert d.logged("again: left as he is: .*disabled the user again")
-        assert d.logged("noted: enabled again: .*changed by others meanwhile: note")
+        d.wait_log("again: left as he is: .*disabled the user again")
+        d.wait_log("noted: enabled again: .*changed by others meanwhile: note")
         # Whom an admin has freed is not judged again for pardon_minutes.
         time.sleep(12)
         assert len(d.rows("freed")) == 1
@@ -117,13 +117,13 @@ def moved_to_a_group(s):
     d.wait_state("changed", "superseded", 10)
     assert sim.user("exact")["group_ids"] == [extra, 1]
     assert sim.user("changed")["group_ids"] == [extra]
-    assert d.logged("changed: left as he is: .*groups")
+    d.wait_log("changed: left as he is: .*groups")
     # His groups come back; disabled by another admin he stays.
     assert sim.user("off")["group_ids"] == [1] and sim.user("off")["status"] == "disabled"
     # One of his groups was deleted, and the panel refuses the whole list because of it.
     row = d.wait_state("half", "restored", 10)
     late = puts(sim, sim.user("half")["id"], "[1]")[-1]["wall"] - row["due_at"] / 1000
-    s.say(f"{d.logged('half: enabled again')[0].text}; {late:.1f} s after due")
+    s.say(f"{d.wait_log('half: enabled again').text}; {late:.1f} s after due")
     assert late <= 5
     assert sim.user("half")["group_ids"] == [1]
 

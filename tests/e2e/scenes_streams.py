@@ -112,7 +112,8 @@ def a_stream_that_is_dead_but_pings(s):
     d.wait(lambda: counted(d, 1) > before, 3, "the line that waited meanwhile")
     d.wait(lambda: d.node(1)["dead_streams"] == 1, 15, "counted as dead")
     assert d.status()["nodes"]["dead_streams"] == 1 and "dead streams 1" in d.cli("status")
-    assert len(d.logged("node-1: its silent stream was opened anew, and lines came at once")) == 1
+    d.wait_log("node-1: its silent stream was opened anew, and lines came at once")
+    assert len(d.logged("node-1: its silent stream was opened anew")) == 1
     assert not d.node(2)["dead_streams"]
 
 

@@ -88,8 +88,8 @@ def test_a_row_in_doubt_is_sent_again_with_a_sign(idle, telegram):
     d.wait_log("sent again, with a sign")
     d.wait(lambda: empty(d))
     assert texts(user.chat) == [AGAIN + "message 1", "message 2"]
-    assert d.logged("given up: it could not be delivered within 7 days")
-    assert told(d)["given_up"] == 1 and told(d)["delivered"] == 2
+    d.wait_log("given up: it could not be delivered within 7 days")
+    d.wait(lambda: (told(d)["given_up"], told(d)["delivered"]) == (1, 2))
 
 
 def test_a_stop_leaves_nothing_in_doubt(idle, telegram):
