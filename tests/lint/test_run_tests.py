@@ -69,6 +69,13 @@ def test_tap_with_a_broken_plan_is_a_failure():
     assert counts(entry("1..3\nok 1 - a\nok 2 - b # SKIP no\n", name="x")) == (1, 1, 1)
 
 
+def test_a_build_alone_succeeds_and_a_runner_without_tests_does_not(logs, monkeypatch):
+    """`make walk` builds first."""
+    monkeypatch.setattr(run_tests, "RUNNERS", {"build": run_tests.Result, "unit": run_tests.Result})
+    assert run_tests.main(["build"]) == 0
+    assert run_tests.main(["build", "unit"]) == 1
+
+
 @pytest.fixture
 def logs(tmp_path, monkeypatch):
     monkeypatch.setattr(run_tests, "LOGS", tmp_path)
