@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "api/openapi_int.h"
 #include "base/limits.h"
 #include "service/jout.h"
 #include "service/ops/op.h"
@@ -100,107 +101,6 @@ static const char *add_shape(struct buf *b, const char *s)
     return *s == '~' ? s + 1 : s;
 }
 
-/* ---- settings ---- */
-
-static void add_choices(struct buf *b, const char *choices)
-{
-    struct slice rest = slice_of(choices);
-
-    jout_open(b, "enum", '[');
-    while (rest.p)
-        jout_str(b, NULL, slice_cut(&rest, '|'));
-    jout_close(b, ']');
-}
-
-static void number_schema(struct buf *b, const char *type, const struct setting_def *d)
-{
-    jout_open(b, NULL, '{');
-    jout_text(b, "type", type);
-    jout_real(b, "minimum", d->min, 6);
-    jout_real(b, "maximum", d->max, 6);
-    jout_close(b, '}');
-}
-
-/* A setting's value in JSON, or as the text that stands in .env. */
-static void setting_schema(struct buf *b, enum setting id)
-{
-    const struct setting_def *d = setting_def(id);
-
-    jout_open(b, "anyOf", '[');
-    switch (d->type) {
-    case TYPE_INT:
-    case TYPE_HOUR:
-        number_schema(b, "integer", d);
-        break;
-    case TYPE_REAL:
-        number_schema(b, "number", d);
-        break;
-    case TYPE_BOOL:
-        jout_raw(b, NULL, SLICE("{\"type\":\"boolean\"},{\"enum\":[0,1]}"));
-        break;
-    case TYPE_ENUM:
-        jout_open(b, NULL, '{');
-        add_choices(b, d->choices);
-        jout_close(b, '}');
-        jout_raw(b, NULL, SLICE("{\"type\":[\"number\",\"boolean\"]}"));
-        break;
-    default:
-        jout_raw(b, NULL, SLICE("{\"type\":[\"number\",\"boolean\"]}"));
-        break;
-    }
-    jout_raw(b, NULL, SLICE("{\"type\":\"string\",\"pattern\":\"^[^\\\\u0000]*$\"}"));
-    jout_close(b, ']');
-}
-
-/* Around a schema whose value may be null as well: left out, or (a setting) gone back to its default. */
-static void begin_null(struct buf *b, bool nullable)
-{
-    if (!nullable)
-        return;
-    jout_open(b, "anyOf", '[');
-    jout_open(b, NULL, '{');
-}
-
-static void end_null(struct buf *b, bool nullable)
-{
-    if (!nullable)
-        return;
-    jout_close(b, '}');
-    jout_raw(b, NULL, SLICE("{\"type\":\"null\"}"));
-    jout_close(b, ']');
-}
-
-static void add_settings(struct buf *b)
-{
-    int i;
-
-    jout_open(b, "settings", '{');
-    jout_text(b, "type", "object");
-    jout_text(b, "description", "Any of these; null goes back to .env or default.");
-    jout_bool(b, "additionalProperties", false);
-    jout_int(b, "minProperties", 1);
-    jout_open(b, "properties", '{');
-    for (i = 0; i < SET_COUNT; i++) {
-        const struct setting_def *d = setting_def((enum setting)i);
-        struct buf text;
-
-        if (d->flags & SETTING_STATIC)
-            continue;
-        buf_init(&text, 1024);
-        buf_addf(&text, "%s Allowed: ", d->help);
-        setting_add_range(&text, (enum setting)i);
-        jout_open(b, d->key, '{');
-        jout_text(b, "description", buf_str(&text));
-        begin_null(b, true);
-        setting_schema(b, (enum setting)i);
-        end_null(b, true);
-        jout_close(b, '}');
-        buf_release(&text);
-    }
-    jout_close(b, '}');
-    jout_close(b, '}');
-}
-
 /* ---- parameters ---- */
 
 static void span_schema(struct buf *b, const struct op_param *p)
@@ -247,7 +147,7 @@ static void param_schema(struct buf *b, const struct op_param *p)
     case OP_TEXT:
         jout_text(b, "type", "string");
         if (p->choices) {
-            add_choices(b, p->choices);
+            openapi_choices(b, p->choices);
             break;
         }
         /* Bounds are in bytes, JSON Schema counts characters. */
@@ -269,7 +169,7 @@ static void param_schema(struct buf *b, const struct op_param *p)
         list_schema(b, p);
         break;
     case OP_SETTING:
-        setting_schema(b, p->setting);
+        openapi_setting(b, p->setting);
         break;
     case OP_JSON:
         break;
@@ -342,9 +242,9 @@ static void body_members(struct buf *b, const struct op_def *d, bool *ret_needed
         *ret_needed = *ret_needed || p->in & OP_NEEDED;
         jout_open(b, p->name, '{');
         param_text(b, p);
-        begin_null(b, !(p->in & OP_NEEDED) || p->type == OP_SETTING);
+        openapi_begin_null(b, !(p->in & OP_NEEDED) || p->type == OP_SETTING);
         param_schema(b, p);
-        end_null(b, !(p->in & OP_NEEDED) || p->type == OP_SETTING);
+        openapi_end_null(b, !(p->in & OP_NEEDED) || p->type == OP_SETTING);
         jout_open(b, "examples", '[');
         jout_raw(b, NULL, slice_of(p->example));
         jout_close(b, ']');
@@ -557,7 +457,7 @@ void openapi_write(struct buf *b, bool login)
         add_shape(b, shape);
         jout_close(b, '}');
     }
-    add_settings(b);
+    openapi_settings(b);
     jout_close(b, '}');
     jout_close(b, '}');
     jout_close(b, '}');

@@ -137,54 +137,29 @@ void setting_change(struct turn *t, enum setting id, const char *text)
     setting_change_by(t, id, OP_PATCH, "/config", json_pack("{ss}", setting_def(id)->key, text));
 }
 
-static bool holds(struct slice list, struct slice entry)
-{
-    while (list.p && list.n)
-        if (slice_eq(slice_trim(slice_cut(&list, ',')), entry))
-            return true;
-    return false;
-}
-
-static void add(struct buf *out, struct slice entry)
-{
-    if (out->n)
-        buf_add_char(out, ',');
-    buf_add_slice(out, entry);
-}
-
+/* {"KEY":{"add":[…]}} or {"KEY":{"remove":[…]}}: the operation lays it on what the list holds by then. */
 void setting_list_change(struct turn *t, const char *key, const char *entry, bool in)
 {
+    json_t *list = json_array(), *body;
     enum setting id;
-    struct slice rest, one;
-    struct buf text, given;
-    size_t i;
+    size_t n;
 
     if (setting_find(slice_of(key), &id, NULL)) {
+        json_decref(list);
         turn_fail(t, TEXT_OLD_BUTTON, NULL);
         return;
     }
-    buf_init(&text, LIMIT_SETTING_VALUE + 1);
-    buf_init(&given, LIMIT_SETTING_VALUE + 1);
-    buf_add_str(&given, entry);
-    for (i = 0; i < given.n; i++)
-        if (given.p[i] == '\n')
-            given.p[i] = ',';
-    rest = slice_of(settings_text(turn_settings(t), id));
-    while (rest.p && rest.n) {
-        one = slice_trim(slice_cut(&rest, ','));
-        if (in || !holds(buf_slice(&given), one))
-            add(&text, one);
+    for (; list && *entry; entry += n) {
+        struct slice one;
+
+        entry += strspn(entry, ",\n");
+        n = strcspn(entry, ",\n");
+        one = slice_trim((struct slice){entry, n});
+        if (one.n && json_array_append_new(list, json_stringn(one.p, one.n))) {
+            json_decref(list);
+            list = NULL;
+        }
     }
-    rest = in ? buf_slice(&given) : (struct slice){NULL, 0};
-    while (rest.p && rest.n) {
-        one = slice_trim(slice_cut(&rest, ','));
-        if (one.n && !holds(buf_slice(&text), one))
-            add(&text, one);
-    }
-    if (text.failed || given.failed)
-        turn_fail(t, TEXT_INPUT_LONG, NULL);
-    else
-        setting_change(t, id, buf_str(&text));
-    buf_release(&text);
-    buf_release(&given);
+    body = json_pack("{s{so}}", setting_def(id)->key, in ? "add" : "remove", list);
+    setting_change_by(t, id, OP_PATCH, "/config", body);
 }

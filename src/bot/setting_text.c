@@ -187,23 +187,6 @@ enum text_id setting_origin_text(enum setting_origin origin)
     return texts[origin];
 }
 
-bool setting_is_list(enum setting id)
-{
-    switch (setting_def(id)->type) {
-    case TYPE_LIST:
-    case TYPE_IDS:
-    case TYPE_ADDRS:
-    case TYPE_CIDRS:
-    case TYPE_COUNTRIES:
-    case TYPE_GROUP_LIMITS:
-    case TYPE_GROUP_MODES:
-    case TYPE_PINS:
-        return true;
-    default:
-        return false;
-    }
-}
-
 static size_t unit_of(enum setting id)
 {
     size_t i;

@@ -9,8 +9,6 @@
 
 /* A value of a setting (its canonical text; NULL as "") for a person: "2 h", "on", "3 entries". */
 const char *setting_value_text(struct view *v, enum setting id, const char *text);
-/* Whether its value is several entries, separated by commas, whose order says nothing. */
-bool setting_is_list(enum setting id);
 /* Says what values it may have, where that is not seen by the buttons. */
 void setting_add_allowed(struct view *v, enum setting id);
 /* The heading of a section; where a value comes from. */

@@ -204,14 +204,20 @@ def test_two_command_lines_and_the_daemon_at_once(daemon, lab):  # noqa: F811
     def on_the_database(i):
         return paste(direct, f"pg-limiter user add c{i} {i + 1}")
 
+    def an_entry(where):
+        return lambda i: paste(where, f"pg-limiter config add ip_allowlist 10.{where is d:d}.0.{i}")
+
     with concurrent.futures.ThreadPoolExecutor(3) as pool:
         done = list(pool.map(lambda f: f[0](f[1]),
                              [(w, i) for i in range(12)
-                              for w in (through_the_daemon, on_the_database)]))
+                              for w in (through_the_daemon, on_the_database)]
+                             + [(w, i) for i in range(8) for w in (an_entry(d), an_entry(direct))]))
     assert [r for r in done if r.returncode] == []
     assert "no daemon is running" in paste(direct, "pg-limiter user list").stderr
     assert d.get("/users/except")["total"] == 12
     assert d.get("/users/limits")["total"] == 12
+    entries = json.loads(paste(direct, "pg-limiter config show ip_allowlist --json").stdout)["value"]
+    assert sorted(entries.split(",")) == sorted(f"10.{k}.0.{i}" for k in (0, 1) for i in range(8))
     # The daemon goes by what the other wrote within seconds.
     d.wait(lambda: d.get("/users/c11")["live"]["limit_from"] == "except", 6)
     paste(direct, "pg-limiter except delete c11")

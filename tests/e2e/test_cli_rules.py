@@ -86,7 +86,7 @@ def test_patterns_and_filters(two):
     said(d, "pattern delete 99", code=1)
     said(d, "filter group", "No filter")
     said(d, "filter group include", "Name at least one", code=2)
-    said(d, "filter group maybe 1", "include, exclude and off", code=2)
+    said(d, "filter group maybe 1", "include, exclude, add, remove and off", code=2)
     said(d, "filter group exclude 1 --yes", "group_filter = 1")
     d.wait(lambda: "Left alone are users of" in said(d, "filter group"), 6, step=0.5)
     d.wait(lambda: d.get("/users/ali")["live"]["limit_from"] in ("filter", "unknown"), 6)

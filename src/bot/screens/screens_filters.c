@@ -119,30 +119,54 @@ static void admin_row(struct view *v, json_t *row)
     row_of(v, &admin_filter, row);
 }
 
+/* Sends what comes to the entries and what goes; either may be NULL, and is taken over. */
+static void edit(struct turn *t, const struct filter *f, json_t *add, json_t *drop)
+{
+    json_t *body = json_object();
+
+    if ((add && json_object_set_new(body, "add", add)) ||
+        (drop && json_array_size(drop) && json_object_set(body, "remove", drop))) {
+        json_decref(body);
+        body = NULL;
+    }
+    json_decref(drop);
+    setting_change_by(t, f->entries, OP_PUT, f->path, body);
+}
+
+/* The entries there are that mean this one; NULL: no memory. */
+static json_t *those_of(const struct turn *t, const struct filter *f, int64_t id, const char *name)
+{
+    struct slice rest = slice_of(settings_text(turn_settings(t), f->entries)), one;
+    json_t *list = json_array();
+
+    while (rest.p && rest.n) {
+        one = slice_trim(slice_cut(&rest, ','));
+        if (means(f, one, id, name) && json_array_append_new(list, json_stringn(one.p, one.n))) {
+            json_decref(list);
+            return NULL;
+        }
+    }
+    return list;
+}
+
 /* Arguments: id, whether it shall be in, the page, its name. */
 static void run_set(struct turn *t, const struct filter *f)
 {
-    struct slice rest = slice_of(settings_text(turn_settings(t), f->entries)), one;
-    json_t *body = json_object(), *list = json_array();
-    bool in = strcmp(turn_arg(t, 1), "1") == 0, failed = !list;
+    bool in = strcmp(turn_arg(t, 1), "1") == 0;
+    json_t *drop;
     char text[32];
-    int64_t id = 0;
+    int64_t id;
 
-    failed = failed || num_int(slice_of(turn_arg(t, 0)), 1, INT64_MAX, &id);
-    while (rest.p && rest.n) {
-        one = slice_trim(slice_cut(&rest, ','));
-        if (!means(f, one, id, turn_arg(t, 3)))
-            failed = failed || json_array_append_new(list, json_stringn(one.p, one.n));
-    }
-    snprintf(text, sizeof(text), "%s%lld", f->admins ? "id:" : "", (long long)id);
-    if (in)
-        failed = failed || json_array_append_new(list, json_string(text));
-    if (json_object_set_new(body, f->key, list) || failed) {
-        json_decref(body);
+    if (num_int(slice_of(turn_arg(t, 0)), 1, INT64_MAX, &id)) {
         turn_fail(t, TEXT_OLD_BUTTON, NULL);
         return;
     }
-    setting_change_by(t, f->entries, OP_PUT, f->path, body);
+    snprintf(text, sizeof(text), "%s%lld", f->admins ? "id:" : "", (long long)id);
+    drop = those_of(t, f, id, turn_arg(t, 3));
+    /* Gone already by another's hand: that is said as a change of nothing. */
+    if (!in && drop && !json_array_size(drop))
+        json_array_append_new(drop, json_string(text));
+    edit(t, f, in ? json_pack("[s]", text) : NULL, drop);
 }
 
 static void run_group(struct turn *t)
@@ -156,32 +180,6 @@ static void run_admin(struct turn *t)
 }
 
 /* ---- as commands, with entries as they are written ---- */
-
-/* The entries of the filter, but those that mean this one; NULL: no memory. *ret_out: whether any did. */
-static json_t *without(const struct turn *t, const struct filter *f, const char *entry,
-                       bool *ret_out)
-{
-    struct slice rest = slice_of(settings_text(turn_settings(t), f->entries)), one, number;
-    json_t *list = json_array();
-    int64_t id = 0;
-
-    number = slice_of(entry);
-    if (f->admins)
-        number = slice_starts(number, SLICE("id:")) ? slice_skip(number, 3) : SLICE("");
-    if (num_int(number, 1, INT64_MAX, &id))
-        id = 0;
-    *ret_out = false;
-    while (rest.p && rest.n) {
-        one = slice_trim(slice_cut(&rest, ','));
-        if (means(f, one, id, entry))
-            *ret_out = true;
-        else if (json_array_append_new(list, json_stringn(one.p, one.n))) {
-            json_decref(list);
-            return NULL;
-        }
-    }
-    return list;
-}
 
 static void put_list(struct turn *t, const struct filter *f, json_t *list)
 {
@@ -205,15 +203,21 @@ static void run_words(struct turn *t, const struct filter *f)
 
 static void run_remove(struct turn *t, const struct filter *f)
 {
-    bool out = false;
-    json_t *list = without(t, f, turn_arg(t, 0), &out);
+    struct slice number = slice_of(turn_arg(t, 0));
+    int64_t id;
+    json_t *drop;
 
-    if (list && !out) {
-        json_decref(list);
+    if (f->admins)
+        number = slice_starts(number, SLICE("id:")) ? slice_skip(number, 3) : SLICE("");
+    if (num_int(number, 1, INT64_MAX, &id))
+        id = 0;
+    drop = those_of(t, f, id, turn_arg(t, 0));
+    if (drop && !json_array_size(drop)) {
+        json_decref(drop);
         turn_fail(t, TEXT_FILTER_NOT_IN, "entry", turn_arg(t, 0), NULL);
         return;
     }
-    put_list(t, f, list);
+    edit(t, f, NULL, drop);
 }
 
 /* Off, with what puts it back; off already: what can be chosen. */

@@ -160,7 +160,9 @@ static void edit(struct turn *t, enum edit what)
             buf_add_char(&text, ',');
         buf_add_slice(&text, steps[i]);
     }
-    setting_change(t, SET_PUNISHMENT_STEPS, buf_str(&text));
+    setting_change_by(t, SET_PUNISHMENT_STEPS, OP_PATCH, "/config",
+                      json_pack("{s{ssss}}", "punishment_steps", "value", buf_str(&text), "was",
+                                settings_text(s, SET_PUNISHMENT_STEPS)));
     buf_release(&text);
 }
 

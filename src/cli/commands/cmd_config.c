@@ -152,29 +152,62 @@ static void print_change(json_t *row)
     }
 }
 
-void cli_print_changes(struct cli *cli, json_t *answer)
+/* Entries that were to go and are not there: a slip of the pen when nothing else was changed. */
+static int print_absent(json_t *row)
 {
-    json_t *row;
+    const char *value = in_text(row, "value"), *before = in_text(row, "before");
+    json_t *item, *absent = json_object_get(row, "absent");
     size_t i;
 
-    json_array_foreach(json_object_get(answer, "data"), i, row) print_change(row);
-    if (!cli_has_daemon(cli))
-        puts("It comes into force when the daemon starts.");
+    json_array_foreach(absent, i, item)
+        cli_fail(CLI_FAILED, "%s is not in %s", json_string_value(item), in_text(row, "key"));
+    return json_array_size(absent) && strcmp(value ? value : "", before ? before : "") == 0
+               ? CLI_FAILED
+               : CLI_OK;
 }
 
-/* Sets (value NULL: resets) one setting, asking first where it would do harm. */
-static int change(struct cli *cli, const char *name, const char *value)
+int cli_print_changes(struct cli *cli, json_t *answer)
 {
-    json_t *body, *json;
-    enum setting id;
-    struct err err;
-    int rc = setting_find(slice_of(name), &id, &err);
+    json_t *row;
+    int rc = CLI_OK;
+    size_t i;
 
-    if (rc)
-        return cli_fail(CLI_FAILED, "%s", err.text);
-    body = json_object();
-    if (!body ||
-        json_object_set_new(body, setting_def(id)->key, value ? json_string(value) : json_null())) {
+    json_array_foreach(json_object_get(answer, "data"), i, row)
+    {
+        print_change(row);
+        rc = print_absent(row) ? CLI_FAILED : rc;
+    }
+    if (!rc && !cli_has_daemon(cli))
+        puts("It comes into force when the daemon starts.");
+    return rc;
+}
+
+json_t *cli_entries(struct cli *cli, int first)
+{
+    json_t *list = json_array();
+    int i;
+
+    for (i = first; i < cli->n_args; i++) {
+        struct slice rest = slice_of(cli->args[i]), part;
+
+        while (rest.p) {
+            part = slice_trim(slice_cut(&rest, ','));
+            if (part.n && json_array_append_new(list, json_stringn(part.p, part.n))) {
+                json_decref(list);
+                return NULL;
+            }
+        }
+    }
+    return list;
+}
+
+/* Sends one setting, asking first where it would do harm. value is taken over; NULL: it is no UTF-8. */
+static int send_change(struct cli *cli, enum setting id, json_t *value)
+{
+    json_t *body = json_object(), *json;
+    int rc;
+
+    if (!body || !value || json_object_set_new(body, setting_def(id)->key, value)) {
         json_decref(body);
         return cli_fail(CLI_USAGE, "the value is no UTF-8 text");
     }
@@ -183,10 +216,49 @@ static int change(struct cli *cli, const char *name, const char *value)
         return rc;
     if (cli_json(cli, json))
         return CLI_OK;
-    cli_print_changes(cli, json);
-    rc = cli_offer_freed(cli, json);
+    rc = cli_print_changes(cli, json);
+    if (!rc)
+        rc = cli_offer_freed(cli, json);
     json_decref(json);
     return rc;
+}
+
+/* Sets (value NULL: resets) one setting. */
+static int change(struct cli *cli, const char *name, const char *value)
+{
+    enum setting id;
+    struct err err;
+
+    if (setting_find(slice_of(name), &id, &err))
+        return cli_fail(CLI_FAILED, "%s", err.text);
+    return send_change(cli, id, value ? json_string(value) : json_null());
+}
+
+/* Adds or removes the words after the setting, also with commas between them. */
+static int change_entries(struct cli *cli, const char *member)
+{
+    json_t *list, *how;
+    enum setting id;
+    struct err err;
+
+    if (setting_find(slice_of(cli->args[0]), &id, &err))
+        return cli_fail(CLI_FAILED, "%s", err.text);
+    if (!setting_is_list(id))
+        return cli_fail(CLI_USAGE, "%s is no list: `pg-limiter config set %s VALUE`",
+                        setting_def(id)->key, setting_def(id)->key);
+    list = cli_entries(cli, 1);
+    how = list ? json_pack("{so}", member, list) : NULL;
+    return send_change(cli, id, how);
+}
+
+int cmd_config_add(struct cli *cli)
+{
+    return change_entries(cli, "add");
+}
+
+int cmd_config_remove(struct cli *cli)
+{
+    return change_entries(cli, "remove");
 }
 
 int cmd_config_set(struct cli *cli)

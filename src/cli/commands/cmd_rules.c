@@ -146,51 +146,34 @@ static int show_filter(struct cli *cli, const char *path, const char *what)
     return CLI_OK;
 }
 
-/* The words after include or exclude, also with commas between them. */
-static json_t *entries_of(struct cli *cli)
-{
-    json_t *list = json_array();
-    int i;
-
-    for (i = 1; i < cli->n_args; i++) {
-        struct slice rest = slice_of(cli->args[i]), part;
-
-        while (rest.p) {
-            part = slice_trim(slice_cut(&rest, ','));
-            if (part.n && json_array_append_new(list, json_stringn(part.p, part.n))) {
-                json_decref(list);
-                return NULL;
-            }
-        }
-    }
-    return list;
-}
-
 static int set_filter(struct cli *cli, const char *path, const char *member)
 {
     const char *mode = cli->args[0];
-    bool off = strcmp(mode, "off") == 0;
+    bool off = strcmp(mode, "off") == 0,
+         edit = strcmp(mode, "add") == 0 || strcmp(mode, "remove") == 0;
     json_t *body, *list, *json;
     int rc;
 
-    if (!off && strcmp(mode, "include") != 0 && strcmp(mode, "exclude") != 0)
-        return cli_fail(CLI_USAGE, "\"%s\": allowed are include, exclude and off", mode);
+    if (!off && !edit && strcmp(mode, "include") != 0 && strcmp(mode, "exclude") != 0)
+        return cli_fail(CLI_USAGE, "\"%s\": allowed are include, exclude, add, remove and off",
+                        mode);
     if (off && cli->n_args > 1)
         return cli_fail(CLI_USAGE, "off takes nothing behind it");
     if (!off && cli->n_args < 2)
         return cli_fail(CLI_USAGE, "%s what? Name at least one", mode);
     body = json_object();
-    list = entries_of(cli);
-    if (!body || !list || json_object_set_new(body, member, list) ||
-        (!off && json_object_set_new(body, "mode", json_string(mode)))) {
+    list = cli_entries(cli, 1);
+    if (!body || !list || json_object_set_new(body, edit ? mode : member, list) ||
+        (!off && !edit && json_object_set_new(body, "mode", json_string(mode)))) {
         json_decref(body);
         return cli_fail(CLI_USAGE, "the list is no UTF-8 text");
     }
     rc = cli_ask_sure(cli, OP_PUT, path, body, &json);
     if (rc || cli_json(cli, json))
         return rc;
-    cli_print_changes(cli, json);
-    rc = cli_offer_freed(cli, json);
+    rc = cli_print_changes(cli, json);
+    if (!rc)
+        rc = cli_offer_freed(cli, json);
     json_decref(json);
     return rc;
 }

@@ -74,8 +74,10 @@ int cli_offer_freed(struct cli *cli, json_t *answer);
  * returned. The caller wipes out.
  */
 int cli_ask_secret(const char *question, const char *no_terminal, struct buf *out);
-/* Prints what a change of settings has changed. */
-void cli_print_changes(struct cli *cli, json_t *answer);
+/* Prints what a change of settings has changed; CLI_FAILED: only entries that are not there were to go. */
+int cli_print_changes(struct cli *cli, json_t *answer);
+/* The arguments from the first one on as a list, also with commas between them; NULL: no UTF-8. */
+json_t *cli_entries(struct cli *cli, int first);
 /* The path /base/USER/rest of a USER argument, to be released by the caller. */
 void cli_user_path(struct buf *path, const char *base, const char *user, const char *rest);
 /* Sends what operates on one user or row and prints its "detail". */
@@ -112,6 +114,8 @@ int cmd_config_show(struct cli *cli);
 int cmd_config_panel(struct cli *cli);
 int cmd_config_set(struct cli *cli);
 int cmd_config_reset(struct cli *cli);
+int cmd_config_add(struct cli *cli);
+int cmd_config_remove(struct cli *cli);
 int cmd_config_limit(struct cli *cli);
 int cmd_config_interval(struct cli *cli);
 int cmd_config_reenable(struct cli *cli);

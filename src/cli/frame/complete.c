@@ -101,7 +101,7 @@ static void offer_users(const char *env_path, const char *last)
 
 /* ---- settings ---- */
 
-static void offer_keys(const char *last, const char *after)
+static void offer_keys(const char *last, const char *after, bool lists)
 {
     struct buf word;
     int i;
@@ -109,7 +109,7 @@ static void offer_keys(const char *last, const char *after)
     for (i = 0; i < SET_COUNT; i++) {
         const struct setting_def *def = setting_def((enum setting)i);
 
-        if (def->flags & SETTING_STATIC)
+        if (def->flags & SETTING_STATIC || (lists && !setting_is_list((enum setting)i)))
             continue;
         buf_init(&word, 256);
         buf_addf(&word, "%s%s", def->key, after);
@@ -163,9 +163,11 @@ static void offer_kind(const struct typed *t, struct slice kind)
     if (slice_eq(kind, SLICE("USER")) || slice_starts(kind, SLICE("USER|"))) {
         offer_users(t->env_path, t->last);
     } else if (slice_eq(kind, SLICE("KEY"))) {
-        offer_keys(t->last, "");
+        offer_keys(t->last, "", false);
+    } else if (slice_eq(kind, SLICE("LIST"))) {
+        offer_keys(t->last, "", true);
     } else if (slice_eq(kind, SLICE("KEY=VALUE"))) {
-        offer_keys(t->last, "=");
+        offer_keys(t->last, "=", false);
     } else if (slice_eq(kind, SLICE("VALUE")) && t->n_args > 0) {
         offer_values(t->args[t->n_args - 1], t->last);
     } else if (slice_eq(kind, SLICE("FILE")) || slice_eq(kind, SLICE("FILE|-")) ||

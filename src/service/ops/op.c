@@ -16,6 +16,7 @@ static void op_free(struct op *op)
 {
     json_decref(op->body);
     json_decref(op->args);
+    json_decref(op->edits);
     if (op->facts)
         doctor_facts_release(op->facts);
     free(op->facts);

@@ -80,6 +80,9 @@ struct op {
     struct backup *backup;       /* freed with op */
     struct settings *settings;   /* a copy for the job */
     bool touched[SET_COUNT];     /* settings the request names */
+    json_t *edits;               /* of op_edit: how each is made, by its key; NULL = none */
+    bool stale;                  /* the job wrote nothing: what was checked is not what comes out */
+    int rounds;                  /* how often that was so */
     int64_t *ids;                /* users of a job; freed with op */
     struct op_estimate estimate; /* of a change of rules */
     size_t n_ids;
@@ -225,5 +228,25 @@ int op_setting_change(struct op *op, enum setting id, const char *text) MUST_CHE
 void op_settings_go(struct op *op);
 /* The job: writes what was touched. */
 int op_settings_write(struct db *db, struct op *op, struct err *err);
+/* After it: tells what else there is to tell, or goes round again; ends the call. */
+void op_settings_told(struct op *op);
+
+/*
+ * op_edit.c: changes made out of what a setting holds. `how` is {"add":[texts],"remove":[texts]}, either of
+ * them or both, of a list; or {"value":…,"was":"text"}, a value that replaces a known one.
+ */
+/* Gives a setting of s a JSON value in the database; null takes it away. ERR_INVALID, ERR_NOMEM. */
+int op_setting_put(struct settings *s, enum setting id, json_t *value, struct err *err) MUST_CHECK;
+/* Makes the change in op's copy, and again in the job. ERR_INVALID, ERR_NOMEM. */
+int op_edit(struct op *op, enum setting id, json_t *how) MUST_CHECK;
+/*
+ * In the job, before anything is written: makes all of them anew on what the database holds, in op's copy.
+ * op->stale: that is something else than was checked. ERR_REFUSED: a known value is another now; ERR_BUSY
+ * after five rounds; ERR_INVALID, ERR_NOMEM.
+ */
+int op_edits_again(struct db *db, struct op *op, struct err *err) MUST_CHECK;
+/* What the job found there, NULL before it ran; entries to be removed that were not there, or NULL. */
+const char *op_edit_before(const struct op *op, enum setting id);
+json_t *op_edit_absent(const struct op *op, enum setting id);
 
 #endif

@@ -83,7 +83,8 @@ static const struct {
      "{key:text,value:text~,origin:text,unit:text~,allowed:text,kind:text,secret:bool,default:text~,"
      "file:text~,secrets_file:text~,environment:text~,database:text~,section:text,help:text,"
      "note:text~}"},
-    {"changed_setting", "{key:text,value:text~,before:text~,origin:text,unit:text~,note:text~}"},
+    {"changed_setting",
+     "{key:text,value:text~,before:text~,origin:text,unit:text~,note:text~,absent?:[text]}"},
     {"config_change", "{data:[#changed_setting],stay_disabled?:int,note?:text," OP_FREED "}"},
     {"violation",
      "{violation:int,id:int,username:text,at:time,step:int,action:text,outcome:text,shadow:bool,"

@@ -79,50 +79,107 @@ static void ask_and_show(struct op *op)
 
 /* ---- change ---- */
 
-/* A group that is no number can only be a name, which the panel alone can make a number of. */
-static bool has_names(const struct op *op)
+/* The lists a request may give: all entries, or those that come to the others or go. */
+static json_t *whole(const struct op *op)
 {
-    json_t *list = op_arg(op, "groups"), *item;
+    return op_arg(op, is_admins(op) ? "admins" : "groups");
+}
+
+static bool has_name(json_t *list)
+{
+    json_t *item;
     int64_t id;
     size_t i;
 
-    json_array_foreach(list, i, item)
-    {
-        struct slice text = slice_of(json_string_value(item));
-
-        if (num_int(text, 1, INT64_MAX, &id))
-            return true;
-    }
+    json_array_foreach(list, i, item) if (num_int(slice_of(json_string_value(item)), 1, INT64_MAX,
+                                                  &id)) return true;
     return false;
 }
 
-static int set_list(struct op *op, const struct op_name *names, size_t n)
+/* A group that is no number can only be a name, which the panel alone can make a number of. */
+static bool has_names(const struct op *op)
 {
-    json_t *list = op_arg(op, is_admins(op) ? "admins" : "groups"), *item;
+    return has_name(whole(op)) || has_name(op_arg(op, "add")) || has_name(op_arg(op, "remove"));
+}
+
+/* An entry as it stands in the setting. */
+static int entry_text(struct op *op, struct slice entry, const struct op_name *names, size_t n,
+                      struct buf *out)
+{
+    const struct op_name *e = entry_of(names, n, entry, is_admins(op));
+    int64_t id;
+
+    if (memchr(entry.n ? entry.p : "", ',', entry.n))
+        return err_set(&op->err, ERR_INVALID, "an entry holds a comma: %.*s", (int)entry.n,
+                       entry.p);
+    if (is_admins(op) || !num_int(entry, 1, INT64_MAX, &id))
+        buf_add_slice(out, entry);
+    else if (e)
+        buf_addf(out, "%lld", (long long)e->id);
+    else
+        return err_set(&op->err, ERR_INVALID, "groups: the panel has no group %.*s", (int)entry.n,
+                       entry.p);
+    return ERR_OK;
+}
+
+/* Puts a list of the request into how, under its name. */
+static int take_entries(struct op *op, const char *name, const struct op_name *names, size_t n,
+                        json_t *how)
+{
+    json_t *list = op_arg(op, name), *made, *item;
     struct buf text;
     size_t i;
     int rc = ERR_OK;
 
+    if (!list)
+        return ERR_OK;
+    made = json_array();
     buf_init(&text, LIMIT_SETTING_VALUE + 1);
     json_array_foreach(list, i, item)
     {
-        struct slice entry = slice_trim(slice_of(json_string_value(item)));
-        const struct op_name *e = entry_of(names, n, entry, is_admins(op));
-        int64_t id;
+        buf_clear(&text);
+        rc = entry_text(op, slice_trim(slice_of(json_string_value(item))), names, n, &text);
+        if (!rc && json_array_append_new(made, json_stringn(text.n ? text.p : "", text.n)))
+            rc = ERR_NOMEM;
+        if (rc)
+            break;
+    }
+    if (!rc && json_object_set(how, name, made))
+        rc = ERR_NOMEM;
+    buf_release(&text);
+    json_decref(made);
+    return rc;
+}
 
-        if (memchr(entry.n ? entry.p : "", ',', entry.n))
-            rc = err_set(&op->err, ERR_INVALID, "an entry holds a comma: %.*s", (int)entry.n,
-                         entry.p);
+/* Entries that come to those there are, or go. */
+static int edit_list(struct op *op, const struct op_name *names, size_t n)
+{
+    json_t *how = json_object();
+    int rc = how ? take_entries(op, "add", names, n, how) : ERR_NOMEM;
+
+    if (!rc)
+        rc = take_entries(op, "remove", names, n, how);
+    if (!rc)
+        rc = op_edit(op, is_admins(op) ? SET_ADMIN_FILTER : SET_GROUP_FILTER, how);
+    json_decref(how);
+    return rc;
+}
+
+static int set_list(struct op *op, const struct op_name *names, size_t n)
+{
+    json_t *list = whole(op), *item;
+    struct buf text;
+    size_t i;
+    int rc = ERR_OK;
+
+    if (!list)
+        return edit_list(op, names, n);
+    buf_init(&text, LIMIT_SETTING_VALUE + 1);
+    json_array_foreach(list, i, item)
+    {
         buf_addf(&text, "%s", i ? "," : "");
-        if (!is_admins(op) && num_int(entry, 1, INT64_MAX, &id)) {
-            if (!e)
-                rc = err_set(&op->err, ERR_INVALID, "groups: the panel has no group %.*s",
-                             (int)entry.n, entry.p);
-            else
-                buf_addf(&text, "%lld", (long long)e->id);
-        } else {
-            buf_add_slice(&text, entry);
-        }
+        rc = rc ? rc
+                : entry_text(op, slice_trim(slice_of(json_string_value(item))), names, n, &text);
     }
     if (!rc)
         rc = op_setting_change(op, is_admins(op) ? SET_ADMIN_FILTER : SET_GROUP_FILTER,
@@ -155,12 +212,20 @@ static void resolved(void *arg, int rc, const struct err *err, const struct op_n
         op_settings_go(op);
 }
 
+static bool has_edits(const struct op *op)
+{
+    return op_arg(op, "add") || op_arg(op, "remove");
+}
+
 static int put_args(struct op *op)
 {
     const char *mode = op_arg_text(op, "mode");
     int rc = op_settings_begin(op);
 
-    if (!rc && !mode && !op_arg(op, is_admins(op) ? "admins" : "groups"))
+    if (!rc && whole(op) && has_edits(op))
+        rc = err_set(&op->err, ERR_INVALID, "%s is the whole list: add and remove go without it",
+                     is_admins(op) ? "admins" : "groups");
+    if (!rc && !mode && !whole(op) && !has_edits(op))
         rc = err_set(&op->err, ERR_INVALID, "neither mode nor %s is given",
                      is_admins(op) ? "admins" : "groups");
     if (!rc && mode)
@@ -173,7 +238,7 @@ static void put(struct op *op)
 {
     int rc = ERR_OK;
 
-    if (!op_arg(op, is_admins(op) ? "admins" : "groups")) {
+    if (!whole(op) && !has_edits(op)) {
         op_settings_go(op);
     } else if (!is_admins(op) && has_names(op)) {
         if (op->port->names)
@@ -202,9 +267,23 @@ static void put(struct op *op)
                                          .help = "yes to what answered 409 confirm_needed" \
     }
 
+#define EDITS(entry) \
+    {"add", \
+     OP_IN_BODY, \
+     OP_TEXTS, \
+     1, \
+     1000, \
+     .example = "[\"" entry "\"]", \
+     .help = "what comes to the entries there are"}, \
+    { \
+        "remove", OP_IN_BODY, OP_TEXTS, 1, 1000, .example = "[\"5\"]", \
+                                                 .help = "what goes from the entries there are" \
+    }
+
 static const struct op_param group_params[] = {{"groups", OP_IN_BODY, OP_TEXTS, 0, 1000,
                                                 .example = "[\"3\", \"trial\"]",
                                                 .help = "ids or names; none ends the filter"},
+                                               EDITS("3"),
                                                MODE,
                                                CONFIRM,
                                                OP_ENABLE_FREED,
@@ -212,6 +291,7 @@ static const struct op_param group_params[] = {{"groups", OP_IN_BODY, OP_TEXTS, 
 static const struct op_param admin_params[] = {{"admins", OP_IN_BODY, OP_TEXTS, 0, 1000,
                                                 .example = "[\"reza\", \"id:3\"]",
                                                 .help = "names, or id:3; none ends the filter"},
+                                               EDITS("reza"),
                                                MODE,
                                                CONFIRM,
                                                OP_ENABLE_FREED,
@@ -229,7 +309,7 @@ const struct op_row op_rows_filters[] = {
      .before = put,
      .kind = OWNER_WRITE,
      .job = op_settings_write,
-     .finish = op_freed_after,
+     .finish = op_settings_told,
      .changes = OP_CHANGED_SETTINGS},
     {.def = {OP_GET, "/filters/admins", "Whose owners are judged, or left alone.", .answer = SHOWN},
      .finish = ask_and_show},
@@ -239,7 +319,7 @@ const struct op_row op_rows_filters[] = {
      .before = put,
      .kind = OWNER_WRITE,
      .job = op_settings_write,
-     .finish = op_freed_after,
+     .finish = op_settings_told,
      .changes = OP_CHANGED_SETTINGS},
     {.def = {.pattern = NULL}},
 };

@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 #include "service/ops/op_int.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
-#include "base/num.h"
 #include "service/jout.h"
 #include "service/settings/settings_store.h"
 #include "store/db_settings.h"
@@ -102,25 +100,9 @@ int op_settings_begin(struct op *op)
     return ERR_OK;
 }
 
-/* A number as people write it where that says the same, else with all its digits: none is rounded. */
-static void write_number(char *to, size_t max, json_t *value)
-{
-    double v = json_number_value(value), back;
-
-    if (json_is_integer(value)) {
-        snprintf(to, max, "%lld", (long long)json_integer_value(value));
-        return;
-    }
-    snprintf(to, max, "%.10g", v);
-    if (num_real(slice_of(to), v, v, &back))
-        snprintf(to, max, "%.17g", v);
-}
-
 /* Sets (or with a JSON null resets) one setting in the copy. */
 static int change(struct op *op, enum setting id, json_t *value)
 {
-    char number[64];
-    struct slice text;
     int rc;
 
     op->touched[id] = true;
@@ -128,23 +110,20 @@ static int change(struct op *op, enum setting id, json_t *value)
         rc = settings_set(op->settings, id, ORIGIN_DB, SLICE(""), &op->err);
         return rc ? rc : ERR_INVALID;
     }
-    if (json_is_null(value)) {
-        settings_unset(op->settings, id, ORIGIN_DB);
-        return ERR_OK;
-    }
-    if (json_is_string(value)) {
-        text = (struct slice){json_string_value(value), json_string_length(value)};
-    } else if (json_is_boolean(value)) {
-        text = slice_of(json_is_true(value) ? "true" : "false");
-    } else if (json_is_number(value)) {
-        write_number(number, sizeof(number), value);
-        text = slice_of(number);
-    } else {
-        return err_set(&op->err, ERR_INVALID, "%s takes a text, a number, true, false or null",
-                       setting_def(id)->key);
-    }
-    rc = settings_set(op->settings, id, ORIGIN_DB, text, &op->err);
-    return rc == ERR_TOO_BIG ? ERR_INVALID : rc;
+    return op_setting_put(op->settings, id, value, &op->err);
+}
+
+static void add_absent(struct op *op, enum setting id)
+{
+    json_t *item;
+    size_t i;
+
+    if (json_array_size(op_edit_absent(op, id)) == 0)
+        return;
+    jout_open(&op->out, "absent", '[');
+    json_array_foreach(op_edit_absent(op, id), i, item)
+        jout_text(&op->out, NULL, json_string_value(item));
+    jout_close(&op->out, ']');
 }
 
 /* The answer: each setting named, before and now. */
@@ -155,22 +134,25 @@ static void build_answer(struct op *op)
     int i;
 
     buf_init(&note, LIMIT_SETTING_VALUE + 512);
+    buf_clear(&op->out);
     jout_open(&op->out, NULL, '{');
     jout_open(&op->out, "data", '[');
     for (i = 0; i < SET_COUNT; i++) {
         enum setting id = (enum setting)i;
+        const char *before = op_edit_before(op, id);
 
         if (!op->touched[id])
             continue;
         jout_open(&op->out, NULL, '{');
         jout_text(&op->out, "key", setting_def(id)->key);
         add_shown(&op->out, "value", id, settings_text(new, id));
-        add_shown(&op->out, "before", id, settings_text(old, id));
+        add_shown(&op->out, "before", id, before ? before : settings_text(old, id));
         jout_text(&op->out, "origin", setting_origin_name(settings_origin(new, id)));
         jout_text(&op->out, "unit", setting_def(id)->unit[0] ? setting_def(id)->unit : NULL);
         buf_clear(&note);
         add_note(&note, op->port, new, id);
         jout_text(&op->out, "note", note.n ? buf_str(&note) : NULL);
+        add_absent(op, id);
         jout_close(&op->out, '}');
     }
     jout_close(&op->out, ']');
@@ -191,7 +173,11 @@ static int patch_args(struct op *op)
         return rc;
     json_object_foreach(op->body, key, value)
     {
-        rc = setting_find(slice_of(key), &id, &op->err) ? ERR_INVALID : change(op, id, value);
+        rc = setting_find(slice_of(key), &id, &op->err) ? ERR_INVALID : ERR_OK;
+        if (!rc && json_is_object(value) && !(setting_def(id)->flags & SETTING_STATIC))
+            rc = op_edit(op, id, value);
+        else if (!rc)
+            rc = change(op, id, value);
         if (rc)
             return rc;
     }
@@ -347,8 +333,10 @@ static int still_fit(struct db *db, struct op *op, struct err *err)
 
 int op_settings_write(struct db *db, struct op *op, struct err *err)
 {
-    int i, rc;
+    int i, rc = op_edits_again(db, op, err);
 
+    if (rc || op->stale)
+        return rc;
     for (i = 0; i < SET_COUNT; i++) {
         if (!op->touched[i])
             continue;
@@ -370,8 +358,12 @@ int op_settings_write(struct db *db, struct op *op, struct err *err)
 }
 
 /* Whoever switches enforcement is told how many stay disabled whatever it says now. */
-static void config_told(struct op *op)
+void op_settings_told(struct op *op)
 {
+    if (op->stale) {
+        op_settings_go(op);
+        return;
+    }
     if (op->touched[SET_ENFORCEMENT] && op->out.n) {
         op->out.n--; /* the closing brace */
         jout_int(&op->out, "stay_disabled", op->count);
@@ -446,7 +438,7 @@ static const struct op_param steps_params[] = {
     { \
         .def = {method, path, help, params, "#config_change", OP_MAY_409 | (more)}, \
         .args = args_fn, .before = config_check, .kind = OWNER_WRITE, .job = op_settings_write, \
-        .finish = config_told, .changes = OP_CHANGED_SETTINGS \
+        .finish = op_settings_told, .changes = OP_CHANGED_SETTINGS \
     }
 
 const struct op_row op_rows_settings[] = {

@@ -272,6 +272,8 @@ int setting_check(enum setting id, struct slice text, struct buf *ret_text,
 bool setting_needs_restart(enum setting id);
 /* Whether an empty text is a value of id (a list without entries, a text that may be unset). */
 bool setting_may_be_empty(enum setting id);
+/* Whether its value is several entries, separated by commas, whose order says nothing. */
+bool setting_is_list(enum setting id);
 /* Appends the allowed values of id for a person, e.g. "10-3600 s" or "on, shadow or off". */
 void setting_add_range(struct buf *b, enum setting id);
 /* Whether the value text (canonical) of id asks for a feature that this version has not. */

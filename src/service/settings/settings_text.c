@@ -20,6 +20,23 @@ bool setting_may_be_empty(enum setting id)
     }
 }
 
+bool setting_is_list(enum setting id)
+{
+    switch (setting_def(id)->type) {
+    case TYPE_LIST:
+    case TYPE_IDS:
+    case TYPE_ADDRS:
+    case TYPE_CIDRS:
+    case TYPE_COUNTRIES:
+    case TYPE_GROUP_LIMITS:
+    case TYPE_GROUP_MODES:
+    case TYPE_PINS:
+        return true;
+    default:
+        return false;
+    }
+}
+
 bool setting_needs_restart(enum setting id)
 {
     const struct setting_def *def = setting_def(id);
