@@ -32,13 +32,11 @@ static int on_node(const struct engine *e, const struct user *u, uint16_t node, 
 
 static void count_user(struct engine *e, struct user *u, int64_t now_us)
 {
-    struct tally t;
-    int limit, i, k;
+    struct tally t = {0};
+    int limit = engine_limit_of(e, u), i, k;
 
-    verdict_tally(u, &e->policy, now_us, &t);
-    if (t.plain == 0)
-        return;
-    limit = engine_limit_of(e, u);
+    if (limit && u->n > limit)
+        verdict_tally(u, &e->policy, now_us, &t);
     for (i = 0; i < u->n; i++) {
         uint16_t node = u->devices[i].node;
 
@@ -52,9 +50,8 @@ static void count_user(struct engine *e, struct user *u, int64_t now_us)
         if (k < i)
             continue;
         e->nodes[node].fault.active++;
-        if (limit == 0 || t.plain <= limit || t.plain - on_node(e, u, node, now_us) > limit)
-            continue;
-        e->nodes[node].fault.over++;
+        if (t.plain > limit && t.plain - on_node(e, u, node, now_us) <= limit)
+            e->nodes[node].fault.over++;
     }
 }
 
