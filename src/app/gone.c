@@ -16,7 +16,7 @@
  * group made since would look gone.
  */
 
-static const int64_t believed_us = 10 * STAMP_SECOND;
+static const int64_t believed_us = 10 * STAMP_SECOND, soon_us = 2 * STAMP_SECOND;
 
 struct gone {
     struct daemon *d;
@@ -24,7 +24,9 @@ struct gone {
     size_t n;
     bool asking;
     int64_t listed_us; /* 0: never */
+    int64_t asked_us;  /* the last question, 0: none */
     int64_t next_us;   /* no question before */
+    uint32_t wishes;   /* enforce_group_wishes then */
     struct backoff wait;
 };
 
@@ -35,7 +37,7 @@ struct gone *gone_new(struct daemon *d)
     if (!g)
         return NULL;
     g->d = d;
-    backoff_init(&g->wait, 2 * STAMP_SECOND, 300 * STAMP_SECOND);
+    backoff_init(&g->wait, soon_us, 300 * STAMP_SECOND);
     return g;
 }
 
@@ -122,12 +124,24 @@ void gone_look(struct gone *g)
     struct daemon *d = g->d;
     int64_t now_us = daemon_now(d);
 
-    if (g->asking || now_us < g->next_us || !panel_state(d->panel).up)
+    if (g->asking || !panel_state(d->panel).up)
+        return;
+    if (g->asked_us > now_us) /* the clock was set back */
+        g->asked_us = g->next_us = now_us;
+    /* Who waits for good, without a fallback group, makes nobody else wait as seldom. */
+    if (enforce_group_wishes(d->enforce) != g->wishes) {
+        backoff_reset(&g->wait);
+        if (g->next_us > g->asked_us + soon_us)
+            g->next_us = g->asked_us + soon_us;
+    }
+    if (now_us < g->next_us)
         return;
     if (!enforce_each(d->enforce, is_failing, NULL)) {
         backoff_reset(&g->wait);
         return;
     }
+    g->wishes = enforce_group_wishes(d->enforce);
+    g->asked_us = now_us;
     g->next_us = now_us + backoff_next(&g->wait, loop_random(d->loop));
     g->asking = panel_get(d->panel, "/api/groups", "reading the groups", on_groups, g) == 0;
 }

@@ -173,6 +173,8 @@ void enforce_reread(struct enforce *e);
 void enforce_run(struct enforce *e);
 /* It is known which groups the panel has: whoever waits for that (wants_groups) is tried again now. */
 void enforce_retry_groups(struct enforce *e);
+/* How often somebody has begun to wait for that: when it differs from before, an answer is wanted soon. */
+uint32_t enforce_group_wishes(const struct enforce *e);
 /* When enforce_run has something to do next, or INT64_MAX. O(rows). */
 int64_t enforce_next_due(const struct enforce *e);
 /* Changes how users are disabled from now on; rows that exist keep their way. */

@@ -192,6 +192,11 @@ void enforce_retry_groups(struct enforce *e)
     enforce_pump(e);
 }
 
+uint32_t enforce_group_wishes(const struct enforce *e)
+{
+    return e->wishes;
+}
+
 void enforce_run(struct enforce *e)
 {
     bool up = e->o.panel.is_up(e->o.panel.ctx);

@@ -163,6 +163,7 @@ struct enforce {
     bool list_again; /* rows were added meanwhile */
     int64_t list_next_us;
     struct backoff list_wait;
+    uint32_t wishes; /* how often somebody began to wait for the panel's groups */
     int n_recovered;
     bool held;
     bool was_up; /* the panel, when last looked at */

@@ -34,6 +34,7 @@ void restore_failed(struct enforce *e, struct item *it, int rc, const char *text
     item_free_slot(e, it);
     it->phase = PHASE_LOOK;
     it->attempts++;
+    e->wishes += it->by_group && it->attempts == 1;
     item_delay(e, it);
     /* A note nobody waits for: what counts is the state, which stays. */
     op = op_new(e, NULL);
@@ -102,7 +103,7 @@ static void restored(struct enforce *e, struct item *it, const struct panel_user
 void restore_ask_groups(struct enforce *e, struct item *it)
 {
     it->asks_groups = true;
-    it->asks++;
+    e->wishes += it->asks++ == 0;
     item_delay(e, it);
 }
 
@@ -339,7 +340,7 @@ static void on_look(struct enforce *e, struct item *it, int rc, const struct err
         break;
     case RULES_ASK:
         it->asks_groups = true;
-        it->asks++;
+        e->wishes += it->asks++ == 0;
         restore_failed(e, it, ERR_BUSY,
                        "groups of the user are gone, and whether the panel has deleted them is not "
                        "known yet");
