@@ -3,8 +3,10 @@
 user 7, limit 1; the arithmetic beside each is that of test_people.py, the exact instants are those of
 the model (test_model.py)."""
 
+import os
 import pathlib
 import re
+import subprocess
 
 import pytest
 from expect import acquit, monitor, punish, restore, warn
@@ -186,18 +188,40 @@ ELSEWHERE = {
     "cdn_inbounds": "replay/test_addresses.py", "cdn_nodes": "replay/test_addresses.py",
     "disabled_nodes": "replay/test_addresses.py", "content_networks": "replay/test_addresses.py",
     "shared_memory_days": "replay/test_addresses.py",
-    "country_code": "unit/core/test_engine_place.c",
+    "country_code": "replay/test_networks.py",
     "group_filter": "replay/test_limits.py", "group_filter_mode": "replay/test_limits.py",
     "admin_filter": "replay/test_limits.py", "admin_filter_mode": "replay/test_limits.py",
     "group_limits": "replay/test_limits.py", "group_modes": "replay/test_limits.py",
     "limit_from_hwid": "replay/test_limits.py", "name_suffix_limits": "replay/test_limits.py",
-    # Not in a replay: nobody enables by hand there, the online list is not read, and memory has room.
-    "pardon_minutes": "unit/core/test_engine_punish.c", "online_hold": "",
-    "max_tracked_users": "unit/core/test_engine_input.c",
+    "max_tracked_users": "replay/test_settings.py",
+    "pardon_minutes": "unit/app/test_orders.c",  # not in a replay: nobody enables by hand there
 }  # fmt: skip
-SPELT = {  # in tests in C, by the name of the policy's member
-    "pardon_minutes": "engine_pardon", "country_code": "countr",
+SPELT = {"pardon_minutes": 'SET_PARDON_MINUTES, "1"'}
+
+# Every default that engine.md names, as `config show` is to tell it.
+SPEC = {
+    "block_outbounds": "BLOCK,block,blackhole", "count_private_ips": "false",
+    "ignored_ips": "1.1.1.1,8.8.8.8", "ip_allowlist": "", "group_by": "auto", "ipv6_prefix": "64 bits",
+    "content_networks": "", "shared_source_users": "10 users", "shared_memory_days": "7 days",
+    "cdn_inbounds": "", "cdn_nodes": "", "disabled_nodes": "", "country_code": "",
+    "general_limit": "2 devices", "limit_from_hwid": "false", "name_suffix_limits": "false",
+    "group_filter": "", "group_filter_mode": "include", "admin_filter": "",
+    "admin_filter_mode": "include", "monitoring_period": "180 s", "active_window": "60 s",
+    "check_interval": "60 s", "warn_at": "evidence", "verdict": "concurrent",
+    "evidence_threshold": "7 nats", "roam_time": "30 s", "tick": "2 s", "switch_p": "0.3 probability",
+    "gain_cap": "1 nats", "gain_block": "10 s", "evidence_floor": "-4 nats",
+    "evidence_half_life": "600 s", "pair_idle": "600 s", "rate_half_life": "300 s",
+    "online_hold": "1800 s", "persistent_window": "120 s", "persistent_span": "120 s",
+    "persistent_checks": "2 checks", "verify_online": "auto", "instant_disable": "false",
+    "instant_trust": "5 score", "time_to_active_users": "900 s", "punishment_enabled": "false",
+    "punishment_steps": "warn,10m,30m,60m,24h", "punishment_window_hours": "168 h",
+    "disable_method": "status", "disabled_group_id": "0 group id", "enforcement": "on",
+    "pardon_minutes": "60 min", "punish_rate": "10 per minute", "breaker": "on",
+    "breaker_5m_min": "5 users", "breaker_5m_percent": "2 %", "breaker_1h_min": "15 users",
+    "breaker_1h_percent": "6 %", "unknown_after": "900 s", "max_tracked_users": "1000000 users",
 }  # fmt: skip
+# How a user is disabled, not whether: a replay has no panel.
+OF_THE_PANEL = {"disable_method", "disabled_group_id"}
 
 
 def test_no_setting_of_the_engine_is_without_a_test():
@@ -207,9 +231,22 @@ def test_no_setting_of_the_engine_is_without_a_test():
     here = {change.split("=")[0] for change in CASES}
     assert len(used) > 40 and used - here - set(ELSEWHERE) == set()
     for name in used & set(ELSEWHERE):
-        if ELSEWHERE[name]:
-            text = (ROOT / "tests" / ELSEWHERE[name]).read_text()
-            assert SPELT.get(name, name) in text, f"{name}: not in {ELSEWHERE[name]}"
+        text = (ROOT / "tests" / ELSEWHERE[name]).read_text()
+        set_there = SPELT.get(name, rf"\b{name}=|\[.*\"{name}\".*\]\)\n")
+        assert re.search(set_there, text), f"{name}: not set in {ELSEWHERE[name]}"
+
+
+def test_each_default_is_shown_with_its_unit_and_changes_a_replay(program, tmp_path):
+    """What engine.md names stands in `config show` as it stands there, and has its case above."""
+    command = [program, "config", "show"]
+    env = {**os.environ, "DATA_DIR": str(tmp_path), "COLUMNS": "200"}
+    done = subprocess.run(command, capture_output=True, text=True, env=env, timeout=20, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    cells = (re.split(r" {2,}", line.strip()) for line in done.stdout.splitlines())
+    shown = {row[0]: row[1] for row in cells if len(row) == 3 and row[2] == "default"}
+    assert {name: shown.get(name, "").replace("(empty)", "") for name in SPEC} == SPEC
+    tested = {change.split("=")[0] for change in CASES} | set(ELSEWHERE)
+    assert set(SPEC) - tested == OF_THE_PANEL
 
 
 def test_the_model_agrees_with_each_case():
@@ -353,3 +390,15 @@ def test_block_outbounds(replay):
     log = Log().every(10, 7, HOME, 0, 300).every(10, 7, OTHER, 5, 300, outbound="hole")
     assert replay(log, *ONE).rows() == USUAL
     assert replay(log, *ONE, "--set", "block_outbounds=BLOCK,hole").rows() == []
+
+
+def test_max_tracked_users(replay):
+    """He is heard from one address, then 1,100 others once each, then he from another: with room for
+    1,000 he has been forgotten in between."""
+    log = Log()
+    log.add(0, 7, HOME)
+    for user in range(100, 1200):
+        log.add(round(1 + user * 0.01, 2), user, f"50.{user // 250}.{user % 250}.1")
+    log.add(30, 7, OTHER)
+    assert [d["t"] for d in replay(log, *ONE).of("monitor")] == [30]
+    assert replay(log, *ONE, "--set", "max_tracked_users=1000").of("monitor") == []
