@@ -39,7 +39,7 @@ static void making_free(void *extra)
 
 static void fail(struct turn *t, enum text_id id, const char *why)
 {
-    turn_fail(t, id, "why", why, NULL);
+    turn_fail(t, id, "!why", view_said_value(turn_note(t), why), NULL);
 }
 
 /* ---- sent ---- */

@@ -251,6 +251,8 @@ void view_html(struct view *v, const char *fmt, ...) PRINTF_LIKE(2, 3);
 void view_plain(struct view *v, const char *text);
 /* Appends what an operation says in English, in the view's language where it is known (said.h). */
 void view_said(struct view *v, const char *text);
+/* The same as a value for view_say whose name begins with `!`: HTML, as long as the view. Never NULL. */
+const char *view_said_value(struct view *v, const char *text);
 /* An empty line, unless the text begins or has one. */
 void view_gap(struct view *v);
 

@@ -139,7 +139,7 @@ static void import_row(struct view *v, json_t *row)
     view_plain(v, now ? now : "–");
     if (why) {
         view_html(v, " <i>");
-        view_plain(v, why);
+        view_said(v, why);
         view_html(v, "</i>");
     }
     view_html(v, "\n");
@@ -258,7 +258,7 @@ static void fetched(void *arg, int rc, const char *text, struct buf *content)
     struct looking *l = t->extra;
 
     if (t->bot && rc) {
-        turn_fail(t, TEXT_RESTORE_NOT_FETCHED, "why", text, NULL);
+        turn_fail(t, TEXT_RESTORE_NOT_FETCHED, "!why", view_said_value(turn_note(t), text), NULL);
     } else if (t->bot) {
         buf_release(&l->b->zip);
         l->b->zip = *content;

@@ -156,6 +156,20 @@ void view_said(struct view *v, const char *text)
         view_plain(v, text);
 }
 
+const char *view_said_value(struct view *v, const char *text)
+{
+    const char *kept;
+    struct buf b;
+
+    buf_init(&b, LIMIT_BOT_VIEW);
+    if (!said_add_html(&b, v->lang, slice_of(text)))
+        text_escape(&b, slice_of(text));
+    v->failed = v->failed || b.failed;
+    kept = keep(v, buf_str(&b));
+    buf_release(&b);
+    return kept;
+}
+
 void view_gap(struct view *v)
 {
     struct slice s = buf_slice(&v->text);

@@ -94,6 +94,20 @@ def test_mistakes_are_found(telegrams, wrong, found):
     assert any(what.startswith(found) for what, _, _ in survey.findings), survey.findings
 
 
+def test_nobody_ends_before_what_was_given_up_has_another_try():
+    """In the last phase as well, though nothing was to press in it: else the others would wait for him."""
+    survey = Survey("smain", later=["never"], refill=lambda: None, refills=0)
+    walkers = survey.walkers = [Walker(None, type("User", (), {"id": i}), survey) for i in range(2)]
+    survey.see(("sexp", ""), [{"callback_data": "sfind", "text": "Find"}])
+    survey.give_up()
+    idle = {walkers[1].user.id}
+    assert not walkers[0].rest(0, idle)
+    assert survey.unfinished()
+    survey.give_up()
+    idle.update(range(2))
+    assert all(w.rest(0, idle) for w in walkers)
+
+
 def test_words_of_another_language_are_seen():
     foreign = bot_texts.Foreign("ru", names=["ali_1990", "vless ws"])
     assert foreign.words("Пользователь ali_1990 · VLESS WS") == []

@@ -9,8 +9,10 @@ a walk ends; what could not be reached again is in `given_up`.
 
 import random
 import re
+import sys
 import threading
 import time
+import traceback
 from collections import deque
 
 import bot_texts
@@ -321,7 +323,11 @@ class Survey:
                   f"{len(self.given_up)} given up, left {len(left)} nodes with {len(kinds)} kinds "
                   f"{sorted(kinds)[:6]}, {len(idle)} idle")
         if len(idle) > len(self.walkers) / 2:
-            self.tell(f"  at work: {[(w.place, *list(w.trail)[-3:]) for w in self.walkers if w.user.id not in idle]}")
+            frames = sys._current_frames()
+            for w in [w for w in self.walkers if w.user.id not in idle]:
+                stack = [f"{f.name}:{f.lineno}" for f in traceback.extract_stack(frames[w.thread])] \
+                    if w.thread in frames else ["has ended"]
+                self.tell(f"  at work: {w.place} {list(w.trail)[-3:]} {' '.join(stack[3:])}")
 
     def report(self):
         return (f"{len(self.kinds)} places, {len(self.pressed)} kinds of buttons on them, "
@@ -347,6 +353,7 @@ class Walker:
         self.user = user
         self.survey = survey
         self.answer_s = answer_s
+        self.thread = None  # that walks
         self.message = None
         self.showing = None  # data of the button that brought this screen
         self.last_press = None
@@ -688,6 +695,7 @@ class Walker:
 
     def walk(self, end, idle):
         survey, who, goal = self.survey, self.user.id, None
+        self.thread = threading.get_ident()
         if self.message is None:
             self.begin()
         steps = 0
@@ -763,7 +771,8 @@ class Walker:
             idle.add(who)
             if len(idle) == len(survey.walkers):
                 if not survey.unfinished():
-                    if not survey.made_anew() and not survey.next_phase():
+                    # A phase may have passed in which nothing was to press: what was given up has another try.
+                    if not (survey.made_anew() or survey.next_phase() or survey.made_anew()):
                         return True
                 elif not survey.busy:
                     survey.give_up()  # nobody knows a way: it was seen where a message or a command led

@@ -22,7 +22,8 @@ static void build_schedule(struct view *v)
     if (in_text(a, "last_at"))
         view_say(v, TEXT_SCHEDULE_LAST, "time", view_time(v, in_text(a, "last_at")), NULL);
     if (in_text(a, "last_error"))
-        view_say(v, TEXT_SCHEDULE_ERROR, "why", in_text(a, "last_error"), NULL);
+        view_say(v, TEXT_SCHEDULE_ERROR, "!why", view_said_value(v, in_text(a, "last_error")),
+                 NULL);
 }
 
 static const struct screen screens[] = {

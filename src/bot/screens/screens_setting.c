@@ -296,7 +296,7 @@ static void told_put(struct view *v, json_t *answer)
     /* That .env says something else is told in his language by the page. */
     if (note && !strstr(note, "the database is in force")) {
         view_html(v, "<i>");
-        view_plain(v, note);
+        view_said(v, note);
         view_html(v, "</i>\n");
     }
     if (stay)

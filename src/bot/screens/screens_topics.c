@@ -39,7 +39,7 @@ static void say_group(struct view *v, json_t *answer)
     view_say(v, TEXT_T_GROUP, "title", title ? title : "", "id",
              view_int(v, in_int(answer, "group")), NULL);
     if (why)
-        view_say(v, TEXT_T_PROBLEM, "why", why, NULL);
+        view_say(v, TEXT_T_PROBLEM, "!why", view_said_value(v, why), NULL);
     if (json_array_size(json_object_get(answer, "broken")))
         view_say(v, TEXT_T_BROKEN, NULL);
 }

@@ -7,7 +7,7 @@
 #include "base/num.h"
 #include "base/banned.h"
 
-enum { VALUES = 8, NAME_MAX_LEN = 16, VALUE_MAX = 512, TRIES = 2000, DEEPEST = 2 };
+enum { VALUES = 8, NAME_MAX_LEN = 16, VALUE_MAX = 512, TRIES = 2000, DEEPEST = 3 };
 
 static const enum text_id sentences[] = {
 #define TEXT(id, en, fa, ru, zh) TEXT_##id,
@@ -80,7 +80,15 @@ static bool read_span(struct slice s, int64_t *ret)
 
 static bool say(struct buf *out, enum text_lang lang, struct slice english, int depth);
 
-/* {span} is a length of time, {num} a number, {said} a sentence of its own; others may be anything. */
+static bool is_kind(const char *name, const char *kind)
+{
+    return strncmp(name, kind, strlen(kind)) == 0;
+}
+
+/*
+ * {span} is a length of time, {num} a number, {said} a sentence of its own, which {known} has to be; others
+ * may be anything. Digits tell several of a kind apart.
+ */
 static bool take_value(const char *name, struct slice value, enum text_lang lang, int depth,
                        char *ret_text, struct text_arg *ret)
 {
@@ -90,20 +98,20 @@ static bool take_value(const char *name, struct slice value, enum text_lang lang
 
     snprintf(ret_text, VALUE_MAX, "%.*s", (int)value.n, value.n ? value.p : "");
     *ret = (struct text_arg){name, ret_text, false};
-    if (strncmp(name, "num", 3) == 0)
+    if (is_kind(name, "num"))
         return !num_real(value, -1e15, 1e15, &number);
     buf_init(&b, VALUE_MAX - 1);
     if (strcmp(name, "span") == 0) {
         if (!read_span(value, &seconds))
             return false;
         text_add_span(&b, lang, seconds);
-    } else if (strcmp(name, "said") == 0 && depth < DEEPEST) {
+    } else if ((is_kind(name, "said") || is_kind(name, "known")) && depth < DEEPEST) {
         ret->html = say(&b, lang, value, depth + 1) && !b.failed;
     }
     if (b.n && !b.failed)
         snprintf(ret_text, VALUE_MAX, "%s", buf_str(&b));
     buf_release(&b);
-    return true;
+    return ret->html || !is_kind(name, "known");
 }
 
 static bool fill(struct buf *out, enum text_lang lang, enum text_id id, const struct found *f,
