@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "app/daemon.h"
+#include "base/hex.h"
 #include "base/log.h"
 #include "base/stamp.h"
 #include "cache/cache.h"
@@ -28,35 +29,17 @@ struct caching {
     char told_why[ERR_TEXT_MAX];
 };
 
-static int from_hex(const char *text, unsigned char *key)
-{
-    static const char digits[] = "0123456789abcdef";
-    size_t i;
-
-    if (strlen(text) != 2 * CACHE_KEY)
-        return ERR_CORRUPT;
-    for (i = 0; i < CACHE_KEY; i++) {
-        const char *high = strchr(digits, text[2 * i]), *low = strchr(digits, text[2 * i + 1]);
-
-        if (!high || !low)
-            return ERR_CORRUPT;
-        key[i] = (unsigned char)((high - digits) << 4 | (low - digits));
-    }
-    return ERR_OK;
-}
-
 int caching_load(struct daemon *d, struct db *db, struct err *err)
 {
     char text[2 * CACHE_KEY + 1];
-    int i, rc = db_meta_get(db, "cache_key", text, sizeof(text), err);
+    int rc = db_meta_get(db, "cache_key", text, sizeof(text), err);
 
     if (rc && rc != ERR_NOT_FOUND && rc != ERR_TOO_BIG)
         return rc;
-    if (rc || from_hex(text, d->cache_key)) {
+    if (rc || hex_read(slice_of(text), d->cache_key, CACHE_KEY)) {
         if (RAND_bytes(d->cache_key, CACHE_KEY) != 1)
             return err_set(err, ERR_IO, "no random numbers");
-        for (i = 0; i < CACHE_KEY; i++)
-            snprintf(text + 2 * i, 3, "%02x", d->cache_key[i]);
+        hex_write(d->cache_key, CACHE_KEY, text);
         rc = db_meta_put(db, "cache_key", slice_of(text), err);
         /* Without it the cache is empty after a restart, which is no reason not to start. */
         if (rc)

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "base/hex.h"
 #include "base/limits.h"
 #include "base/banned.h"
 
@@ -53,11 +54,9 @@ void cache_seal_free(struct cache_seal *s)
 void cache_seal_name(const struct cache_seal *s, struct slice name, char text[CACHE_NAME_TEXT])
 {
     unsigned char hash[HASH] = {0};
-    int i;
 
     (void)!mac(s->name_key, name, hash);
-    for (i = 0; i < HASH / 2; i++)
-        snprintf(text + 2 * i, 3, "%02x", hash[i]);
+    hex_write(hash, HASH / 2, text);
 }
 
 /* What the tag vouches for besides the value: name and access. */

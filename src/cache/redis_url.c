@@ -4,21 +4,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/hex.h"
 #include "base/num.h"
 #include "base/banned.h"
 
 enum { PORT = 6379, LAST_DB = 1023 };
-
-static int hex(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
-}
 
 /* Percent-decodes s; what finds no room, or a NUL, is refused. */
 static bool decode(struct slice s, char *out, size_t max)
@@ -29,9 +19,9 @@ static bool decode(struct slice s, char *out, size_t max)
         int c = (unsigned char)s.p[i];
 
         if (c == '%') {
-            if (i + 2 >= s.n || hex(s.p[i + 1]) < 0 || hex(s.p[i + 2]) < 0)
+            c = i + 2 < s.n ? hex_byte(s.p + i + 1) : -1;
+            if (c < 0)
                 return false;
-            c = hex(s.p[i + 1]) * 16 + hex(s.p[i + 2]);
             i += 2;
         }
         if (c == 0 || n + 1 >= max)

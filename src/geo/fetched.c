@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/hex.h"
 #include "geo/licence.h"
 #include "base/banned.h"
 
@@ -121,7 +122,7 @@ static int hash_file(const char *path, char ret[65])
     unsigned char *chunk = malloc(1 << 16), sum[EVP_MAX_MD_SIZE];
     EVP_MD_CTX *md = EVP_MD_CTX_new();
     FILE *f = fopen(path, "re");
-    size_t n, i;
+    size_t n;
     int rc = chunk && md ? ERR_OK : ERR_NOMEM;
 
     if (!rc && (!f || EVP_DigestInit_ex(md, EVP_sha256(), NULL) != 1))
@@ -131,8 +132,8 @@ static int hash_file(const char *path, char ret[65])
             rc = ERR_NOMEM;
     if (!rc && (ferror(f) || EVP_DigestFinal_ex(md, sum, NULL) != 1))
         rc = ERR_IO;
-    for (i = 0; !rc && i < 32; i++)
-        snprintf(ret + 2 * i, 3, "%02x", sum[i]);
+    if (!rc)
+        hex_write(sum, 32, ret);
     if (f)
         fclose(f);
     EVP_MD_CTX_free(md);

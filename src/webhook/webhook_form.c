@@ -6,6 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/hex.h"
 #include "base/stamp.h"
 #include "core/address/addr.h"
 #include "service/jout.h"
@@ -30,7 +31,6 @@ int webhook_form_sign(const char *key, int64_t timestamp_s, struct slice body,
     unsigned char mac[EVP_MAX_MD_SIZE];
     struct buf text;
     unsigned n = 0;
-    size_t i;
     bool ok;
 
     buf_init(&text, body.n + 32);
@@ -44,8 +44,7 @@ int webhook_form_sign(const char *key, int64_t timestamp_s, struct slice body,
     if (!ok)
         return ERR_NOMEM;
     memcpy(out, "v1=", 4);
-    for (i = 0; i < n; i++)
-        snprintf(out + 3 + 2 * i, 3, "%02x", mac[i]);
+    hex_write(mac, n, out + 3);
     return ERR_OK;
 }
 

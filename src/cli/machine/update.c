@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hex.h"
 #include "base/limits.h"
 #include "base/num.h"
 #include "cli/terminal/json_in.h"
@@ -95,25 +96,9 @@ int update_verify(struct slice text, struct slice sig, const unsigned char key[3
     return good ? ERR_OK : ERR_AUTH;
 }
 
-static int hex_digit(char c)
-{
-    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 static bool read_hex(const char *text, unsigned char *out, size_t n)
 {
-    size_t i;
-
-    if (!text || strlen(text) != 2 * n)
-        return false;
-    for (i = 0; i < n; i++) {
-        int high = hex_digit(text[2 * i]), low = hex_digit(text[2 * i + 1]);
-
-        if (high < 0 || low < 0)
-            return false;
-        out[i] = (unsigned char)(high << 4 | low);
-    }
-    return true;
+    return text && hex_read(slice_of(text), out, n) == ERR_OK;
 }
 
 /* The key that counts; a build for tests may be given another. */

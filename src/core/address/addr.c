@@ -2,6 +2,7 @@
 #include "core/address/addr.h"
 
 #include "base/err.h"
+#include "base/hex.h"
 #include "base/banned.h"
 
 #define V4(a, b, c, d) \
@@ -52,17 +53,6 @@ int addr_parse4(struct slice s, struct addr *ret)
     return ERR_OK;
 }
 
-static int hex(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
-}
-
 /* The groups read so far and where `::` stood among them. */
 struct groups {
     uint16_t v[8];
@@ -85,8 +75,8 @@ static int read_groups(struct slice s, struct groups *g)
 
         if (g->n == 8)
             return ERR_INVALID;
-        while (p < end && hex(*p) >= 0 && p - first < 5)
-            v = v << 4 | (unsigned)hex(*p++);
+        while (p < end && hex_digit(*p) >= 0 && p - first < 5)
+            v = v << 4 | (unsigned)hex_digit(*p++);
         if (p < end && *p == '.') {
             if (g->n > 6 || quad((struct slice){first, (size_t)(end - first)}, &v4))
                 return ERR_INVALID;

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hex.h"
 #include "base/limits.h"
 #include "service/jout.h"
 #include "base/banned.h"
@@ -133,29 +134,12 @@ int sealed_make(struct slice passphrase, struct slice plain, struct buf *ret_jso
 
 /* ---- opening ---- */
 
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 static bool get_hex(json_t *json, const char *name, unsigned char *out, size_t n)
 {
     json_t *v = json_object_get(json, name);
-    const char *s = json_string_value(v);
-    size_t i;
+    struct slice digits = {json_string_value(v), json_string_length(v)};
 
-    if (!s || json_string_length(v) != 2 * n)
-        return false;
-    for (i = 0; i < n; i++) {
-        int high = hex_digit(s[2 * i]), low = hex_digit(s[2 * i + 1]);
-
-        if (high < 0 || low < 0)
-            return false;
-        out[i] = (unsigned char)(high << 4 | low);
-    }
-    return true;
+    return digits.p && hex_read(digits, out, n) == ERR_OK;
 }
 
 static bool get_int(json_t *json, const char *name, int64_t min, int64_t max, int64_t *ret)

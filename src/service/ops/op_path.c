@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 #include "service/ops/op_int.h"
 
+#include "base/hex.h"
 #include "base/banned.h"
 
 /*
@@ -22,14 +23,6 @@ static const struct {
     {OP_PUT, "/config/timing/reenable_time", OP_PUT, "/config/reenable-time"},
 };
 
-static int hex(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c |= 0x20;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 static bool is_utf8(struct slice s)
 {
     json_t *text = json_stringn(s.n ? s.p : "", s.n);
@@ -46,11 +39,11 @@ int op_decode(struct slice s, bool plus, struct buf *out)
         char c = s.p[i];
 
         if (c == '%') {
-            int hi = i + 2 < s.n ? hex(s.p[i + 1]) : -1, lo = i + 2 < s.n ? hex(s.p[i + 2]) : -1;
+            int byte = i + 2 < s.n ? hex_byte(s.p + i + 1) : -1;
 
-            if (hi < 0 || lo < 0)
+            if (byte < 0)
                 return ERR_INVALID;
-            c = (char)(hi << 4 | lo);
+            c = (char)byte;
             i += 2;
         } else if (c == '+' && plus) {
             c = ' ';
