@@ -51,6 +51,7 @@ struct http_request {
     const char
         *method; /* "GET", "POST" (sent once for certain, on a connection of its own), "PUT", … */
     bool repeatable; /* a POST that does no harm twice: on a kept connection, as all others */
+    bool once;       /* another method that is to be sent as a POST is */
     const char *url;
     const struct http_header *headers; /* copied */
     size_t n_headers;

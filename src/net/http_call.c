@@ -300,7 +300,7 @@ int http_start(struct http *http, const struct http_request *req, http_done_fn d
     buf_init(&call->body, req->body_max);
     curl_easy_setopt(call->easy, CURLOPT_CUSTOMREQUEST, req->method);
     /* On a kept connection that closes without an answer libcurl would send it a second time by itself. */
-    if (strcmp(req->method, "POST") == 0 && !req->repeatable)
+    if (req->once || (strcmp(req->method, "POST") == 0 && !req->repeatable))
         curl_easy_setopt(call->easy, CURLOPT_FRESH_CONNECT, 1L);
     if (req->body.p) {
         call->request_body = malloc(req->body.n + 1);

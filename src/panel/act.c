@@ -30,7 +30,7 @@ struct act {
     size_t n_groups;
     char *note; /* NULL: left alone */
     struct call *call;
-    bool resent; /* a sending of the change itself had no clear answer, and was repeated */
+    bool unclear;             /* the change may have been made, or may be yet */
     struct loop_timer *timer; /* tells a failure of the beginning later */
     struct err first;         /* what is being confirmed */
     struct err failed;
@@ -60,6 +60,8 @@ static void finish(struct act *act, int rc, const struct err *err, const struct 
     void *arg = act->arg;
     struct err copy = *err;
 
+    if (rc && rc != ERR_CANCELLED && act->unclear)
+        rc = copy.code = ERR_UNSURE;
     act_free(act);
     fn(arg, rc, &copy, user);
 }
@@ -111,7 +113,8 @@ static void take_user(struct act *act, struct buf *body)
     struct err err = {0};
     int rc = puser_parse(buf_slice(body), &d, &err);
 
-    d.user.resent = act->resent;
+    /* Whatever it says after a 2xx, the change is most likely made; a user tells whether. */
+    act->unclear |= act->stage == STAGE_DO && act->kind != ACT_READ;
     if (rc && act->stage == STAGE_DO && act->kind != ACT_READ) {
         act->stage = STAGE_VERIFY;
         if (act->form == FORM_TOGGLE)
@@ -124,6 +127,9 @@ static void take_user(struct act *act, struct buf *body)
                      act->form == FORM_NAME ? "his name belongs to user %lld now"
                                             : "the panel answered with user %lld",
                      (long long)d.user.id);
+    /* Another one of that name tells nothing of what became of this one but that he was not changed. */
+    if (!rc || act->form == FORM_NAME)
+        act->unclear = false;
     if (!rc && act->stage == STAGE_CONFIRM && act->kind != ACT_READ)
         rc = err_set(&err, ERR_REFUSED, "he is there, but: %.400s", act->first.text);
     else if (!rc && !took_effect(act, &d.user))
@@ -172,7 +178,7 @@ static void on_answer(void *arg, const struct call_result *r)
     struct buf kept;
 
     act->call = NULL;
-    act->resent |= r->resent && act->stage == STAGE_DO && act->kind != ACT_READ;
+    act->unclear |= r->unclear && act->stage == STAGE_DO && act->kind != ACT_READ;
     if (!r->rc) {
         kept = *r->body;
         buf_init(r->body, r->body->max);
@@ -244,10 +250,12 @@ static void ask(struct act *act)
         "read", "disable", "enable", "set the groups of", "set the note of", "revoke the links of"};
     bool reads = act->kind == ACT_READ || act->stage != STAGE_DO;
     bool revokes = act->kind == ACT_REVOKE && !reads;
+    /* People change users as well: before a change is sent again, the caller has to look at him. */
     struct call_opts opts = {.method = reads     ? "GET"
                                        : revokes ? "POST"
                                                  : "PUT",
-                             .tries = revokes ? 1 : ACT_TRIES};
+                             .tries = reads ? ACT_TRIES : 1,
+                             .once = !reads};
     struct buf path, body;
     char what[64];
     int rc;

@@ -19,8 +19,7 @@ struct call {
     unsigned tries; /* left */
     int64_t deadline_us;
     struct backoff wait;
-    bool relogged, entered, aside;
-    bool unclear; /* the panel may do what an earlier try asked for */
+    bool relogged, entered, aside, once;
     unsigned serial;
     int64_t sent_us;
     struct session_waiter waiter;
@@ -142,12 +141,14 @@ static void on_answer(void *arg, int rc, const struct err *net_err, struct http_
     struct call *call = arg;
     struct calls *c = call->calls;
     struct reply reply;
+    bool sent = http_sent(call->http_call);
 
     call->http_call = NULL;
     call->entered = false;
     call->result = (struct call_result){.took_us = loop_real_us(c->loop) - call->sent_us,
-                                        .resent = call->unclear};
-    call->unclear |= rc || a->status >= 500;
+                                        .unclear = call->result.unclear};
+    /* 503 is said before anything is begun; the other faults may come of the doing. */
+    call->result.unclear |= rc ? sent : a->status == 408 || (a->status >= 500 && a->status != 503);
     if (rc) {
         err_set(&call->err, rc, "%s: %s", call->what, net_err->text);
         if (rc == ERR_CANCELLED || rc == ERR_TOO_BIG) {
@@ -195,6 +196,7 @@ static void send_now(struct call *call, const struct http_header *credential)
                                .url = call->url,
                                .headers = headers,
                                .n_headers = call->body ? 3 : 2,
+                               .once = call->once,
                                .body = {call->body, call->body_n},
                                .deadline_us = call->deadline_us,
                                .body_max = call->body_max};
@@ -261,6 +263,7 @@ int call_start(struct calls *c, const struct call_opts *opts, call_fn fn, void *
     *call = (struct call){.calls = c, .fn = fn, .arg = arg, .tries = opts->tries ? opts->tries : 1};
     call->result.took_us = -1;
     call->aside = opts->aside;
+    call->once = opts->once;
     call->deadline_us = opts->deadline_us ? opts->deadline_us : DEADLINE_S * SECOND;
     call->body_max = opts->body_max ? opts->body_max : BODY_MAX;
     call->waiter = (struct session_waiter){.fn = on_token, .arg = call};

@@ -18,7 +18,8 @@
 /*
  * A call to the panel's REST interface with the rules of spec/panel.md 5: logged in first; 401 leads to
  * one new login and one more try; 408, 429, 5xx and faults of the connection are repeated a few times
- * with growing pauses (Retry-After is obeyed) while the gate is open; nothing else is repeated.
+ * with growing pauses (Retry-After is obeyed) while the gate is open; nothing else is repeated. What is
+ * sent once is repeated only after a new login.
  */
 struct call;
 
@@ -40,7 +41,7 @@ struct call_result {
     enum reply_missing missing; /* when status is 404 */
     struct buf *body;           /* of a 2xx answer, else NULL; may be emptied with buf_take */
     int64_t took_us;            /* of the last try, network and panel; -1 when none was sent */
-    bool resent;                /* an earlier try had no clear answer: the panel may do it yet */
+    bool unclear;               /* a sending had no clear answer: it may be done, now or yet */
 };
 typedef void (*call_fn)(void *arg, const struct call_result *result);
 
@@ -50,6 +51,7 @@ struct call_opts {
     struct slice body;   /* JSON; p NULL: none; copied */
     const char *what;    /* names the call in errors; copied, cut at 95 bytes */
     unsigned tries;      /* sendings at most, 0: 1. A new login does not count */
+    bool once;           /* never by the network's own means either: each sending may count */
     bool aside;          /* no answer, or a server's fault, says nothing of the panel as a whole */
     int64_t deadline_us; /* of one sending, 0: 10 s */
     size_t body_max;     /* 0: 1 MB */

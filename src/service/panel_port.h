@@ -14,6 +14,10 @@
  * in, tests put a fake in their place. All calls are made on the loop thread, return at once, and
  * answer later through their callback, exactly once, also on failure and at shutdown
  * (ERR_CANCELLED). A callback may start the next call.
+ *
+ * A change is sent once, and never again by itself: somebody may have changed the user meanwhile.
+ * ERR_UNSURE: it was sent and had no clear answer, so it may have been made, or may be yet. ERR_CANCELLED
+ * says nothing. Any other failure: it was not made.
  */
 
 enum panel_status {
@@ -48,7 +52,6 @@ struct panel_user {
     int64_t expire_us;  /* STAMP_NONE = never */
     int64_t data_limit; /* bytes; 0 = none */
     struct slice raw;   /* the JSON object whole, as the panel sent it */
-    bool resent; /* answer to a change that was sent more than once: another of them may yet land */
 };
 
 /* The answer to a read or a change: rc 0 and the user as it is now, or a code, detail and NULL. */
@@ -76,11 +79,7 @@ struct panel_port {
                        const struct slice *note, panel_user_fn fn, void *arg);
     /* Sets the user's note alone; empty removes it. */
     void (*set_note)(void *ctx, int64_t id, struct slice note, panel_user_fn fn, void *arg);
-    /*
-     * Gives the user a new subscription and new credentials (revoke_sub), sent once and never again by
-     * itself: ERR_REFUSED, ERR_FORBIDDEN, ERR_INVALID mean that nothing was changed, any other failure
-     * that it may have been.
-     */
+    /* Gives the user a new subscription and new credentials (revoke_sub). */
     void (*revoke)(void *ctx, int64_t id, panel_user_fn fn, void *arg);
     /* Whether the panel answers at the moment, as far as is known. */
     bool (*is_up)(void *ctx);

@@ -224,12 +224,11 @@ def test_5xx_is_repeated_and_4xx_is_not(panel):
         c.wait("nodes")
         sim.clear_journal()
         sim.fault("status", "/api/user/by-id/1*", status=503, body={"detail": "later"}, count=2)
-        answer = c.ask("disable 1", "user", seconds=20)
-        assert answer["status"] == "disabled"
-        assert len(sim.journal(method="PUT")) == 3
+        assert c.ask("read 1", "user", seconds=20)["status"] == "active"
+        assert len(sim.journal(path="by-id/1")) == 3
         sim.fault("status", "/api/user/by-id/2*", status=422, body={"detail": {"a": "b"}}, count=5)
         assert c.ask("disable 2", "user")["error"].endswith("422: a: b")
-        assert len(sim.journal(method="PUT")) == 4
+        assert len(sim.journal(method="PUT")) == 1
         sim.clear_faults()
 
 
@@ -248,8 +247,20 @@ def test_lost_answer_of_a_change(panel):
     sim = panel(nodes=0, users=1)
     with client(sim, NODES_POLL=60) as c:
         c.wait("nodes")
-        sim.fault("lose_answer", "/api/user/by-id/1*", method="PUT")
-        assert c.ask("disable 1", "user", seconds=20)["status"] == "disabled"
+        sim.clear_journal()
+        # A change is sent once: who has lost its answer looks at the user before anything else.
+        for fault, name in ((dict(kind="lose_answer"), "UNSURE"), (dict(kind="drop"), "UNSURE"),
+                            (dict(kind="status", status=500, body="x"), "UNSURE"),
+                            (dict(kind="status", status=503, body="x"), "UNREACHABLE"),
+                            (dict(kind="status", status=429, body="x"), "UNREACHABLE")):
+            sim.fault(path="/api/user/by-id/1*", method="PUT", **fault)
+            answer = c.ask("disable 1", "user", seconds=20)
+            assert answer["rc"] == {"UNSURE": -20, "UNREACHABLE": -8}[name], (fault, answer)
+            assert c.ask("read 1", "user", seconds=20)["rc"] == 0  # no row of faults, so no gate
+        assert len(sim.journal(method="PUT")) == 5
+        sim.fault("malformed", "/api/user/by-id/1*", method="PUT")
+        assert c.ask("enable 1", "user", seconds=20)["rc"] == -12  # answered, looked at, not made
+        assert sim.user(1)["status"] == "disabled"
 
 
 def test_bodies_that_are_none(panel):

@@ -20,7 +20,7 @@
 #include <sys/mman.h>
 #include <sys/wait.h>
 
-#include "../unit/service/fakepanel.h"
+#include "../unit/service/fakeadmin.h"
 #include "../unit/store/scratch.h"
 #include "base/fault.h"
 #include "service/enforce/enforce.h"
@@ -187,10 +187,17 @@ static void sending(void *ctx, enum fp_kind kind, const struct fp_user *u)
 
     if (!r.found)
         fp_offend(&c->w->panel, "%s is changed without a row on the disk", u->name);
-    if ((kind != FP_DISABLE && kind != FP_REVOKE) || !r.found)
-        return;
-    if (r.state != DB_STATE_INTENDED)
+    if ((kind == FP_DISABLE || kind == FP_REVOKE) && r.found && r.state != DB_STATE_INTENDED)
         fp_offend(&c->w->panel, "%s is disabled in state %s", u->name, db_state_name(r.state));
+}
+
+static void taken(void *ctx, enum fp_kind kind, const struct fp_user *u)
+{
+    struct child *c = ctx;
+    struct open_row r = open_row_of(c->eyes, u->id);
+
+    if (!r.found)
+        return;
     if (r.id < ROWS && kind == FP_REVOKE && ++c->w->revoked_by[r.id] > 1)
         fp_offend(&c->w->panel, "row %lld revokes %s twice", (long long)r.id, u->name);
     if (r.id < ROWS && kind == FP_DISABLE && ++c->w->disabled_by[r.id] > 1)
@@ -203,7 +210,7 @@ static enum fp_fate fate(void *ctx, enum fp_kind kind, int64_t id)
 
     (void)kind;
     (void)id;
-    return random_below(w, 100) < 5 ? (enum fp_fate)(1 + random_below(w, 4)) : FP_OK;
+    return random_below(w, 100) < 5 ? (enum fp_fate)(1 + random_below(w, FP_FATES - 1)) : FP_OK;
 }
 
 static void told(void *arg, const struct enforce_told *t)
@@ -254,6 +261,7 @@ static int child_open(struct child *c, struct world *w, bool quiet)
                                .eager = random_below(w, 2) != 0,
                                .fate = quiet ? NULL : fate,
                                .sending = sending,
+                               .taken = taken,
                                .ctx = c};
     opts.panel = fp_port(&c->line);
     if (db_open(scratch_dir, &db, &err) || db_open(scratch_dir, &c->eyes, &err) ||

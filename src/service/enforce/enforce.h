@@ -21,9 +21,11 @@
  *   read the user (not active: refused) -> row `intended` on the disk -> one call to the panel
  *   -> row `applied` -> due -> row `restoring` -> read the user -> enable, or superseded
  *
- * For one row the panel is asked to disable at most once. When the answer is missing, the user is read
- * until it is certain what became of the call. A row that revokes does so between `intended` and the
- * disabling call, once, whatever becomes of the answer: what cannot be known is told, not repeated.
+ * For one row the panel is asked to disable at most once: again only where the first asking certainly did
+ * not get through, and the user then read is exactly as he was before it. When the answer is missing, the
+ * user is read until it is certain what became of the call; one whom somebody has changed meanwhile is
+ * left as he is. A row that revokes does so between `intended` and the disabling call, once, whatever
+ * becomes of the answer: what cannot be known is told, not repeated.
  *
  * Terms go by the wall clock. One that is set back by more than an hour ends the terms begun before.
  *

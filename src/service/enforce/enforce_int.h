@@ -84,6 +84,7 @@ struct item {
     bool by_group;
     bool slot;              /* counts against max_calls */
     bool unread;            /* of an earlier run and not compared with the panel yet */
+    bool unmade;            /* PHASE_DOUBT: the call was certainly not made, and will not be */
     bool sent;              /* an enabling call may have got through */
     int64_t looked_edit_us; /* the user's edit_at before he is enabled */
     bool blind;             /* such a call would look like somebody's disabling him again */
@@ -268,6 +269,16 @@ bool punish_keep_note(struct item *it, const struct panel_user *user);
 bool punish_keep(struct item *it, const struct panel_user *user);
 /* Whether a code is the panel's clear no, by which nothing was changed. */
 bool is_refusal(int rc);
+
+/* The user is disabled by us since applied_us, and the row is to say so. */
+void punish_applied(struct enforce *e, struct item *it, const struct panel_user *user,
+                    int64_t applied_us);
+
+/* enforce_doubt.c */
+/* The disabling call had no answer that tells; or, unmade: it failed before the panel took it. */
+void doubt_begin(struct enforce *e, struct item *it, bool unmade);
+/* Reads the user again. */
+void doubt_step(struct enforce *e, struct item *it);
 
 /* enforce_revoke.c */
 /* Sends the revoking call of a row that is DB_REVOKE_SENT. */

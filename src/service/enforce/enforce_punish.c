@@ -8,9 +8,7 @@
 #include "service/enforce/enforce_note.h"
 #include "base/banned.h"
 
-/* From a case to a disabled user: QUEUED, READ, INTEND, CALL, SIGN, DOUBT, APPLY. */
-
-#define DOUBT_READ_US (5 * STAMP_SECOND)
+/* From a case to a disabled user: QUEUED, READ, INTEND, CALL, SIGN, APPLY. */
 
 static struct slice keep(char **at, struct slice s)
 {
@@ -273,12 +271,6 @@ bool punish_keep(struct item *it, const struct panel_user *user)
     free(r->fields);
     r->row.answer_fields = buf_slice(&fields);
     r->fields = buf_take(&fields);
-    /*
-     * Another sending of the same call may land after this answer. It moves edit_at and nothing else, as
-     * somebody who disables him again would: who cannot be told from us must not keep him disabled.
-     */
-    if (user->resent)
-        r->row.answer_fields = (struct slice){NULL, 0};
     free(r->answer);
     r->answer = user->raw.n ? malloc(user->raw.n) : NULL;
     r->row.answer = (struct slice){r->answer, r->answer ? user->raw.n : 0};
@@ -288,8 +280,7 @@ bool punish_keep(struct item *it, const struct panel_user *user)
     return true;
 }
 
-/* The user is disabled by us since applied_us. */
-static void applied(struct enforce *e, struct item *it, const struct panel_user *user,
+void punish_applied(struct enforce *e, struct item *it, const struct panel_user *user,
                     int64_t applied_us)
 {
     struct db_row *row = &it->record->row;
@@ -346,15 +337,6 @@ static void sign(struct enforce *e, struct item *it, const struct panel_user *us
     buf_release(&text);
 }
 
-static void doubt(struct enforce *e, struct item *it)
-{
-    item_free_slot(e, it);
-    order_tell(e, it, ERR_BUSY, "the panel has not answered; what became of the call is looked at");
-    it->phase = PHASE_DOUBT;
-    it->late_us = it->doubt_us = enforce_now(e) + e->o.doubt_us;
-    it->next_us = enforce_now(e) + STAMP_SECOND;
-}
-
 static void on_called(struct enforce *e, struct item *it, int rc, const struct err *err,
                       const struct panel_user *user)
 {
@@ -364,75 +346,11 @@ static void on_called(struct enforce *e, struct item *it, int rc, const struct e
                       rc == ERR_NOT_FOUND ? ENFORCE_WHY_GONE : ENFORCE_WHY_PANEL_REFUSED, rc,
                       err->text);
     } else if (!rc && rules_is_punished(&it->record->row, user, e->groups)) {
-        applied(e, it, user, enforce_now(e));
+        punish_applied(e, it, user, enforce_now(e));
         sign(e, it, user);
     } else {
-        doubt(e, it);
+        doubt_begin(e, it, rc && rc != ERR_UNSURE && rc != ERR_CANCELLED);
     }
-}
-
-/* Without any groups, and the panel does not tell which were deleted: our call moves edit_at. */
-static bool may_be_moved(const struct item *it, const struct panel_user *user)
-{
-    return it->applied_us != STAMP_NONE ||
-           rules_edit_moved(it->record->row.edit_before_us, user->edit_at_us);
-}
-
-/* Read again after a call without an answer, or a death between row and answer. */
-static void on_doubt_read(struct enforce *e, struct item *it, int rc, const struct err *err,
-                          const struct panel_user *user)
-{
-    int64_t now = enforce_now(e);
-
-    item_free_slot(e, it);
-    if (rc == ERR_NOT_FOUND && gone_for_good(e, it)) {
-        restore_close(e, it, DB_STATE_CANCELLED, ENFORCE_WHY_GONE, rc, err->text);
-        return;
-    }
-    if (rc) {
-        tell_waiters(e, it, ENFORCE_FAILED, err->text);
-        item_delay(e, it);
-        return;
-    }
-    it->gone_us = STAMP_NONE;
-    if (rules_is_stranger(&it->record->row, user)) {
-        restore_close(e, it, DB_STATE_SUPERSEDED, ENFORCE_WHY_STRANGER, ERR_OK, NULL);
-    } else if (rules_is_punished(&it->record->row, user, e->groups)) {
-        applied(e, it, user,
-                it->applied_us != STAMP_NONE ? it->applied_us : it->record->row.intended_us);
-    } else if (rules_is_unsure(&it->record->row, user, e->groups) && it->asks < ASK_TRIES) {
-        item_was_read(e, it);
-        restore_ask_groups(e, it);
-    } else if (rules_is_unsure(&it->record->row, user, e->groups) && may_be_moved(it, user)) {
-        applied(e, it, user,
-                it->applied_us != STAMP_NONE ? it->applied_us : it->record->row.intended_us);
-    } else if (it->applied_us != STAMP_NONE) {
-        restore_end(e, it, user, DB_STATE_SUPERSEDED,
-                    it->by_group ? ENFORCE_WHY_GROUPS_CHANGED : ENFORCE_WHY_ENABLED, NULL);
-    } else if (now >= it->doubt_us) {
-        restore_end(e, it, user, DB_STATE_CANCELLED, ENFORCE_WHY_NOT_DONE, NULL);
-    } else {
-        item_was_read(e, it);
-        /* Nobody who wants him enabled waits for a call that most likely never comes. */
-        tell_waiters(e, it, ENFORCE_NOT_DISABLED,
-                     "the user is active; should our lost call still disable him, he is enabled "
-                     "again");
-        /* Should the call still get through, this is what was before it. */
-        if (user->n_groups > 0 && !user->groups_cut) {
-            memcpy(it->record->row.groups_before, user->groups,
-                   user->n_groups * sizeof(user->groups[0]));
-            it->record->row.n_groups_before = user->n_groups;
-        }
-        it->next_us = now + DOUBT_READ_US < it->doubt_us ? now + DOUBT_READ_US : it->doubt_us;
-    }
-}
-
-static void doubt_step(struct enforce *e, struct item *it)
-{
-    /* What stands there is of the call, whose answer is not known. */
-    if (it->record)
-        it->record->row.answer = (struct slice){NULL, 0};
-    op_read_with_row(e, it, on_doubt_read);
 }
 
 static void on_applied(struct enforce *e, struct item *it, struct op *op, int rc,

@@ -10,7 +10,7 @@ KINDS = {
     "slow": "answer at `bytes_per_s`; a log stream trickles",
     "drop": "close without an answer",
     "reset": "close with a reset, without an answer",
-    "lose_answer": "do what was asked, then close without an answer",
+    "lose_answer": "do what was asked, then close without an answer (after `seconds`)",
     "cut_body": "send the head and `bytes` of the body, then close",
     "malformed": "answer 200 with a body that is no JSON (or `body`)",
     "oversize": "answer 200 with a JSON body of `bytes`",

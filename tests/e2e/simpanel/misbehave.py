@@ -51,6 +51,7 @@ async def answer(fault, conn, request, response):
     """Sends the true answer in the way the fault wants."""
     kind, args = fault.kind, fault.args
     if kind == "lose_answer":
+        await asyncio.sleep(args.get("seconds", 0))
         conn.close()
         return
     data = response_bytes(response, request.close)

@@ -8,7 +8,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "../service/fakepanel.h"
+#include "../service/fakeadmin.h"
 #include "app/daemon.h"
 
 /*

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 #include "../store/scratch.h"
-#include "fakepanel.h"
+#include "fakeadmin.h"
 #include "service/enforce/enforce.h"
 #include "store/db.h"
 #include "store/db_journal.h"

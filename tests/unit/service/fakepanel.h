@@ -64,8 +64,7 @@ struct fp {
     struct fp_user users[FP_USERS];
     bool group_gone[FP_GROUPS + 1];
     bool down;
-    bool resent; /* answers come to calls sent before without one */
-    bool old;    /* a panel whose call for disabling has room for a note, and moves edit_at */
+    bool old; /* a panel whose call for disabling has room for a note, and moves edit_at */
     int64_t now_us;
     int64_t last_edit_us;
     struct fp_late late[FP_LATE];
@@ -80,7 +79,8 @@ enum fp_fate {
     FP_LOST_AFTER,  /* no answer, but done */
     FP_LATE_DONE,   /* no answer, and done some seconds later (disabling only, else as before) */
     FP_NO,          /* 403 */
-    FP_ERROR,       /* answered with something senseless */
+    FP_ERROR,       /* done, answered with something senseless */
+    FP_FATES,
 };
 
 enum fp_kind { FP_READ, FP_DISABLE, FP_ENABLE, FP_SET_GROUPS, FP_SET_NOTE, FP_REVOKE };
@@ -109,6 +109,8 @@ struct fp_line {
     enum fp_fate (*fate)(void *ctx, enum fp_kind kind, int64_t id);
     /* A call that changes something is about to be sent; the test looks at the journal. */
     void (*sending)(void *ctx, enum fp_kind kind, const struct fp_user *u);
+    /* It has reached the panel, or may reach it yet, for all that the answer says. */
+    void (*taken)(void *ctx, enum fp_kind kind, const struct fp_user *u);
     void *ctx;
 };
 
@@ -355,6 +357,22 @@ static inline void fp_send_late(struct fp *p, const struct fp_call *c)
     }
 }
 
+/* As what a call counts: moving to the group of the disabled is disabling. */
+static inline enum fp_kind fp_meaning(const struct fp_call *c)
+{
+    return c->kind == FP_SET_GROUPS && c->n_groups == 1 && c->groups[0] == FP_DISABLED_GROUP
+               ? FP_DISABLE
+               : c->kind;
+}
+
+static inline void fp_take(struct fp_line *l, const struct fp_call *c)
+{
+    struct fp_user *u = fp_find(l->panel, c->id);
+
+    if (l->taken && u && c->kind != FP_READ)
+        l->taken(l->ctx, fp_meaning(c), u);
+}
+
 static inline void fp_answer(struct fp_line *l, struct fp_call *c)
 {
     struct fp *p = l->panel;
@@ -364,13 +382,13 @@ static inline void fp_answer(struct fp_line *l, struct fp_call *c)
     struct fp_user *u;
     char raw[200];
     int rc = ERR_OK;
-    bool disabling = c->kind == FP_DISABLE || (c->kind == FP_SET_GROUPS && c->n_groups == 1 &&
-                                               c->groups[0] == FP_DISABLED_GROUP);
 
-    if (done.fate == FP_LATE_DONE && !disabling)
+    if (done.fate == FP_LATE_DONE && fp_meaning(c) != FP_DISABLE)
         done.fate = FP_LOST_BEFORE;
     if (p->down && done.fate != FP_LATE_DONE && !done.arrived)
         done.fate = FP_UNREACHABLE;
+    if (!done.arrived && done.fate != FP_UNREACHABLE && done.fate != FP_NO)
+        fp_take(l, &done);
     if (done.arrived)
         rc = done.rc ? err_set(&err, done.rc, "the panel says no") : ERR_OK;
     else if (done.fate == FP_OK || done.fate == FP_LOST_AFTER || done.fate == FP_ERROR)
@@ -383,9 +401,9 @@ static inline void fp_answer(struct fp_line *l, struct fp_call *c)
     else if (done.fate == FP_NO)
         rc = err_set(&err, ERR_FORBIDDEN, "Permission denied: users.update");
     else if (done.fate == FP_ERROR)
-        rc = err_set(&err, ERR_PROTOCOL, "no JSON");
+        rc = err_set(&err, done.kind == FP_READ ? ERR_PROTOCOL : ERR_UNSURE, "no JSON");
     else if (done.fate != FP_OK)
-        rc = err_set(&err, ERR_TIMEOUT, "timed out");
+        rc = err_set(&err, done.kind == FP_READ ? ERR_TIMEOUT : ERR_UNSURE, "timed out");
     u = fp_find(p, done.id);
     /* Only taking it out is ever asked for without a mark in it. */
     if (rc && u && done.kind == FP_SET_NOTE && !strstr(done.note, "[pg-limiter"))
@@ -395,7 +413,6 @@ static inline void fp_answer(struct fp_line *l, struct fp_call *c)
         return;
     }
     fp_show(u, &user, raw, sizeof(raw));
-    user.resent = p->resent;
     done.fn(done.arg, ERR_OK, &err, &user);
 }
 
@@ -469,8 +486,10 @@ static inline void fp_call(struct fp_line *l, enum fp_kind kind, int64_t id, con
     if (note)
         snprintf(c->note, sizeof(c->note), "%.*s", (int)note->n, note->n ? note->p : "");
     c->fate = l->fate ? l->fate(l->ctx, kind, id) : FP_OK;
-    if (l->eager && kind != FP_READ && c->fate == FP_OK && !l->panel->down)
+    if (l->eager && kind != FP_READ && c->fate == FP_OK && !l->panel->down) {
+        fp_take(l, c);
         c->rc = fp_arrive(l->panel, c, &err);
+    }
 }
 
 static inline void fp_read_user(void *ctx, int64_t id, panel_user_fn fn, void *arg)
@@ -515,85 +534,6 @@ static inline struct panel_port fp_port(struct fp_line *l)
                                .set_note = fp_set_note,
                                .revoke = fp_revoke,
                                .is_up = fp_is_up};
-}
-
-/* What people do in the panel meanwhile. */
-
-/* PUT {"status": …}: moves edit_at. */
-static inline void fp_admin_status(struct fp *p, struct fp_user *u, enum panel_status status)
-{
-    fp_touch(p, u);
-    u->admin_us = p->now_us;
-    u->status = status;
-    u->status_by = FP_ADMIN;
-    u->traced = status == PANEL_STATUS_DISABLED;
-    if (status != PANEL_STATUS_DISABLED)
-        u->ours = u->ours && fp_is_moved(u);
-}
-
-/* PUT …/disabled: edit_at stays. On a user who is disabled already it leaves no trace at all. */
-static inline void fp_admin_toggle(struct fp *p, struct fp_user *u, bool disabled)
-{
-    bool was = u->status == PANEL_STATUS_DISABLED;
-
-    if (was == disabled)
-        return;
-    u->admin_us = p->now_us;
-    u->status = disabled ? PANEL_STATUS_DISABLED : PANEL_STATUS_ACTIVE;
-    u->status_by = FP_ADMIN;
-    /* Enabled and disabled again between two looks of ours shows nowhere. */
-    u->traced = disabled && !u->ours;
-    if (!disabled)
-        u->ours = u->ours && fp_is_moved(u);
-}
-
-static inline void fp_admin_note(struct fp *p, struct fp_user *u, const char *note)
-{
-    fp_touch(p, u);
-    u->admin_us = p->now_us;
-    snprintf(u->note, sizeof(u->note), "%s", note);
-    fp_strip(u->note, u->plain);
-    u->noted = true;
-}
-
-/* Writes behind whatever stands in the note, our mark as well. */
-static inline void fp_admin_add_note(struct fp *p, struct fp_user *u, const char *more)
-{
-    char note[FP_NOTE];
-
-    if (strlen(u->note) + strlen(more) < FP_NOTE / 2) {
-        snprintf(note, sizeof(note), "%.90s%s%s", u->note, u->note[0] ? " " : "", more);
-        fp_admin_note(p, u, note);
-    }
-}
-
-static inline void fp_admin_groups(struct fp *p, struct fp_user *u, const int64_t *groups, size_t n)
-{
-    fp_touch(p, u);
-    u->admin_us = p->now_us;
-    memcpy(u->groups, groups, n * sizeof(groups[0]));
-    u->n_groups = n;
-    u->groups_by = FP_ADMIN;
-    u->noted = true;
-    if (!fp_is_moved(u) && u->status != PANEL_STATUS_DISABLED)
-        u->ours = false;
-}
-
-/* A deleted group is taken from its users; their edit_at stays. */
-static inline void fp_delete_group(struct fp *p, int64_t group)
-{
-    size_t j, n;
-    int i;
-
-    p->group_gone[group] = true;
-    for (i = 0; i < FP_USERS; i++) {
-        struct fp_user *u = &p->users[i];
-
-        for (j = n = 0; j < u->n_groups; j++)
-            if (u->groups[j] != group)
-                u->groups[n++] = u->groups[j];
-        u->n_groups = n;
-    }
 }
 
 #endif

@@ -7,7 +7,7 @@
 
 #include "enforce_test.h"
 
-static enum fp_fate fates[4]; /* by kind */
+static enum fp_fate fates[FP_REVOKE + 1]; /* by kind */
 
 static enum fp_fate fate(void *ctx, enum fp_kind kind, int64_t id)
 {
@@ -157,6 +157,108 @@ static void what_was_before_a_late_call_is_learnt(void **state)
     assert_string_equal(state_of(7), "restored");
     assert_int_equal(user(7)->n_groups, 1);
     assert_int_equal(user(7)->groups[0], 6);
+}
+
+/*
+ * Our call got through, but the panel hung and the answer was lost; somebody gives the groups back before
+ * we look. His word counts: nothing is sent again, and the row ends as his doing.
+ */
+static void what_was_undone_behind_a_lost_call_stays_undone(void **state)
+{
+    int64_t had;
+
+    (void)state;
+    memset(fates, 0, sizeof(fates));
+    b->line.fate = fate;
+    use_groups(0);
+    fates[FP_SET_GROUPS] = FP_LOST_AFTER;
+    had = user(2)->groups[0];
+    assert_int_equal(punish(2, 600 * SEC), ERR_OK);
+    bed_settle(b);
+    assert_int_equal(user(2)->groups[0], FP_DISABLED_GROUP);
+    fp_admin_groups(&b->panel, user(2), &had, 1);
+    fates[FP_SET_GROUPS] = FP_OK;
+    bed_wait(b, 55 * SEC);
+    assert_string_equal(state_of(2),
+                        "intended"); /* the call might have got lost instead, and land */
+    bed_wait(b, 10 * SEC);
+    assert_string_equal(state_of(2), "superseded");
+    assert_int_equal(b->superseded, 1);
+    assert_int_equal(b->refused, 0);
+    assert_int_equal(b->last.why, ENFORCE_WHY_GROUPS_CHANGED);
+    assert_non_null(strstr(b->text, "did not answer our call"));
+    assert_int_equal(user(2)->disables, 1);
+    assert_int_equal(user(2)->groups[0], had);
+    /* The same by status, where the panel moves edit_at for it; and found by the next life. */
+    b->panel.old = true;
+    enforce_set_policy(b->e, &(struct enforce_policy){0});
+    fates[FP_DISABLE] = FP_LOST_AFTER;
+    assert_int_equal(punish(5, 600 * SEC), ERR_OK);
+    bed_settle(b);
+    fp_admin_status(&b->panel, user(5), PANEL_STATUS_ACTIVE);
+    restart();
+    bed_wait(b, 62 * SEC);
+    assert_string_equal(state_of(5), "superseded");
+    assert_int_equal(b->last.why, ENFORCE_WHY_ENABLED);
+    assert_int_equal(user(5)->disables, 1);
+    assert_int_equal(user(5)->status, PANEL_STATUS_ACTIVE);
+    /* Seen as disabled before somebody undoes it: no later landing is waited for. */
+    b->panel.old = false;
+    fates[FP_DISABLE] = FP_LATE_DONE;
+    assert_int_equal(punish(6, 600 * SEC), ERR_OK);
+    bed_wait(b, 30 * SEC);
+    assert_string_equal(state_of(6), "applied");
+    fp_admin_toggle(&b->panel, user(6), false);
+    restart();
+    bed_wait(b, 62 * SEC);
+    assert_string_equal(state_of(6), "superseded");
+    assert_int_equal(user(6)->disables, 1);
+}
+
+/* A call that was certainly not made is made again, unless somebody has touched the user meanwhile. */
+static void a_call_is_made_again_to_who_is_as_before(void **state)
+{
+    int64_t other = 5;
+
+    (void)state;
+    memset(fates, 0, sizeof(fates));
+    b->line.fate = fate;
+    fates[FP_DISABLE] = fates[FP_SET_GROUPS] = FP_UNREACHABLE;
+    assert_int_equal(punish(1, 60 * SEC), ERR_OK);
+    bed_wait(b, 10 * SEC);
+    assert_string_equal(state_of(1), "intended");
+    fates[FP_DISABLE] = FP_OK;
+    bed_wait(b, 10 * SEC);
+    assert_string_equal(state_of(1), "applied");
+    assert_int_equal(user(1)->disables, 1);
+    bed_wait(b, 62 * SEC);
+    assert_string_equal(state_of(1), "restored");
+    /* Somebody gives him other groups before the call could be made. */
+    use_groups(0);
+    assert_int_equal(punish(3, 60 * SEC), ERR_OK);
+    bed_settle(b);
+    fp_admin_groups(&b->panel, user(3), &other, 1);
+    fates[FP_SET_GROUPS] = FP_OK;
+    bed_wait(b, 10 * SEC);
+    assert_string_equal(state_of(3), "superseded");
+    assert_int_equal(user(3)->groups[0], other);
+    assert_int_equal(user(3)->disables, 0);
+    /* Excepted meanwhile, or nobody to be reached for a minute. */
+    fates[FP_SET_GROUPS] = FP_UNREACHABLE;
+    assert_int_equal(punish(4, 60 * SEC), ERR_OK);
+    assert_int_equal(punish(5, 60 * SEC), ERR_OK);
+    bed_wait(b, 70 * SEC);
+    assert_string_equal(state_of(4), "cancelled");
+    assert_int_equal(b->last.why, ENFORCE_WHY_NOT_DONE);
+    assert_int_equal(punish(6, 60 * SEC), ERR_OK);
+    bed_settle(b);
+    b->refuse = ERR_REFUSED;
+    fates[FP_SET_GROUPS] = FP_OK;
+    bed_wait(b, 10 * SEC);
+    b->refuse = 0;
+    assert_string_equal(state_of(6), "cancelled");
+    assert_int_equal(b->last.why, ENFORCE_WHY_NOT_WANTED);
+    assert_int_equal(user(6)->disables, 0);
 }
 
 /* Given back by a call nobody heard of, and deleted since, every one: the fallback group is for that. */
@@ -390,6 +492,8 @@ int main(void)
         T(a_call_landing_after_the_restore_is_undone),
         T(nobody_waits_for_a_lost_call),
         T(what_was_before_a_late_call_is_learnt),
+        T(what_was_undone_behind_a_lost_call_stays_undone),
+        T(a_call_is_made_again_to_who_is_as_before),
         T(groups_deleted_behind_a_lost_call),
         T(the_panel_away),
         T(an_away_panel_is_not_stormed),

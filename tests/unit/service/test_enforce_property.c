@@ -63,21 +63,29 @@ static struct open_row open_row_of(int64_t user_id)
     return r;
 }
 
-/* Nothing may be changed without its row, and a row disables once. */
+/* Nothing may be changed without its row … */
 static void sending(void *ctx, enum fp_kind kind, const struct fp_user *u)
 {
     struct open_row r = open_row_of(u->id);
-    int i;
 
     (void)ctx;
     if (!r.found) {
         fp_offend(&b->panel, "%s is changed without a row", u->name);
         return;
     }
-    if (kind != FP_DISABLE && kind != FP_REVOKE)
-        return;
-    if (r.state != DB_STATE_INTENDED)
+    if ((kind == FP_DISABLE || kind == FP_REVOKE) && r.state != DB_STATE_INTENDED)
         fp_offend(&b->panel, "%s is disabled in state %s", u->name, db_state_name(r.state));
+}
+
+/* … and a row disables once. */
+static void taken(void *ctx, enum fp_kind kind, const struct fp_user *u)
+{
+    struct open_row r = open_row_of(u->id);
+    int i;
+
+    (void)ctx;
+    if (!r.found || (kind != FP_DISABLE && kind != FP_REVOKE))
+        return;
     for (i = 0; i < n_called && called[i].row_id != r.id; i++)
         ;
     if (i == n_called && n_called < VERDICTS)
@@ -95,7 +103,7 @@ static enum fp_fate fate(void *ctx, enum fp_kind kind, int64_t id)
     (void)ctx;
     (void)kind;
     (void)id;
-    return chance((uint32_t)rough) ? (enum fp_fate)(1 + random_below(6)) : FP_OK;
+    return chance((uint32_t)rough) ? (enum fp_fate)(1 + random_below(FP_FATES - 1)) : FP_OK;
 }
 
 static void ordered(void *arg, int rc, const char *text, const struct enforce_view *view)
@@ -407,6 +415,7 @@ static int one_round(uint64_t seed)
     rough = chance(50) ? 20 : 3;
     fp_init(&b->panel, BED_T0);
     b->line.sending = sending;
+    b->line.taken = taken;
     b->line.fate = fate;
     b->line.delay_us = 20000;
     b->panel.old = chance(30);
