@@ -10,7 +10,7 @@
 #include "store/sql.h"
 #include "base/banned.h"
 
-enum { PAGE = 4096, HEADER = 100, VERSION_WRITE = 18, VERSION_READ = 19 };
+enum { PAGE = 4096, VERSION_WRITE = 18, VERSION_READ = 19 };
 static const char magic[16] = "SQLite format 3";
 
 /* A file in memory has no write-ahead log, and one that says otherwise cannot be opened. */
@@ -42,84 +42,6 @@ static int out_of_memory(struct err *err)
     return err_set(err, ERR_NOMEM, "out of memory");
 }
 
-/* ---- taking ---- */
-
-static int copy_file(struct db *to, const char *path, struct err *err)
-{
-    struct db from = {.path = (char *)path};
-    sqlite3_backup *backup = NULL;
-    int64_t pages = 0;
-    int rc = sqlite3_open_v2(path, &from.h, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, NULL);
-
-    if (!rc) {
-        sqlite3_busy_timeout(from.h, DB_BUSY_MS);
-        backup = sqlite3_backup_init(to->h, "main", from.h, "main");
-        rc = backup ? sqlite3_backup_step(backup, 0) : sqlite3_errcode(to->h);
-    }
-    if (!rc) {
-        pages = sqlite3_backup_pagecount(backup);
-        if (pages <= LIMIT_IMAGE / PAGE)
-            rc = sqlite3_backup_step(backup, -1);
-        if (rc == SQLITE_DONE)
-            rc = SQLITE_OK;
-    }
-    if (backup && sqlite3_backup_finish(backup) && !rc)
-        rc = sqlite3_errcode(to->h);
-    if (rc)
-        rc = sql_error(&from, rc, err);
-    else if (pages > LIMIT_IMAGE / PAGE)
-        rc = err_set(err, ERR_TOO_BIG,
-                     "%s has %lld MiB, a backup holds at most %d: shorten ip_history_hours or copy "
-                     "the file with sqlite3's .backup",
-                     path, (long long)(pages * PAGE >> 20), LIMIT_IMAGE >> 20);
-    sqlite3_close_v2(from.h);
-    return rc;
-}
-
-int db_image_take(const char *path, const char *const *strip, unsigned char **ret_bytes,
-                  size_t *ret_n, struct err *err)
-{
-    struct db *db = new_db(path);
-    unsigned char *bytes;
-    sqlite3_int64 n = 0;
-    size_t i;
-    int rc;
-
-    if (!db)
-        return out_of_memory(err);
-    rc = copy_file(db, path, err);
-    if (!rc)
-        rc = sql_exec(db, "PRAGMA secure_delete=ON", err);
-    for (i = 0; !rc && strip[i]; i++)
-        rc = sql_run(db, err, "DELETE FROM settings WHERE key=?1", "z", strip[i]);
-    /* Messages and events that wait here are this instance's to send. */
-    if (!rc)
-        rc = sql_exec(db, "DELETE FROM outbox; DELETE FROM webhook", err);
-    /* It opens what lies in Redis, the panel's token too; the next start makes another. */
-    if (!rc)
-        rc = sql_exec(db, "DELETE FROM meta WHERE key='cache_key'", err);
-    if (!rc)
-        rc = sql_exec(db, "VACUUM", err);
-    if (!rc) {
-        bytes = sqlite3_serialize(db->h, "main", &n, 0);
-        if (!bytes || n < HEADER) {
-            sqlite3_free(bytes);
-            rc = out_of_memory(err);
-        } else {
-            out_of_wal(bytes);
-            *ret_bytes = bytes;
-            *ret_n = (size_t)n;
-        }
-    }
-    db_close(db);
-    return rc;
-}
-
-void db_image_free(unsigned char *bytes)
-{
-    sqlite3_free(bytes);
-}
-
 /* ---- opening ---- */
 
 static int load(struct db *db, struct slice bytes, struct err *err)
@@ -146,6 +68,24 @@ static int load(struct db *db, struct slice bytes, struct err *err)
                     err);
 }
 
+/* What integrity_check says of the first fault, in a line. */
+static int damaged(const struct db *db, struct slice told, struct err *err)
+{
+    static const char head[] = "*** in database main ***\n";
+
+    if (slice_starts(told, slice_of(head)))
+        told = slice_skip(told, sizeof(head) - 1);
+    told = slice_cut(&told, '\n');
+    return err_set(err, ERR_CORRUPT, "%s is damaged: %.*s", db->path,
+                   (int)(told.n < 200 ? told.n : 200), told.p ? told.p : "");
+}
+
+/* SQLite's own word for a damaged file comes with advice for the database in use. */
+static int plain(const struct db *db, int rc, struct err *err)
+{
+    return rc == ERR_CORRUPT ? damaged(db, slice_of(sqlite3_errmsg(db->h)), err) : rc;
+}
+
 /* Steps through two lists of the schema's objects: both must say the same. */
 static int compare_rows(struct db *db, struct sql *mine, struct sql *want, struct err *err)
 {
@@ -155,7 +95,7 @@ static int compare_rows(struct db *db, struct sql *mine, struct sql *want, struc
         a = sql_step(mine, err);
         b = a < 0 ? 0 : sql_step(want, err);
         if (a < 0 || b < 0)
-            return a < 0 ? a : b;
+            return a < 0 ? plain(db, a, err) : b;
         if (a == 0 && b == 0)
             return ERR_OK;
         if (a != b || !slice_eq(sql_text(mine, 0), sql_text(want, 0)) ||
@@ -181,7 +121,7 @@ static int compare_schema(struct db *db, int64_t version, struct err *err)
     for (v = 0; !rc && v < version; v++)
         rc = sql_exec(fresh, schema_migration((int)v), err);
     if (!rc)
-        rc = sql_open(&mine, db, err, list_schema, "");
+        rc = plain(db, sql_open(&mine, db, err, list_schema, ""), err);
     if (!rc) {
         rc = sql_open(&want, fresh, err, list_schema, "");
         if (!rc) {
@@ -200,24 +140,26 @@ static int check_whole(struct db *db, struct err *err)
     int rc = sql_open(&q, db, err, "PRAGMA integrity_check(1)", "");
 
     if (rc)
-        return rc;
+        return plain(db, rc, err);
     rc = sql_step(&q, err);
     if (rc == 1 && slice_eq(sql_text(&q, 0), SLICE("ok")))
         rc = ERR_OK;
     else if (rc >= 0)
-        rc = err_set(err, ERR_CORRUPT, "%s is damaged: %.*s", db->path,
-                     (int)(rc == 1 && sql_text(&q, 0).n < 200 ? sql_text(&q, 0).n : 0),
-                     rc == 1 ? sql_text(&q, 0).p : "");
+        rc = damaged(db, rc == 1 ? sql_text(&q, 0) : SLICE("it cannot be checked"), err);
+    else
+        rc = plain(db, rc, err);
     sql_close(&q);
     if (rc)
         return rc;
     rc = sql_open(&q, db, err, "PRAGMA foreign_key_check", "");
     if (rc)
-        return rc;
+        return plain(db, rc, err);
     rc = sql_step(&q, err);
     if (rc == 1)
         rc = err_set(err, ERR_CORRUPT, "%s is damaged: a row of %.*s refers to none", db->path,
                      (int)(sql_text(&q, 0).n < 64 ? sql_text(&q, 0).n : 0), sql_text(&q, 0).p);
+    else if (rc < 0)
+        rc = plain(db, rc, err);
     sql_close(&q);
     return rc;
 }
@@ -225,16 +167,21 @@ static int check_whole(struct db *db, struct err *err)
 static int check(struct db *db, struct err *err)
 {
     int64_t version = 0, app = 0;
-    int rc = migrate_inspect(db, err);
+    int rc = sql_number(db, &version, err, "PRAGMA user_version", "");
 
     if (!rc)
-        rc = sql_number(db, &version, err, "PRAGMA user_version", "");
-    if (!rc)
         rc = sql_number(db, &app, err, "PRAGMA application_id", "");
-    if (!rc && (app != SCHEMA_APPLICATION_ID || version < 1))
-        rc = err_set(err, ERR_CORRUPT, "%s is no database of pg-limiter", db->path);
-    if (!rc)
-        rc = compare_schema(db, version, err);
+    if (rc)
+        return plain(db, rc, err);
+    if (app != SCHEMA_APPLICATION_ID || version < 1)
+        return err_set(err, ERR_CORRUPT, "%s is no database of pg-limiter", db->path);
+    if (version > schema_version())
+        return err_set(
+            err, ERR_INVALID,
+            "the backup was made by a newer pg-limiter (tables of version %lld, this one "
+            "knows %d): update this one first",
+            (long long)version, schema_version());
+    rc = compare_schema(db, version, err);
     return rc ? rc : check_whole(db, err);
 }
 

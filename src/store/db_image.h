@@ -13,20 +13,28 @@
 struct db;
 
 /*
- * A whole database in memory: taken out of the file in use for a backup, and put in its place by a restore.
- * Nothing of it touches the disk meanwhile. All functions may be called on any thread that owns the struct
- * db in question; those with a path open a connection of their own.
+ * A whole database, taken out of the file in use for a backup, and put in its place by a restore. All
+ * functions may be called on any thread that owns the struct db in question; those with a path open a
+ * connection of their own.
  */
 
+/* A copy of a database file: in memory, or in a file that has no name any more. */
+struct db_taken {
+    unsigned char *bytes; /* NULL: in the file */
+    int fd;               /* below 0: in memory; to be read with pread from 0 on */
+    size_t n;
+};
 /*
- * Copies the database at path, while others go on reading and writing, takes the settings in strip (keys,
- * NULL-terminated) out of the copy without leaving their bytes behind, and gives its file as bytes, to be
- * freed with db_image_free. ERR_TOO_BIG past LIMIT_IMAGE.
+ * Copies the database at path, while others go on reading and writing, and takes the settings in strip (keys,
+ * NULL-terminated) out of the copy without leaving their bytes behind. One of at most in_memory bytes is
+ * made in memory (three times its size for a moment), so that a full disk hinders no backup; a larger one in
+ * two files beside path, mode 0600, that are gone before this returns. ERR_TOO_BIG past LIMIT_IMAGE; ERR_FULL
+ * before anything is written when the files would not find room. ret is to be released.
  */
-int db_image_take(const char *path, const char *const *strip, unsigned char **ret_bytes,
-                  size_t *ret_n, struct err *err) MUST_CHECK;
-/* Frees what db_image_take gave. */
-void db_image_free(unsigned char *bytes);
+int db_image_take(const char *path, const char *const *strip, size_t in_memory,
+                  struct db_taken *ret, struct err *err) MUST_CHECK;
+/* Frees what db_image_take gave. A zeroed one with fd -1 may be released. */
+void db_taken_release(struct db_taken *taken);
 
 /*
  * Opens the bytes of a database file, which are copied, as a database in memory. Everything is checked: it

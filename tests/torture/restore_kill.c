@@ -13,6 +13,7 @@
 
 #include "../unit/store/dump.h"
 #include "../unit/store/scratch.h"
+#include "../unit/store/take.h"
 #include "base/fault.h"
 #include "base/num.h"
 #include "base/stamp.h"
@@ -150,11 +151,11 @@ int main(int argc, char **argv)
         give_up("no folder");
     fill(scratch_path("a.db"), "old-value");
     fill(scratch_path("b.db"), "new-value");
-    if (db_image_take(scratch_path("b.db"), no_strip, &bytes, &n, &err))
+    if (take_bytes(scratch_path("b.db"), no_strip, SIZE_MAX, &bytes, &n, &err))
         give_up(err.text);
     for (i = 0; b.killed < kills && i < 10 * kills; i++)
         run_one(&b, i, &seed, bytes, n);
-    db_image_free(bytes);
+    free(bytes);
     scratch_clear();
     fprintf(stderr, "restore_kill: %d killed of %d, then %d the old state, %d the new\n", b.killed,
             i, b.old, b.fresh);

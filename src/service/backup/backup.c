@@ -63,26 +63,30 @@ int backup_make(const char *db_path, const struct settings *s, int64_t now_us, s
 {
     struct zipfile_member members[MEMBER_COUNT];
     const char *keys[SET_COUNT + 1];
-    unsigned char *bytes = NULL;
+    struct db_taken db;
     char created[STAMP_TEXT];
     struct buf json;
-    size_t n = 0;
     int rc;
 
     secret_keys(keys);
-    rc = db_image_take(db_path, keys, &bytes, &n, err);
+    rc = db_image_take(db_path, keys, LIMIT_IMAGE_MEMORY, &db, err);
     if (rc)
         return rc;
     backup_members(members);
     buf_init(&json, LIMIT_BACKUP_TEXT);
     add_settings(&json, s);
-    members[MEMBER_DB].bytes = (struct slice){(char *)bytes, n};
+    if (db.bytes) {
+        members[MEMBER_DB].bytes = (struct slice){(char *)db.bytes, db.n};
+    } else {
+        members[MEMBER_DB].fd = db.fd;
+        members[MEMBER_DB].file_n = db.n;
+    }
     members[MEMBER_SETTINGS].bytes = buf_slice(&json);
     rc = json.failed
              ? err_set(err, ERR_NOMEM, "out of memory")
              : backup_write(members, stamp_iso(now_us, created), PG_VERSION, now_us, ret_zip, err);
     buf_release(&json);
-    db_image_free(bytes);
+    db_taken_release(&db);
     return rc;
 }
 
@@ -163,6 +167,11 @@ int backup_open(struct slice zip, struct backup **ret_backup, struct err *err)
     }
     *ret_backup = b;
     return ERR_OK;
+}
+
+bool backup_is_old(struct slice zip)
+{
+    return zipfile_is_old(zip);
 }
 
 void backup_free(struct backup *b)
@@ -271,10 +280,10 @@ int backup_seal(struct slice zip, struct slice passphrase, const struct backup_s
                 const struct settings *s, int64_t now_us, struct buf *ret_zip, struct err *err)
 {
     struct zipfile_member members[MEMBER_COUNT];
-    json_t *manifest = NULL;
     struct buf plain, sealed;
-    int rc = backup_read(zip, members, &manifest, err);
+    int rc = ERR_OK;
 
+    backup_members(members);
     buf_init(&plain, LIMIT_BACKUP_TEXT);
     buf_init(&sealed, LIMIT_BACKUP_TEXT);
     jout_open(&plain, NULL, '{');
@@ -282,22 +291,15 @@ int backup_seal(struct slice zip, struct slice passphrase, const struct backup_s
     jout_str(&plain, "secrets_env", files->secrets_env);
     add_secret_settings(&plain, s);
     jout_close(&plain, '}');
-    if (!rc && plain.failed)
+    if (plain.failed)
         rc = err_set(err, ERR_NOMEM, "out of memory");
     if (!rc)
         rc = sealed_make(passphrase, buf_slice(&plain), &sealed, err);
-    if (!rc) {
-        struct zipfile_member out[MEMBER_COUNT];
-
-        memcpy(out, members, sizeof(out));
-        out[MEMBER_SEALED].bytes = buf_slice(&sealed);
-        rc = backup_write(out, backup_text(manifest, "created_at"),
-                          backup_text(manifest, "version"), now_us, ret_zip, err);
-    }
+    members[MEMBER_SEALED].bytes = buf_slice(&sealed);
+    if (!rc)
+        rc = backup_add(zip, &members[MEMBER_SEALED], now_us, ret_zip, err);
     forget(&plain);
     buf_release(&sealed);
-    json_decref(manifest);
-    zipfile_release(members, MEMBER_COUNT);
     return rc;
 }
 

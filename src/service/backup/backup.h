@@ -13,7 +13,8 @@
 
 /*
  * Backups: one zip of manifest.json, pg-limiter.db, settings.json and, with a passphrase, secrets.enc
- * (docs/backup.md). All functions work in memory and may run on any thread.
+ * (docs/backup.md). All functions work in memory, but for the copy of a large database, and may run on any
+ * thread.
  */
 
 /* Makes a backup of the database at db_path; s are the settings in force, shown in settings.json. */
@@ -28,6 +29,8 @@ struct backup;
  * Python program), each with the reason.
  */
 int backup_open(struct slice zip, struct backup **ret_backup, struct err *err) MUST_CHECK;
+/* Whether it is a backup of the Python program, which backup_open refuses and an import takes. */
+bool backup_is_old(struct slice zip);
 /* Frees it; NULL is allowed. */
 void backup_free(struct backup *b);
 /* Appends as members of an open object what it is and how much it holds. */

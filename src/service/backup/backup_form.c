@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include <errno.h>
 #include <openssl/evp.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/limits.h"
 #include "service/backup/backup_int.h"
@@ -32,14 +34,39 @@ const char *backup_text(json_t *manifest, const char *name)
     return s ? s : "";
 }
 
-static int hash(struct slice s, char ret[SHA_TEXT], struct err *err)
+static int add_file(EVP_MD_CTX *ctx, const struct zipfile_member *m)
+{
+    char part[65536];
+    size_t done = 0;
+    ssize_t n;
+
+    while (done < m->file_n) {
+        n = pread(m->fd, part, sizeof(part), (off_t)done);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0 || EVP_DigestUpdate(ctx, part, (size_t)n) != 1)
+            return -1;
+        done += (size_t)n;
+    }
+    return done == m->file_n ? 0 : -1;
+}
+
+static int hash(const struct zipfile_member *m, char ret[SHA_TEXT], struct err *err)
 {
     static const char digits[] = "0123456789abcdef";
     unsigned char md[EVP_MAX_MD_SIZE];
+    EVP_MD_CTX *ctx = EVP_MD_CTX_new();
     unsigned n = 0, i;
+    bool ok = ctx && EVP_DigestInit_ex(ctx, EVP_sha256(), NULL) == 1;
 
-    if (EVP_Digest(s.p, s.n, md, &n, EVP_sha256(), NULL) != 1 || n != SHA)
-        return err_set(err, ERR_NOMEM, "no sha256: out of memory");
+    if (ok && m->bytes.p)
+        ok = EVP_DigestUpdate(ctx, m->bytes.p, m->bytes.n) == 1;
+    else if (ok)
+        ok = add_file(ctx, m) == 0;
+    ok = ok && EVP_DigestFinal_ex(ctx, md, &n) == 1 && n == SHA;
+    EVP_MD_CTX_free(ctx);
+    if (!ok)
+        return err_set(err, m->bytes.p ? ERR_NOMEM : ERR_IO, "no sha256 of %s", m->name);
     for (i = 0; i < SHA; i++) {
         ret[2 * i] = digits[md[i] >> 4];
         ret[2 * i + 1] = digits[md[i] & 15];
@@ -63,7 +90,7 @@ static int check_member(json_t *rows, const struct zipfile_member *m, struct err
         return err_set(err, ERR_CORRUPT, "%s is missing in the zip", m->name);
     if (!row)
         return err_set(err, ERR_CORRUPT, "the manifest does not know %s", m->name);
-    rc = hash(m->bytes, sha, err);
+    rc = hash(m, sha, err);
     if (rc)
         return rc;
     if (json_integer_value(json_object_get(row, "size")) != (json_int_t)m->bytes.n ||
@@ -140,13 +167,13 @@ static int add_rows(struct buf *b, const struct zipfile_member members[MEMBER_CO
 
     jout_open(b, "members", '{');
     for (i = MEMBER_DB; i < MEMBER_COUNT; i++) {
-        if (!members[i].bytes.p)
+        if (!members[i].bytes.p && !members[i].file_n)
             continue;
-        rc = hash(members[i].bytes, sha, err);
+        rc = hash(&members[i], sha, err);
         if (rc)
             return rc;
         jout_open(b, members[i].name, '{');
-        jout_int(b, "size", (int64_t)members[i].bytes.n);
+        jout_int(b, "size", (int64_t)(members[i].bytes.p ? members[i].bytes.n : members[i].file_n));
         jout_text(b, "sha256", sha);
         jout_close(b, '}');
     }
@@ -178,5 +205,44 @@ int backup_write(struct zipfile_member members[MEMBER_COUNT], const char *create
         members[MEMBER_MANIFEST].bytes = before;
     }
     buf_release(&b);
+    return rc;
+}
+
+/* The row of one member in the manifest. */
+static json_t *row_of(const struct zipfile_member *m, struct err *err)
+{
+    char sha[SHA_TEXT];
+
+    if (hash(m, sha, err))
+        return NULL;
+    return json_pack("{s:I, s:s}", "size", (json_int_t)m->bytes.n, "sha256", sha);
+}
+
+int backup_add(struct slice zip, const struct zipfile_member *m, int64_t now_us,
+               struct buf *ret_zip, struct err *err)
+{
+    struct zipfile_member both[2] = {{.name = "manifest.json"}, *m};
+    struct slice text = {NULL, 0};
+    json_t *manifest = NULL, *rows, *row;
+    char *dumped = NULL;
+    int rc = zipfile_get(zip, both[0].name, MANIFEST_MAX, &text, err);
+
+    if (rc)
+        return rc;
+    manifest = json_loadb(text.p, text.n, JSON_REJECT_DUPLICATES, NULL);
+    free((char *)text.p);
+    rows = json_object_get(manifest, "members");
+    if (!json_is_object(rows))
+        rc = err_set(err, ERR_CORRUPT, "manifest.json is not one of pg-limiter");
+    row = rc ? NULL : row_of(m, err);
+    if (!rc && (!row || json_object_set_new(rows, m->name, row) ||
+                !(dumped = json_dumps(manifest, JSON_COMPACT))))
+        rc = err_set(err, ERR_NOMEM, "out of memory");
+    if (!rc) {
+        both[0].bytes = slice_of(dumped);
+        rc = zipfile_put(zip, both, 2, now_us, ret_zip, err);
+    }
+    free(dumped);
+    json_decref(manifest);
     return rc;
 }

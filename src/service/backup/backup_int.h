@@ -30,6 +30,12 @@ int backup_read(struct slice zip, struct zipfile_member members[MEMBER_COUNT],
 int backup_write(struct zipfile_member members[MEMBER_COUNT], const char *created,
                  const char *version, int64_t now_us, struct buf *ret_zip,
                  struct err *err) MUST_CHECK;
+/*
+ * The zip of a backup with one member more, or another in its place, and a manifest that knows it.
+ * ERR_CORRUPT.
+ */
+int backup_add(struct slice zip, const struct zipfile_member *m, int64_t now_us,
+               struct buf *ret_zip, struct err *err) MUST_CHECK;
 /* A text of the manifest, "" when missing. */
 const char *backup_text(json_t *manifest, const char *name);
 

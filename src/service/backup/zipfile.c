@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 #include "service/backup/zipfile.h"
 
+#include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 #include <zip.h>
 
 #include "base/limits.h"
@@ -19,10 +22,34 @@ static int zip_failed(zip_error_t *ze, int rc, const char *doing, struct err *er
 
 /* ---- writing ---- */
 
+static bool is_there(const struct zipfile_member *m)
+{
+    return m->bytes.p || m->file_n;
+}
+
+static zip_source_t *source_of(zip_t *z, const struct zipfile_member *m)
+{
+    zip_source_t *src;
+    FILE *f;
+    int fd;
+
+    if (m->bytes.p)
+        return zip_source_buffer(z, m->bytes.p, m->bytes.n, 0);
+    fd = fcntl(m->fd, F_DUPFD_CLOEXEC, 3);
+    f = fd < 0 ? NULL : fdopen(fd, "rb");
+    src = f ? zip_source_filep(z, f, 0, (zip_int64_t)m->file_n) : NULL;
+    if (!src && f)
+        fclose(f);
+    else if (!f && fd >= 0)
+        close(fd);
+    return src;
+}
+
+/* Added, or in place of the one of its name. */
 static int add_member(zip_t *z, const struct zipfile_member *m, int64_t now_us, struct err *err)
 {
-    zip_source_t *src = zip_source_buffer(z, m->bytes.p, m->bytes.n, 0);
-    zip_int64_t i = src ? zip_file_add(z, m->name, src, ZIP_FL_ENC_UTF_8) : -1;
+    zip_source_t *src = source_of(z, m);
+    zip_int64_t i = src ? zip_file_add(z, m->name, src, ZIP_FL_ENC_UTF_8 | ZIP_FL_OVERWRITE) : -1;
 
     if (i < 0) {
         zip_source_free(src);
@@ -49,12 +76,17 @@ static int take_bytes(zip_source_t *src, struct buf *out, struct err *err)
             break;
     zip_source_close(src);
     if (out->failed)
-        return err_set(err, ERR_TOO_BIG, "the backup would have more than %zu MiB", out->max >> 20);
+        return err_set(
+            err, ERR_TOO_BIG,
+            "the backup would have more than %zu MiB: shorten ip_history_hours or copy the "
+            "database with sqlite3's .backup",
+            out->max >> 20);
     return got < 0 ? err_set(err, ERR_IO, "the zip cannot be written") : ERR_OK;
 }
 
-int zipfile_write(const struct zipfile_member *members, size_t n, int64_t now_us,
-                  struct buf *ret_zip, struct err *err)
+/* from empty: a new zip. */
+static int write_members(struct slice from, const struct zipfile_member *members, size_t n,
+                         int64_t now_us, struct buf *ret_zip, struct err *err)
 {
     zip_source_t *src;
     zip_error_t ze;
@@ -63,8 +95,8 @@ int zipfile_write(const struct zipfile_member *members, size_t n, int64_t now_us
     int rc = ERR_OK;
 
     zip_error_init(&ze);
-    src = zip_source_buffer_create(NULL, 0, 0, &ze);
-    z = src ? zip_open_from_source(src, ZIP_TRUNCATE, &ze) : NULL;
+    src = zip_source_buffer_create(from.n ? from.p : NULL, from.n, 0, &ze);
+    z = src ? zip_open_from_source(src, from.n ? 0 : ZIP_TRUNCATE, &ze) : NULL;
     if (!z) {
         zip_source_free(src);
         rc = zip_failed(&ze, ERR_IO, "the zip cannot be written", err);
@@ -74,7 +106,7 @@ int zipfile_write(const struct zipfile_member *members, size_t n, int64_t now_us
     zip_error_fini(&ze);
     zip_source_keep(src);
     for (i = 0; !rc && i < n; i++)
-        if (members[i].bytes.p)
+        if (is_there(&members[i]))
             rc = add_member(z, &members[i], now_us, err);
     if (rc) {
         zip_discard(z);
@@ -86,6 +118,18 @@ int zipfile_write(const struct zipfile_member *members, size_t n, int64_t now_us
     }
     zip_source_free(src);
     return rc;
+}
+
+int zipfile_write(const struct zipfile_member *members, size_t n, int64_t now_us,
+                  struct buf *ret_zip, struct err *err)
+{
+    return write_members((struct slice){NULL, 0}, members, n, now_us, ret_zip, err);
+}
+
+int zipfile_put(struct slice zip, const struct zipfile_member *members, size_t n, int64_t now_us,
+                struct buf *ret_zip, struct err *err)
+{
+    return write_members(zip, members, n, now_us, ret_zip, err);
 }
 
 /* ---- reading ---- */
@@ -102,17 +146,24 @@ static bool is_old_name(struct slice name)
     return false;
 }
 
-static int check_names(zip_t *z, zip_int64_t n, struct err *err)
+static void whose(zip_t *z, zip_int64_t n, bool *ret_ours, bool *ret_old)
 {
-    bool ours = false, old = false;
     zip_int64_t i;
 
+    *ret_ours = *ret_old = false;
     for (i = 0; i < n; i++) {
         struct slice name = slice_of(zip_get_name(z, (zip_uint64_t)i, ZIP_FL_ENC_RAW));
 
-        ours = ours || slice_eq(name, SLICE("manifest.json"));
-        old = old || is_old_name(name);
+        *ret_ours = *ret_ours || slice_eq(name, SLICE("manifest.json"));
+        *ret_old = *ret_old || is_old_name(name);
     }
+}
+
+static int check_names(zip_t *z, zip_int64_t n, struct err *err)
+{
+    bool ours, old;
+
+    whose(z, n, &ours, &old);
     if (!ours && old)
         return err_set(err, ERR_REFUSED,
                        "this is a backup of the Python PG-Limiter: `pg-limiter import FILE` takes "
@@ -209,8 +260,8 @@ static int read_member(zip_t *z, zip_uint64_t i, struct zipfile_member *members,
     else
         rc = check_kind(z, i, &st, m->name, err);
     if (!rc && st.size > m->max)
-        rc = err_set(err, ERR_TOO_BIG, "%s would have %llu MiB, allowed are %zu", m->name,
-                     (unsigned long long)(st.size >> 20), m->max >> 20);
+        rc = err_set(err, ERR_TOO_BIG, "%s would have %llu KiB, allowed are %zu", m->name,
+                     (unsigned long long)(st.size >> 10), m->max >> 10);
     if (!rc)
         rc = inflate(z, i, &st, m, err);
     buf_release(&text);
@@ -227,9 +278,18 @@ static int read_all(zip_t *z, struct zipfile_member *members, size_t n, struct e
     return rc;
 }
 
+static zip_t *open_bytes(struct slice zip, zip_error_t *ze)
+{
+    zip_source_t *src = zip_source_buffer_create(zip.n ? zip.p : "", zip.n, 0, ze);
+    zip_t *z = src ? zip_open_from_source(src, ZIP_RDONLY | ZIP_CHECKCONS, ze) : NULL;
+
+    if (!z)
+        zip_source_free(src);
+    return z;
+}
+
 int zipfile_read(struct slice zip, struct zipfile_member *members, size_t n, struct err *err)
 {
-    zip_source_t *src;
     zip_error_t ze;
     zip_t *z;
     size_t i;
@@ -238,11 +298,11 @@ int zipfile_read(struct slice zip, struct zipfile_member *members, size_t n, str
     for (i = 0; i < n; i++)
         members[i].bytes = (struct slice){NULL, 0};
     zip_error_init(&ze);
-    src = zip_source_buffer_create(zip.n ? zip.p : "", zip.n, 0, &ze);
-    z = src ? zip_open_from_source(src, ZIP_RDONLY | ZIP_CHECKCONS, &ze) : NULL;
+    z = open_bytes(zip, &ze);
     if (!z) {
-        zip_source_free(src);
-        rc = zip_failed(&ze, ERR_CORRUPT, "this is no zip, or a damaged one", err);
+        rc = zip_error_code_zip(&ze) == ZIP_ER_EXISTS
+                 ? err_set(err, ERR_CORRUPT, "the zip has a member twice")
+                 : zip_failed(&ze, ERR_CORRUPT, "this is no zip, or a damaged one", err);
         zip_error_fini(&ze);
         return rc;
     }
@@ -252,6 +312,42 @@ int zipfile_read(struct slice zip, struct zipfile_member *members, size_t n, str
     if (rc)
         zipfile_release(members, n);
     return rc;
+}
+
+int zipfile_get(struct slice zip, const char *name, size_t max, struct slice *ret_bytes,
+                struct err *err)
+{
+    struct zipfile_member m = {.name = name, .max = max};
+    zip_error_t ze;
+    zip_t *z;
+    zip_int64_t i;
+    int rc;
+
+    zip_error_init(&ze);
+    z = open_bytes(zip, &ze);
+    zip_error_fini(&ze);
+    i = z ? zip_name_locate(z, name, ZIP_FL_ENC_RAW) : -1;
+    rc = i < 0 ? err_set(err, ERR_CORRUPT, "the zip holds no %s", name)
+               : read_member(z, (zip_uint64_t)i, &m, 1, err);
+    zip_discard(z);
+    if (!rc)
+        *ret_bytes = m.bytes;
+    return rc;
+}
+
+bool zipfile_is_old(struct slice zip)
+{
+    bool ours = false, old = false;
+    zip_error_t ze;
+    zip_t *z;
+
+    zip_error_init(&ze);
+    z = open_bytes(zip, &ze);
+    zip_error_fini(&ze);
+    if (z)
+        whose(z, zip_get_num_entries(z, 0), &ours, &old);
+    zip_discard(z);
+    return old && !ours;
 }
 
 void zipfile_release(struct zipfile_member *members, size_t n)

@@ -13,11 +13,17 @@
 
 /* Zip archives of a few known members, in memory. The only one who knows libzip. Any thread. */
 
-/* A member: its name, the most bytes it may have, and its bytes (p NULL: it is not there). */
+/*
+ * A member: its name, the most bytes it may have, and its bytes (p NULL: it is not there). One that is
+ * written may stand in a file instead, of which file_n bytes are read from the beginning; fd stays the
+ * caller's.
+ */
 struct zipfile_member {
     const char *name;
     size_t max;
     struct slice bytes;
+    int fd;
+    size_t file_n; /* 0: not in a file */
 };
 
 /* Writes the members that are there, in order, dated now_us. ret_zip is appended to; its maximum holds. */
@@ -32,6 +38,17 @@ int zipfile_write(const struct zipfile_member *members, size_t n, int64_t now_us
  */
 int zipfile_read(struct slice zip, struct zipfile_member *members, size_t n,
                  struct err *err) MUST_CHECK;
+/* Reads one member of at most max bytes (to be freed) without looking at the others. ERR_CORRUPT. */
+int zipfile_get(struct slice zip, const char *name, size_t max, struct slice *ret_bytes,
+                struct err *err) MUST_CHECK;
+/*
+ * The zip with these members added or put in place of those of their names; the others are copied as they are
+ * compressed. Needs little memory beyond both zips.
+ */
+int zipfile_put(struct slice zip, const struct zipfile_member *members, size_t n, int64_t now_us,
+                struct buf *ret_zip, struct err *err) MUST_CHECK;
+/* Whether it is a zip of the Python PG-Limiter, by the names of its members. */
+bool zipfile_is_old(struct slice zip);
 /* Frees the bytes that zipfile_read gave. */
 void zipfile_release(struct zipfile_member *members, size_t n);
 

@@ -283,7 +283,7 @@ static void tricks_with_names(struct refusals *r, struct slice good)
     odd[1].bytes = (struct slice){zeros, sizeof(zeros)};
     write_zip(&b, odd, 2);
     assert_true(b.n < 20000);
-    must_refuse(r, buf_slice(&b), "allowed are 8");
+    must_refuse(r, buf_slice(&b), "KiB, allowed are 8192");
     buf_release(&b);
 }
 

@@ -3,6 +3,7 @@
 
 #include "store/db_image.h"
 #include "store/db_outbox.h"
+#include "take.h"
 
 static struct db_outbox_row row_of(int64_t chat, const char *params, const char *slot, bool edit)
 {
@@ -163,14 +164,14 @@ static void a_copy_has_an_empty_outbox(void **state)
     size_t n = 0;
 
     (void)state;
-    assert_int_equal(db_image_take(db_path(db), nothing, &bytes, &n, &err), 0);
+    assert_int_equal(take_bytes(db_path(db), nothing, SIZE_MAX, &bytes, &n, &err), 0);
     assert_int_equal(db_image_open((struct slice){(const char *)bytes, n}, &copy, &err), 0);
     assert_int_equal(db_outbox_count(copy, &rows, &err), 0);
     assert_int_equal(rows, 0);
     assert_int_equal(db_outbox_count(db, &rows, &err), 0);
     assert_int_equal(rows, 2);
     db_close(copy);
-    db_image_free(bytes);
+    free(bytes);
 }
 
 int main(void)
