@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from daemon import program
 from daemon_fixtures import daemon, lab  # noqa: F811, F401
+from old_program import backup_zip, database, state_files
 from ports import free_port
 from rest_client import Rest
 from scenes_store import fill, small_disk
@@ -90,6 +91,26 @@ def test_a_passphrase_on_a_terminal(place):
     no = subprocess.run([program(), "restore", "--secrets", target, "--env", d.env_file], text=True,
                         stdin=subprocess.DEVNULL, capture_output=True, start_new_session=True, timeout=30)
     assert no.returncode == 2 and "--passphrase-file" in no.stderr, no
+
+
+def test_a_backup_of_the_old_program_is_offered_to_import(place):
+    """On a terminal; what it would take is shown first, and a no leaves everything as it is."""
+    sim, d, _, _ = place
+    sim.call("PATCH", "/user/alice", {"status": "disabled"})
+    old = d.folder / "old"
+    database(old / "pg_limiter.db", limits=[("carol", 9), ("alice", 4)])
+    state_files(old, disabled={"alice": (time.time() - 60, time.time() + 900)})
+    zipped = backup_zip(d.folder / "old.zip", old)
+    for arguments in ((), ("--yes",), ("--json",)):
+        no = d.cli("restore", zipped, *arguments, check=False)
+        assert no.returncode == 1 and "`pg-limiter import FILE`" in no.stderr, no
+    said, code = on_terminal(d, [("Import this?", "n")], "restore", zipped)
+    assert code == 1 and "backup of the Python PG-Limiter" in said and "alice" in said, said
+    assert not d.rows() and not d.sql("SELECT * FROM special_limits WHERE name='alice'")
+    said, code = on_terminal(d, [("Import this?", "y")], "restore", zipped)
+    assert code == 0, said
+    assert d.state("alice") == "applied" and limit(d) == 3, "what is set here stays"
+    assert d.sql("SELECT max_devices n FROM special_limits WHERE name='alice'")[0]["n"] == 4
 
 
 def test_sizes_at_the_bounds(place):

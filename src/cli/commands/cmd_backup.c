@@ -351,6 +351,12 @@ static int put_back_secrets(struct cli *cli, struct slice zip)
     return rc;
 }
 
+/* A person is offered the import, which shows what it would take and asks; a program is refused. */
+static bool offers_import(const struct cli *cli, struct slice zip)
+{
+    return !cli->opt[OPT_YES] && !cli->json && isatty(STDIN_FILENO) && backup_is_old(zip);
+}
+
 int cmd_restore(struct cli *cli)
 {
     struct buf zip;
@@ -358,12 +364,18 @@ int cmd_restore(struct cli *cli)
     int rc;
 
     buf_init(&zip, LIMIT_BACKUP);
-    if (read_file(cli->args[0], &zip, &err))
+    if (read_file(cli->args[0], &zip, &err)) {
         rc = cli_fail(CLI_FAILED, "%s", err.text);
-    else if (wants_secrets(cli))
+    } else if (offers_import(cli, buf_slice(&zip))) {
+        puts(
+            "This is a backup of the Python PG-Limiter. It can be imported: what is set here stays, "
+            "and nothing is replaced.\n");
+        rc = cmd_import(cli);
+    } else if (wants_secrets(cli)) {
         rc = put_back_secrets(cli, buf_slice(&zip));
-    else
+    } else {
         rc = put_back(cli, buf_slice(&zip));
+    }
     buf_release(&zip);
     return rc;
 }
