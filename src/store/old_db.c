@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <sqlite3.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,7 +15,7 @@
 #include "base/limits.h"
 #include "base/banned.h"
 
-enum { TRIES = 3, COLUMNS_MAX = 64, CELL_MAX = 8 << 20 };
+enum { TRIES = 5, PAUSE_US = 200000, COLUMNS_MAX = 64, CELL_MAX = 8 << 20 };
 
 /* Legacy tables first: what stands in users counts more. */
 static const struct {
@@ -231,18 +232,61 @@ static int open_copy(struct reading *r, const char *copy, struct err *err)
     return ERR_OK;
 }
 
-/* A copy made while the program writes may be torn: the caller tries again. */
+/* What belongs to it: changes not in it yet, or, of a writer that died, what is to be undone in it. */
+static const char *const parts[] = {"", "-wal", "-journal"};
+
+struct traces {
+    struct timespec at[ARRAY_LEN(parts)];
+    off_t size[ARRAY_LEN(parts)]; /* below 0: not there */
+};
+
+static void look(const char *path, struct traces *ret)
+{
+    char full[PATH_MAX];
+    struct stat st;
+    size_t i;
+
+    *ret = (struct traces){0};
+    for (i = 0; i < ARRAY_LEN(parts); i++) {
+        ret->size[i] = -1;
+        if (snprintf(full, sizeof(full), "%s%s", path, parts[i]) >= (int)sizeof(full) ||
+            stat(full, &st))
+            continue;
+        ret->size[i] = st.st_size;
+        ret->at[i] = st.st_mtim;
+    }
+}
+
+static bool same(const struct traces *a, const struct traces *b)
+{
+    size_t i;
+
+    for (i = 0; i < ARRAY_LEN(parts); i++)
+        if (a->size[i] != b->size[i] || a->at[i].tv_sec != b->at[i].tv_sec ||
+            a->at[i].tv_nsec != b->at[i].tv_nsec)
+            return false;
+    return true;
+}
+
+/* ERR_CORRUPT: torn, since the program writes; the caller tries again. */
 static int copy_whole(const char *path, const char *copy, struct reading *r, struct err *err)
 {
     char from[PATH_MAX], to[PATH_MAX];
+    struct traces before, after;
     int rc = ERR_OK;
+    size_t i;
 
-    if (snprintf(from, sizeof(from), "%s-wal", path) >= (int)sizeof(from) ||
-        snprintf(to, sizeof(to), "%s-wal", copy) >= (int)sizeof(to))
-        return err_set(err, ERR_INVALID, "%s: the path is too long", path);
-    rc = copy_file(path, copy, false, err);
-    if (!rc)
-        rc = copy_file(from, to, true, err);
+    look(path, &before);
+    for (i = 0; i < ARRAY_LEN(parts) && !rc; i++) {
+        if (snprintf(from, sizeof(from), "%s%s", path, parts[i]) >= (int)sizeof(from) ||
+            snprintf(to, sizeof(to), "%s%s", copy, parts[i]) >= (int)sizeof(to))
+            return err_set(err, ERR_INVALID, "%s: the path is too long", path);
+        rc = copy_file(from, to, i > 0, err);
+    }
+    look(path, &after);
+    if (!rc && !same(&before, &after))
+        return err_set(err, ERR_CORRUPT,
+                       "%s changes while it is copied: stop the program that writes it", path);
     if (!rc)
         rc = open_copy(r, copy, err);
     return rc ? rc : check(r, err);
@@ -269,6 +313,8 @@ int old_db_read(const char *path, const char *folder, old_row_fn fn, void *arg, 
     if (snprintf(copy, sizeof(copy), "%s/old.db", folder) >= (int)sizeof(copy))
         return err_set(err, ERR_INVALID, "%s: the path is too long", folder);
     for (i = 0; i < TRIES && rc == ERR_CORRUPT; i++) {
+        if (i)
+            usleep(PAUSE_US);
         sqlite3_close(r.h);
         r.h = NULL;
         drop_copy(copy);

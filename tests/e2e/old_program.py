@@ -7,6 +7,8 @@ JSON quotes, and JSON inside JSON strings.
 import json
 import pathlib
 import sqlite3
+import subprocess
+import sys
 import zipfile
 
 CONFIG = "CREATE TABLE config(id INTEGER PRIMARY KEY, key VARCHAR(255) UNIQUE, value JSON, updated_at DATETIME)"
@@ -73,6 +75,15 @@ def database(path, variant="now", config=None, users=(), limits=(), excepted=(),
     return None
 
 
+def died_writing(path, *statements):
+    """Has a process die in the middle of a transaction, whose pages stand in the file already; its journal stays."""
+    code = ("import os, sqlite3, sys; db = sqlite3.connect(sys.argv[1], isolation_level=None);"
+            "db.execute('PRAGMA cache_size=5'); db.execute('BEGIN');"
+            "[db.execute(s) for s in sys.argv[2:]]; os.kill(os.getpid(), 9)")
+    subprocess.run([sys.executable, "-c", code, str(path), *statements])
+    assert pathlib.Path(f"{path}-journal").stat().st_size > 0
+
+
 def state_files(folder, disabled=None, groups=None, violations=None):
     """.disable_users.json {name: (at, due or None)}, .user_groups_backup.json, .violation_history.json."""
     folder = pathlib.Path(folder)
@@ -98,7 +109,7 @@ def backup_zip(path, folder, env=""):
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as z:
         z.writestr("config/.env", env)
         z.writestr("config/docker-compose.yml", "services: {}\n")
-        for name in ("pg_limiter.db", "pg_limiter.db-wal"):
+        for name in ("pg_limiter.db", "pg_limiter.db-wal", "pg_limiter.db-journal"):
             if (folder / name).exists():
                 z.write(folder / name, f"data/{name}")
         z.writestr("data/topics.json", "{}")

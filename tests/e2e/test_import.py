@@ -10,7 +10,7 @@ import zipfile
 
 import pytest
 from daemon import built_with
-from old_program import backup_zip, database, state_files
+from old_program import backup_zip, database, died_writing, state_files
 
 TABLES = ("settings", "special_limits", "exceptions", "limit_patterns", "admin_patterns", "violations",
           "enforcements", "events", "admins")
@@ -204,6 +204,20 @@ def test_beside_a_running_daemon_and_of_a_running_program(place):
     assert sim.user("off")["status"] == "disabled"
     row = d.wait_state("off", "restored", 20)
     assert row["closed_at"] >= row["due_at"] and sim.user("off")["status"] == "active"
+
+
+@pytest.mark.parametrize("packed", [False, True], ids=["as it lies there", "in a zip"])
+def test_of_a_program_that_died_writing(place, packed):
+    """What its last transaction had written into the file without its end is no limit of anybody."""
+    _, d, folder = place
+    database(folder / "old" / "pg_limiter.db", limits=[(f"user{i:05}", 5) for i in range(5000)])
+    died_writing(folder / "old" / "pg_limiter.db", 'UPDATE user_limits SET "limit" = 77')
+    before = {p.name: p.read_bytes() for p in (folder / "old").iterdir()}
+    what = backup_zip(folder / "b.zip", folder / "old") if packed else folder / "old"
+    report = json.loads(d.cli("import", what, "--dry-run", "--json"))
+    assert len(rows(report, "limit")) == 5000
+    assert {r["new"] for r in rows(report, "limit").values()} == {"5"}
+    assert {p.name: p.read_bytes() for p in (folder / "old").iterdir()} == before, "nothing is written to"
 
 
 def test_settings_are_checked_against_the_panel_and_asked_about(place):

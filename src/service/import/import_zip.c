@@ -110,24 +110,29 @@ static int to_file(const struct reading *r, zip_uint64_t i, const char *name, co
     return rc;
 }
 
+/* A database, with what belongs to it and stands beside it. */
 static int take_db(const struct reading *r, zip_uint64_t i, const char *name, struct err *err)
 {
-    char path[PATH_MAX], wal[PATH_MAX], wal_name[PATH_MAX];
+    static const char *const parts[] = {"", "-wal", "-journal"};
+    char path[ARRAY_LEN(parts)][PATH_MAX], part[PATH_MAX];
     zip_int64_t at;
-    int rc;
+    size_t k;
+    int rc = ERR_OK;
 
-    if (snprintf(path, sizeof(path), "%s/zip.db", r->folder) >= (int)sizeof(path) ||
-        snprintf(wal, sizeof(wal), "%s/zip.db-wal", r->folder) >= (int)sizeof(wal) ||
-        snprintf(wal_name, sizeof(wal_name), "%s-wal", name) >= (int)sizeof(wal_name))
-        return broken(r, name, "the name is too long", err);
-    rc = to_file(r, i, name, path, err);
-    at = zip_name_locate(r->zip, wal_name, 0);
-    if (!rc && at >= 0)
-        rc = to_file(r, (zip_uint64_t)at, wal_name, wal, err);
+    for (k = 0; k < ARRAY_LEN(parts); k++)
+        if (snprintf(path[k], PATH_MAX, "%s/zip.db%s", r->folder, parts[k]) >= PATH_MAX ||
+            snprintf(part, sizeof(part), "%s%s", name, parts[k]) >= (int)sizeof(part))
+            return broken(r, name, "the name is too long", err);
+    for (k = 0; k < ARRAY_LEN(parts) && !rc; k++) {
+        snprintf(part, sizeof(part), "%s%s", name, parts[k]);
+        at = k ? zip_name_locate(r->zip, part, 0) : (zip_int64_t)i;
+        if (at >= 0)
+            rc = to_file(r, (zip_uint64_t)at, part, path[k], err);
+    }
     if (!rc)
-        rc = r->db(r->arg, name, path, err);
-    unlink(path);
-    unlink(wal);
+        rc = r->db(r->arg, name, path[0], err);
+    for (k = 0; k < ARRAY_LEN(parts); k++)
+        unlink(path[k]);
     return rc;
 }
 
