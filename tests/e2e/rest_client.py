@@ -76,8 +76,11 @@ def tls_trusting(cert):
 
 
 @contextlib.contextmanager
-def served(*names, nodes=1, password="secret-of-the-api", **settings):
-    """A panel with these users, and a daemon that knows them and serves the API: (sim, daemon, rest)."""
+def served(*names, nodes=1, password="secret-of-the-api", environment=None, **settings):
+    """A panel with these users, and a daemon that knows them and serves the API: (sim, daemon, rest).
+
+    environment(sim) gives variables for it.
+    """
     with as_process("--nodes", nodes) as sim, contextlib.ExitStack() as stack:
         for name in names:
             sim.add_user(name)
@@ -85,6 +88,6 @@ def served(*names, nodes=1, password="secret-of-the-api", **settings):
         d = Daemon(settings_for(sim, API_ENABLED="true", API_PORT=port, API_PASSWORD=password, **settings))
         d.secrets |= {password} - {None}
         stack.callback(d.close)
-        d.start()
+        d.start(environment=environment(sim) if environment else None)
         d.wait_log("users known", 15)
         yield sim, d, Rest(port, password=password)
