@@ -125,6 +125,9 @@ def test_lists_come_in_parts(daemon):  # noqa: F811
     rest = json.loads(paste(d, "pg-limiter user list --offset 3 --limit 9 --json").stdout)
     assert [r["username"] for r in rest["data"]] == ["user3", "user4", "user5", "user6"]
     assert "user5" in paste(d, "pg-limiter user list SER5").stdout
+    part = paste(d, "pg-limiter user list SER --limit 2 --offset 3").stdout
+    assert [w for w in part.split() if w.startswith("user")] == ["user3", "user4"]
+    assert "2 more: --offset 5" in part
 
 
 BAD = [

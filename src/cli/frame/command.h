@@ -103,6 +103,8 @@ const char *command_nearest(char **words, int n);
 
 /* help.c: the usage of one command, a line. */
 void help_usage(FILE *f, const struct command *c);
+/* Prints a line that could be typed: the name with something for each argument that is needed. */
+void help_example(FILE *f, const struct command *c);
 /* The usage of all commands that begin with these n words. */
 void help_group(FILE *f, char **words, int n);
 /* All commands (n = 0), a group, or one in full. Returns an exit code. */

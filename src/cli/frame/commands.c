@@ -92,7 +92,7 @@ static const struct command commands[] = {
     {"health", "", 0, 0, READ, cmd_health,
      "whether the daemon lives; for health checks of containers and monitors", NULL,
      "GET /healthz"},
-    {"nodes", "", 0, 0, LIST, cmd_nodes, "what is seen of every node", NULL, "GET /nodes"},
+    {"nodes", "", 0, 0, READ, cmd_nodes, "what is seen of every node", NULL, "GET /nodes"},
     {"top", "", 0, 0, READ | BIT(OPT_ONCE) | BIT(OPT_SORT) | BIT(OPT_FILTER), cmd_top,
      "the users now, live: devices and limit, state, trust, nodes",
      "Keys: q quit, s sort, r reverse, / filter, arrows and PgUp, PgDn. Where there is no terminal, "

@@ -66,6 +66,42 @@ static void print_all(void)
         stdout);
 }
 
+/* What may stand for a word of a command's arguments. */
+static const char *word_for(struct slice kind)
+{
+    static const char *const words[][2] = {
+        {"USER", "alice"},  {"LIMIT", "5"},
+        {"TEXT", "ali"},    {"ADMIN", "reza"},
+        {"N", "3"},         {"ID", "3"},
+        {"CODE", "IR"},     {"ADDRESS", "203.0.113.5"},
+        {"SECONDS", "120"}, {"KEY", "general_limit"},
+    };
+    size_t i;
+
+    for (i = 0; i < ARRAY_LEN(words); i++)
+        if (slice_eq(kind, slice_of(words[i][0])))
+            return words[i][1];
+    return NULL;
+}
+
+void help_example(FILE *f, const struct command *c)
+{
+    struct slice rest = slice_of(c->args), kind;
+    const char *word;
+
+    fprintf(f, "  pg-limiter %s", c->name);
+    while (rest.p && rest.n) {
+        kind = slice_cut(&rest, ' ');
+        if (kind.p[0] == '[')
+            break;
+        word = word_for(kind);
+        if (!word)
+            kind = slice_cut(&kind, '|');
+        fprintf(f, " %.*s", word ? (int)strlen(word) : (int)kind.n, word ? word : kind.p);
+    }
+    fputc('\n', f);
+}
+
 static void print_one(const struct command *c)
 {
     size_t width = 0, n;
@@ -94,6 +130,10 @@ static void print_one(const struct command *c)
     }
     if (c->more)
         printf("\n%s", c->more);
+    if (!c->more || !strstr(c->more, "  pg-limiter ")) {
+        putchar('\n');
+        help_example(stdout, c);
+    }
 }
 
 int help_show(char **words, int n)

@@ -194,20 +194,27 @@ static json_t *ask(void *arg, const char *path)
     return a->rc ? NULL : json;
 }
 
-/* Keeps the rows whose user's name holds text. */
-static void keep(json_t *answer, const char *text)
+/* Keeps a page (limit 0: all) of the rows whose user's name holds text; how many come after it. */
+static int64_t keep(json_t *answer, const char *text, int64_t offset, int64_t limit)
 {
     json_t *rows = json_array(), *row;
+    int64_t n = 0;
     size_t i;
 
     json_array_foreach(json_object_get(answer, "data"), i, row)
     {
         const char *name = in_text(row, "username");
 
-        if (name && strcasestr(name, text))
+        if (!name || !strcasestr(name, text))
+            continue;
+        if (n >= offset && (!limit || n < offset + limit))
             json_array_append(rows, row);
+        n++;
     }
+    offset += (int64_t)json_array_size(rows);
     json_object_set_new(answer, "data", rows);
+    json_object_set_new(answer, "total", json_integer(n));
+    return n > offset ? n - offset : 0;
 }
 
 int list_show(struct cli *cli, const char *path, const struct list *list)
@@ -226,7 +233,7 @@ int list_show(struct cli *cli, const char *path, const struct list *list)
     if (!answer)
         return asking.rc;
     if (text)
-        keep(answer, text);
+        left = keep(answer, text, offset, limit);
     if (cli_json(cli, answer))
         return CLI_OK;
     list_print(json_object_get(answer, "data"), list);
