@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/attr.h"
+#include "base/slice.h"
 #include "cli/frame/cli.h"
 #include "cli/frame/command.h"
 
@@ -131,9 +132,10 @@ static void every_command_has_help_with_an_example(void **state)
 
 static void made_examples_are_right_usage(void **state)
 {
-    const struct command *c, *found;
-    char text[512], *words[16], *rest, *word;
-    int n, used;
+    const struct command *c;
+    char text[512], *words[16];
+    struct slice rest, word;
+    int n, used, k;
     FILE *f;
     size_t i;
 
@@ -146,15 +148,20 @@ static void made_examples_are_right_usage(void **state)
         assert_non_null(f);
         help_example(f, c);
         fclose(f);
-        for (n = 0, rest = text; n < 16 && (word = strtok_r(n ? NULL : rest, " \n", &rest)); n++)
-            words[n] = word;
-        assert_string_equal(words[0], "pg-limiter");
-        found = command_find(words + 1, n - 1, &used);
-        if (found != c || n - 1 - used < c->min || (c->max != ARGS_ANY && n - 1 - used > c->max))
+        assert_true(slice_starts(slice_of(text), SLICE("  pg-limiter ")));
+        rest = slice_skip(slice_of(text), 13);
+        rest.n--; /* the end of the line */
+        for (n = 0; rest.p && n < 16; n++) {
+            word = slice_cut(&rest, ' ');
+            words[n] = (char *)word.p;
+            words[n][word.n] = '\0';
+        }
+        if (command_find(words, n, &used) != c || n - used < c->min ||
+            (c->max != ARGS_ANY && n - used > c->max))
             fail_msg("%s: the example is wrong", c->name);
-        for (n--; n > used; n--)
-            if (words[n][0] >= 'A' && words[n][0] <= 'Z' && strcmp(words[n], "IR") != 0)
-                fail_msg("%s: the example has %s", c->name, words[n]);
+        for (k = used; k < n; k++)
+            if (words[k][0] >= 'A' && words[k][0] <= 'Z' && strcmp(words[k], "IR") != 0)
+                fail_msg("%s: the example has %s", c->name, words[k]);
     }
 }
 
