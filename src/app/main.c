@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include <signal.h>
+
 #include "app/run.h"
 #include "cli/frame/cli.h"
 #include "base/banned.h"
@@ -14,5 +16,7 @@ int main(int argc, char **argv)
 {
     static const struct cli_hooks hooks = {.run = run};
 
+    /* A file that may not grow (ulimit -f) is an error of that write, as a full disk is. */
+    signal(SIGXFSZ, SIG_IGN);
     return cli_main(argc, argv, &hooks);
 }

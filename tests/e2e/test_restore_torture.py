@@ -6,6 +6,7 @@ import http.client
 import json
 import os
 import random
+import resource
 import signal
 import subprocess
 import time
@@ -254,3 +255,27 @@ def test_a_full_disk_at_each_step(place):
                 before = dump(d.db_file)
         print(outcome)
         assert {code for _, code in outcome} == {0, 1}
+
+
+@pytest.mark.parametrize("most", [4096, 65536, 200_000])
+def test_files_that_may_not_grow(place, most):
+    """Under `ulimit -f` a command says what could not be written, and leaves everything as it was."""
+    _, d, backup, _ = place
+    before = dump(d.db_file)
+    (d.folder / "old.json").write_text(json.dumps({"limits": {"special": {f"user{i}": 3 for i in range(3000)}}}))
+
+    def bound():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (most, resource.RLIM_INFINITY))
+
+    for arguments in (("backup", d.folder / "new.zip"), ("restore", backup, "--yes"),
+                      ("import", d.folder / "old.json", "--yes")):
+        done = subprocess.run([program(), *map(str, arguments), "--env", d.env_file], text=True, timeout=60,
+                              stdin=subprocess.DEVNULL, capture_output=True, preexec_fn=bound)
+        assert done.returncode in (0, 1), (arguments, done)
+        if done.returncode == 0:
+            assert most > 4096, (arguments, done)
+            assert arguments[0] == "backup"
+            (d.folder / "new.zip").unlink()
+        else:
+            assert done.stderr.strip() and not (d.folder / "new.zip").exists(), (arguments, done)
+        assert dump(d.db_file) == before, arguments
