@@ -192,8 +192,11 @@ int op_path_find(struct op *op, enum op_method method, struct slice path)
             memcpy(op->ref_text, buf_str(&decoded), decoded.n + 1);
         buf_release(&decoded);
     }
-    if (rc || (value.p && !op->ref_text[0]))
+    if (rc == ERR_TOO_BIG || (value.p && !rc && !op->ref_text[0]))
+        return err_set(&op->err, ERR_PROTOCOL, "a name in the path is %s; allowed: 1 to %d bytes",
+                       rc ? "too long" : "empty", LIMIT_USER_NAME);
+    if (rc)
         return err_set(&op->err, ERR_PROTOCOL,
-                       "the path holds a broken %%-escape, no UTF-8, or a name too long or empty");
+                       "the path holds a broken %%-escape, a NUL, or no UTF-8");
     return ERR_OK;
 }

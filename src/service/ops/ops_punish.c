@@ -52,6 +52,10 @@ static int look_at_exception(struct db *db, struct op *op, struct err *err)
 
 static int look_at_revoke(struct db *db, struct op *op, struct err *err)
 {
+    int rc = known(op, err);
+
+    if (rc)
+        return rc;
     if (!op->confirm)
         return err_set(
             err, ERR_CONFIRM,
