@@ -16,6 +16,9 @@ static const char *value_words(json_t *row, char *out, size_t max)
 
     if (!value || !value[0])
         snprintf(out, max, "(empty)");
+    else if (unit && strcmp(value, "1") == 0 && unit[1] && unit[strlen(unit) - 1] == 's' &&
+             !strchr(unit, '/'))
+        snprintf(out, max, "1 %.*s", (int)strlen(unit) - 1, unit);
     else if (unit)
         snprintf(out, max, "%s %s", value, unit);
     else

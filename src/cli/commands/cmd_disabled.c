@@ -152,10 +152,11 @@ int cli_offer_freed(struct cli *cli, json_t *answer)
         printf("%zu users who were disabled are enabled.\n", json_array_size(done));
         return CLI_OK;
     }
-    if (!term_ask("%lld users are disabled now who would not be under this. Enable them now?", n)) {
-        printf("%lld users are disabled now who would not be under this: `pg-limiter disabled "
-               "enable-freed` enables them, else their time does.\n",
-               n);
+    if (!term_ask("%lld user%s disabled now who would not be under this. Enable %s now?", n,
+                  n == 1 ? " is" : "s are", n == 1 ? "him" : "them")) {
+        printf("%lld user%s disabled now who would not be under this: `pg-limiter disabled "
+               "enable-freed` enables %s, else %s time does.\n",
+               n, n == 1 ? " is" : "s are", n == 1 ? "him" : "them", n == 1 ? "his" : "their");
         return CLI_OK;
     }
     rc = cli_ask(cli, OP_POST, "/users/disabled/enable-freed", NULL, &json, NULL);

@@ -59,9 +59,9 @@ static void print_all(json_t *json)
     size_t i;
 
     json_array_foreach(json_object_get(json, "checks"), i, row) print_check(row);
-    printf("\n%lld checks: %lld failed, %lld warnings\n",
+    printf("\n%lld checks: %lld failed, %lld warning%s\n",
            (long long)json_array_size(json_object_get(json, "checks")), (long long)failed,
-           (long long)warnings);
+           (long long)warnings, warnings == 1 ? "" : "s");
 }
 
 static int tell(struct cli *cli, json_t *json)

@@ -72,8 +72,9 @@ int cmd_violations_clear(struct cli *cli)
 
 static void print_count(json_t *json, const char *window, const char *now, const char *bound)
 {
-    printf("  %-9s %lld new users convicted, the bound is %lld\n", window,
-           (long long)in_int(json, now), (long long)in_int(json, bound));
+    printf("  %-9s %lld new user%s convicted, the bound is %lld\n", window,
+           (long long)in_int(json, now), in_int(json, now) == 1 ? "" : "s",
+           (long long)in_int(json, bound));
 }
 
 int cmd_breaker_status(struct cli *cli)

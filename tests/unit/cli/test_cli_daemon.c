@@ -255,7 +255,7 @@ static void a_harmful_change_needs_a_yes(void **state)
     assert_int_equal(bed_run(bed, "config show general_limit"), CLI_OK);
     assert_non_null(strstr(bed->out, "general_limit = 2 devices"));
     assert_int_equal(bed_run(bed, "config set general_limit 1 --yes"), CLI_OK);
-    assert_non_null(strstr(bed->out, "general_limit = 1 devices  (database, was 2)"));
+    assert_non_null(strstr(bed->out, "general_limit = 1 device  (database, was 2)"));
     assert_null(strstr(bed->out, "when the daemon starts"));
     assert_int_equal(daemon_.asks, 2);
 }
