@@ -113,6 +113,7 @@ def backup_zip(path, folder, env=""):
             if (folder / name).exists():
                 z.write(folder / name, f"data/{name}")
         z.writestr("data/topics.json", "{}")
+        z.writestr("data/auto_backup_config.json", json.dumps({"enabled": True, "interval_hours": 6}))
         for name in (".disable_users.json", ".violation_history.json", ".user_groups_backup.json"):
             if (folder / name).exists():
                 z.write(folder / name, f"legacy/{name}")

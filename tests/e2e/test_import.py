@@ -260,6 +260,8 @@ def test_backup_zip_v2iplimit_and_the_early_database(place):
     assert rows(report, "disabled")["off"]["result"] == "taken"
     assert settings(report)["general_limit"]["new"] == "4"
     assert settings(report)["check_interval"]["new"] == "30"
+    every = settings(report)["backup_every"]
+    assert (every["old"], every["in_effect"], every["new"]) == ("6", "6", "6")
     assert {n: r["result"] for n, r in rows(report, "admin").items()} == {"1": "same", "77": "taken"}
     assert "123:secret" not in json.dumps(report)
 
@@ -278,6 +280,19 @@ def test_backup_zip_v2iplimit_and_the_early_database(place):
     state = dump(d)
     assert rows(imported(d, folder / "o.json"), "disabled")["oldest"]["result"] == "same"
     assert dump(d) == state
+
+
+def test_backups_that_were_sent_by_themselves(place):
+    _, d, folder = place
+    path = folder / "auto_backup_config.json"
+    for written, new in (({"enabled": False, "interval_hours": 3}, "0"), ({"enabled": True, "interval_hours": 12}, "12")):
+        path.write_text(json.dumps(written))
+        assert settings(imported(d, folder, "--overwrite"))["backup_every"]["new"] == new
+    for wrong in ({"enabled": "yes", "interval_hours": 3}, {"enabled": True, "interval_hours": 0},
+                  {"enabled": True, "interval_hours": []}, {"interval_hours": 9e9}):
+        path.write_text(json.dumps(wrong))
+        report = imported(d, folder, "--overwrite")
+        assert settings(report)["backup_every"]["result"] == "unset" and "automatic backups" in json.dumps(report["left"])
 
 
 def test_out_of_a_container(place):

@@ -128,6 +128,7 @@ static const struct {
     {"enhanced_details", SET_ENHANCED_DETAILS, "true", NOT_RUN, as_is, NULL},
     {"show_single_ip_users", SET_SINGLE_IP_USERS, "false", NOT_RUN, as_is, NULL},
     {"ipinfo_token", SET_IPINFO_TOKEN, "", NOT_RUN, as_is, NULL},
+    {"backup_every", SET_BACKUP_EVERY, "1", OBEYED, as_is, NULL},
     {"subnet_ip_grouping", SET_COUNT, "false", SHOWN, NULL,
      "group_by decides it here, for everyone"},
     {"high_trust_ip_grouping", SET_COUNT, "false", SHOWN, NULL,

@@ -250,6 +250,24 @@ void old_config(struct old_doc *d, json_t *config, const char *where, const char
                  "%s: panel and bot", file);
 }
 
+/* auto_backup_config.json: {"enabled":bool,"interval_hours":n}. */
+static void take_schedule(struct old_doc *d, json_t *json, const char *file)
+{
+    json_t *on = json_object_get(json, "enabled"), *value;
+    json_int_t hours;
+
+    if (!json_is_boolean(on) ||
+        !old_whole(json_object_get(json, "interval_hours"), 1, 168, &hours)) {
+        old_left(d, "no switch with 1 to 168 hours", "%s: automatic backups", file);
+        return;
+    }
+    value = json_integer(json_is_true(on) ? hours : 0);
+    if (!value)
+        d->failed = true;
+    old_setting(d, "backup_every", value, "db", file);
+    json_decref(value);
+}
+
 /* ---- which of them a file is ---- */
 
 static bool has_any(json_t *json, const char *const *keys)
@@ -287,6 +305,10 @@ static int take(struct old_doc *d, json_t *json, const char *file, struct err *e
     }
     if (json_object_get(json, "violations")) {
         take_violations(d, json_object_get(json, "violations"), file);
+        known = true;
+    }
+    if (json_object_get(json, "interval_hours")) {
+        take_schedule(d, json, file);
         known = true;
     }
     if (has_any(json, v2) || has_any(json, config)) {
