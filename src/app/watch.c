@@ -8,6 +8,7 @@
 #include "app/recorder.h"
 #include "base/log.h"
 #include "base/stamp.h"
+#include "core/line/unsteady.h"
 #include "bot/notice/notice.h"
 #include "service/jout.h"
 #include "service/settings/settings_policy.h"
@@ -40,6 +41,7 @@ struct seen_node {
     int64_t pause_us;   /* between two openings of a silent stream: doubles */
     int64_t traffic_us; /* newest sign of traffic on it, from the online list */
     bool asking;
+    struct unsteady unsteady;
 };
 
 struct watch {
@@ -376,6 +378,31 @@ static void look_at(struct watch *w, struct seen_node *n, int64_t now_us)
         ask(w, n, now_us);
 }
 
+/* A stream that does not hold, told once it has lasted, and when it holds again. */
+static void look_if_unsteady(struct watch *w, struct seen_node *n, int64_t now_us)
+{
+    const struct coverage *c = engine_coverage(w->d->engine, n->node);
+    uint64_t troubles = (uint64_t)c->dead_streams + c->breaks;
+    int64_t silence_us = settings_int(&w->d->settings, SET_STREAM_SILENCE) * STAMP_SECOND;
+
+    /* Away, or known to be: that is told already. */
+    if (!n->enabled || !n->connected || n->down_told || !panel_state(w->d->panel).up) {
+        unsteady_skip(&n->unsteady, troubles);
+        return;
+    }
+    if (!unsteady_look(&n->unsteady, troubles, silence_us, now_us))
+        return;
+    if (n->unsteady.bad)
+        log_warning("coverage",
+                    "%s: its log stream does not hold: it has died or broken off again and again "
+                    "for %lld min, and is opened anew each time",
+                    n->name, (long long)((now_us - n->unsteady.first_us) / (60 * STAMP_SECOND)));
+    else
+        log_info("coverage", "%s: its log stream holds again", n->name);
+    tell_node(w->d, n->id, n->name, n->unsteady.bad ? NOTICE_NODE_UNSTEADY : NOTICE_NODE_STEADY,
+              n->unsteady.bad ? n->unsteady.first_us : now_us, "");
+}
+
 /* Another reader of the node's log, told once, and when there is none any more. */
 static void look_for_loss(struct watch *w, struct seen_node *n, int64_t now_us)
 {
@@ -426,6 +453,7 @@ void watch_look(struct watch *w)
     for (i = 0; i < w->n; i++) {
         look_if_down(w, &w->nodes[i], now_us);
         look_at(w, &w->nodes[i], now_us);
+        look_if_unsteady(w, &w->nodes[i], now_us);
         look_for_loss(w, &w->nodes[i], now_us);
         look_for_list(w, &w->nodes[i], now_us);
     }

@@ -212,8 +212,10 @@ void engine_stream_closed(struct engine *e, uint16_t node, int64_t now_us)
 {
     struct coverage *c = &e->nodes[node].cover;
 
-    if (c->open_streams && --c->open_streams == 0)
+    if (c->open_streams && --c->open_streams == 0) {
         c->down_since_us = now_us;
+        c->breaks++;
+    }
 }
 
 void engine_node_dead(struct engine *e, uint16_t node)

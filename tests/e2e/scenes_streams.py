@@ -117,6 +117,29 @@ def a_stream_that_is_dead_but_pings(s):
     assert not d.node(2)["dead_streams"]
 
 
+@SCENES.long_scene
+def a_stream_that_does_not_hold(s):
+    """Broken off again and again for ten minutes: told once, and when it holds. With a clock 20 times as fast."""
+    from daemon import built_with
+    if not built_with("PG_TIME_SCALE"):
+        s.skip("the program has no test clock")
+    sim = s.lab("--nodes", 2)
+    d = s.daemon(sim, start=False)
+    d.start(environment={"PG_TIME_SCALE": "20", "PG_TIME_ORIGIN": repr(time.time())})
+    sim.wait(lambda: len(sim.streams()) == 2, 15)
+    began, cuts = time.monotonic(), 0
+    while not d.logged("node-1: its log stream does not hold") and time.monotonic() - began < 90:
+        if any(x["node"] == 1 for x in sim.streams()):
+            sim.node(1, "stream", how="rst")
+            cuts += 1
+        time.sleep(2)
+    took = (time.monotonic() - began) * 20 / 60
+    assert d.logged("node-1: its log stream does not hold") and took > 10, took
+    d.wait_log("node-1: its log stream holds again", 90)
+    s.say(f"told after {cuts} cuts in {took:.0f} min")
+    assert len(d.logged("its log stream")) == 2
+
+
 @SCENES.scene
 def a_backlog_on_connecting(s):
     """Twenty minutes of an account's old lines, addresses by turns: nobody is watched for that."""

@@ -45,6 +45,8 @@ enum notice_event {
     NOTICE_NODE_UP,       /* [user_id, name, since_us] */
     NOTICE_NODE_QUIET,    /* [user_id, name] users are there, but no line comes */
     NOTICE_NODE_HEARD,    /* [user_id, name] */
+    NOTICE_NODE_UNSTEADY, /* [user_id, name, since_us] its log stream does not hold */
+    NOTICE_NODE_STEADY,   /* [user_id, name] it does again */
     NOTICE_NODE_LOSS,     /* [user_id, name, text: percent] another reader takes its lines */
     NOTICE_NODE_WHOLE,    /* [user_id, name] no longer */
     NOTICE_NODE_UNLISTED, /* [user_id, name] it keeps no online list (statsUserOnline) */

@@ -36,6 +36,8 @@ static const struct {
     [NOTICE_NODE_UP] = {END, "node:%lld", TEXT_N_NODE_UP},
     [NOTICE_NODE_QUIET] = {ALARM, "quiet:%lld", TEXT_N_NODE_QUIET},
     [NOTICE_NODE_HEARD] = {END, "quiet:%lld", TEXT_N_NODE_HEARD},
+    [NOTICE_NODE_UNSTEADY] = {ALARM, "unsteady:%lld", TEXT_N_NODE_UNSTEADY},
+    [NOTICE_NODE_STEADY] = {END, "unsteady:%lld", TEXT_N_NODE_STEADY},
     [NOTICE_NODE_LOSS] = {ALARM, "loss:%lld", TEXT_N_NODE_LOSS},
     [NOTICE_NODE_WHOLE] = {END, "loss:%lld", TEXT_N_NODE_WHOLE},
     [NOTICE_NODE_UNLISTED] = {ALARM, "list:%lld", TEXT_N_NODE_UNLISTED},
@@ -110,7 +112,8 @@ static void begin(struct notices *n, struct note *note)
     if (note->event == NOTICE_FAILED)
         snprintf(line, sizeof(line), "%s: %.100s", note->name, note->text);
     else if (note->event == NOTICE_NODE_UP || note->event == NOTICE_NODE_HEARD ||
-             note->event == NOTICE_NODE_WHOLE || note->event == NOTICE_NODE_LISTED)
+             note->event == NOTICE_NODE_WHOLE || note->event == NOTICE_NODE_LISTED ||
+             note->event == NOTICE_NODE_STEADY)
         snprintf(line, sizeof(line), "🟢 %s", note->name);
     else if (note->event == NOTICE_NODE_DOWN)
         snprintf(line, sizeof(line), "🔴 %s", note->name);

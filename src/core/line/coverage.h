@@ -27,6 +27,7 @@ struct coverage {
         faulty_since_us; /* shows nearly everyone over his limit (faulty.c); verdicts that rest on */
     int64_t faulty_until_us; /* it wait until then; not over now: no fault */
     int64_t last_line_us;    /* arrival of the last access line counted; 0 = none */
+    uint32_t breaks;         /* times when its last open stream ended */
     uint32_t dead_streams;   /* that had looked alive: lines came at once when opened anew */
     uint32_t unknown_cases;  /* closed because it had been silent too long */
     uint8_t unlisted;        /* readings in a row that left it out, of users whose lines it gave */

@@ -195,6 +195,28 @@ static void a_node_that_keeps_no_list(void **state)
     HAS(bed_text(bed, BED_OWNER, 1), "<b>n&lt;3</b>: its online list works");
 }
 
+static void a_node_whose_stream_does_not_hold(void **state)
+{
+    struct bed *bed = *state;
+    struct notice bad = {.event = NOTICE_NODE_UNSTEADY,
+                         .user_id = 3,
+                         .name = SLICE("n<3"),
+                         .since_us = INT64_C(1790000000) * STAMP_SECOND};
+    struct notice well = {.event = NOTICE_NODE_STEADY, .user_id = 3, .name = SLICE("n<3")};
+
+    notice_put(bed->n, &well); /* nobody was told of it */
+    assert_int_equal(bed_count(bed, BED_OWNER), 0);
+    notice_put(bed->n, &bad);
+    HAS(bed_text(bed, BED_OWNER, 0), "<b>n&lt;3</b>: its log stream does not hold. Since ");
+    HAS_NOT(bed_text(bed, BED_OWNER, 0), "{since}");
+    notice_put(bed->n, &well);
+    HAS(bed_text(bed, BED_OWNER, 1), "<b>n&lt;3</b>: its log stream holds again");
+    bed_set(bed, SET_NOTIFY_NODE, "false");
+    bad.user_id = 4;
+    notice_put(bed->n, &bad);
+    assert_int_equal(bed_count(bed, BED_OWNER), 1);
+}
+
 static void a_node_whose_lines_are_taken(void **state)
 {
     struct bed *bed = *state;
@@ -360,6 +382,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(many_become_one, bed_setup, bed_teardown),
         cmocka_unit_test_setup_teardown(goes_on_over_a_restart, bed_setup, bed_teardown),
         cmocka_unit_test_setup_teardown(a_node_that_keeps_no_list, bed_setup, bed_teardown),
+        cmocka_unit_test_setup_teardown(a_node_whose_stream_does_not_hold, bed_setup, bed_teardown),
         cmocka_unit_test_setup_teardown(a_node_whose_lines_are_taken, bed_setup, bed_teardown),
         cmocka_unit_test_setup_teardown(switched_off, bed_setup, bed_teardown),
         cmocka_unit_test_setup_teardown(errors_of_the_log, bed_setup, bed_teardown),
