@@ -3,6 +3,8 @@
 import json
 import pathlib
 import re
+import shutil
+import subprocess
 import time
 
 import pytest
@@ -124,11 +126,36 @@ def test_metrics(place):
     assert "alice" not in text and len(found) < 160
 
 
-MONITORING = pathlib.Path(__file__).resolve().parent.parent.parent / "packaging" / "monitoring"
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+MONITORING = ROOT / "packaging" / "monitoring"
 # Given only beside a bot, a panel with TLS.
 SOMETIMES = {"pg_limiter_panel_certificate_expiry_time_seconds", "pg_limiter_telegram_up",
              "pg_limiter_telegram_calls_total", "pg_limiter_outbox_given_up_total",
              "pg_limiter_outbox_messages"}
+
+
+def promtool(*arguments, text=None):
+    program = next((p for p in (shutil.which("promtool"), ROOT / "build/tools/promtool")
+                    if p and pathlib.Path(p).exists()), None)
+    if not program:
+        pytest.skip("no promtool here: scripts/promtool brings it")
+    done = subprocess.run([program, *arguments], input=text, cwd=MONITORING, capture_output=True,
+                          text=True, timeout=120)
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_promtool_finds_nothing_wrong_with_the_metrics(place):
+    text = place[2].get("/metrics").body.decode()
+    assert promtool("check", "metrics", text=text) == (0, "")
+    code, said = promtool("check", "metrics", text=text.replace("_total", "_sum"))
+    assert code and "counter metrics should have" in said
+
+
+def test_promtool_runs_the_alerts():
+    code, said = promtool("test", "rules", "alerts_test.yml")
+    assert code == 0 and "SUCCESS" in said, said
+    code, said = promtool("check", "rules", "alerts.yml")
+    assert code == 0 and "18 rules found" in said, said
 
 
 def test_alerts_and_dashboard_ask_for_what_there_is(place):
