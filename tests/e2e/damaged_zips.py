@@ -77,11 +77,13 @@ def of_bombs(parts):
             for other, content in parts.items():
                 if other != name:
                     z.writestr(other, content)
-            with z.open(zipfile.ZipInfo(name), "w", force_zip64=False) as f:
+            info = zipfile.ZipInfo(name)
+            info.compress_type = zipfile.ZIP_DEFLATED
+            with z.open(info, "w") as f:
                 for _ in range(size):
                     f.write(zeros)
         bomb = out.getvalue()
-        yield f"{size} MiB of {name}", bomb, "64 MiB" if size == 600 else "allowed are"
+        yield f"{size} MiB of {name}", bomb, "allowed are"
         at = bomb.rfind(b"PK\x01\x02" + bomb[bomb.rfind(b"PK\x01\x02") + 4:][:4])
         lying = bytearray(bomb)
         struct.pack_into("<I", lying, at + 24, 4096)  # the size, in the directory only
