@@ -27,7 +27,7 @@ static void resume(struct request *r)
 
     r->suspended = false;
     if (c)
-        loop_timer_set_real(c->timer, r->server->opts.deadline_us);
+        conn_allow(c, r->server->opts.deadline_us);
     MHD_resume_connection(r->mhd);
     server_wake(r->server);
 }
@@ -240,7 +240,7 @@ static enum MHD_Result begin_raw(struct request *r, bool *ret_done)
         return answer_turn_away(r, 415, "bad_type", "the body must be application/zip");
     buf_init(&r->body, LIMIT_BACKUP);
     if (c)
-        loop_timer_set_real(c->timer, RAW_DEADLINES * r->server->opts.deadline_us);
+        conn_allow(c, RAW_DEADLINES * r->server->opts.deadline_us);
     *ret_done = false;
     return MHD_YES;
 }
@@ -401,7 +401,7 @@ void request_completed(void *arg, struct MHD_Connection *mhd, void **slot,
         return;
     if (c) {
         c->request = NULL;
-        loop_timer_set_real(c->timer, r->server->opts.deadline_us);
+        conn_allow(c, r->server->opts.deadline_us);
     }
     if (r->pending)
         r->pending->request = NULL;

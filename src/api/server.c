@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/limits.h"
+#include "base/stamp.h"
 #include "base/banned.h"
 
 enum { CONNECTION_MEMORY = 64 << 10, OPENAPI_MAX = 4 << 20 };
@@ -46,11 +47,40 @@ void server_wake(struct server *s)
 
 /* ---- connections ---- */
 
-static void on_deadline(void *arg)
+/*
+ * Whether the client went before its request was whole. Its last bytes and its end may come as one event,
+ * of which libmicrohttpd sees the bytes only; the connection would count until the deadline.
+ */
+static bool is_gone(const struct conn *c)
+{
+    const struct request *r = c->request;
+    char byte;
+
+    return !(r && (r->called || r->answered)) &&
+           recv(c->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+}
+
+static void look_again(struct conn *c, int64_t left_us)
+{
+    loop_timer_set_real(c->timer, left_us < STAMP_SECOND ? left_us : STAMP_SECOND);
+}
+
+void conn_allow(struct conn *c, int64_t us)
+{
+    c->until_us = loop_real_us(c->loop) + us;
+    look_again(c, us);
+}
+
+static void on_look(void *arg)
 {
     struct conn *c = arg;
+    int64_t left_us = c->until_us - loop_real_us(c->loop);
 
-    if (c->request)
+    if (left_us > 0 && !is_gone(c)) {
+        look_again(c, left_us);
+        return;
+    }
+    if (left_us <= 0 && c->request)
         answer_late(c->request, c->fd);
     /* libmicrohttpd owns the descriptor: a shutdown makes it see the end and close by itself. */
     shutdown(c->fd, SHUT_RDWR);
@@ -63,14 +93,15 @@ static void conn_begin(struct server *s, struct MHD_Connection *mhd, void **slot
     struct conn *c = calloc(1, sizeof(*c));
 
     *slot = NULL;
-    if (!c || !info || loop_timer_new(s->loop, on_deadline, c, &c->timer)) {
+    if (!c || !info || loop_timer_new(s->loop, on_look, c, &c->timer)) {
         free(c);
         if (info)
             shutdown(info->connect_fd, SHUT_RDWR);
         return;
     }
     c->fd = info->connect_fd;
-    loop_timer_set_real(c->timer, s->opts.deadline_us);
+    c->loop = s->loop;
+    conn_allow(c, s->opts.deadline_us);
     *slot = c;
 }
 

@@ -14,6 +14,8 @@ struct events;
 /* One connection: its deadline, and the request that is on it. */
 struct conn {
     struct loop_timer *timer;
+    struct loop *loop;
+    int64_t until_us;        /* by loop_real_us: the deadline */
     struct request *request; /* from its first line on; NULL between two */
     int fd;
 };
@@ -69,6 +71,8 @@ struct server {
 /* ---- server.c ---- */
 /* The connection's deadline, NULL when there was no memory for one. */
 struct conn *conn_of(struct MHD_Connection *mhd);
+/* Gives the client so long from now on; until then it is looked at now and then whether it has gone. */
+void conn_allow(struct conn *c, int64_t us);
 /* Lets libmicrohttpd look at its connections in the next turn. */
 void server_wake(struct server *s);
 

@@ -3,6 +3,8 @@
 import contextlib
 import http.client
 import json
+import os
+import pathlib
 import socket
 import subprocess
 import time
@@ -89,6 +91,33 @@ def test_requests_that_are_not_clear(api):
     with socket.create_connection(("127.0.0.1", rest.port)) as s:
         s.sendall(b"POST /users/limits HTTP/1.1\r\nHost: a\r\nContent-Le")
     assert rest.get("/healthz").status == 200
+
+
+def test_clients_that_go_in_the_middle_are_forgotten(api):
+    """Each of two times 90 sends half a body and goes: they do not count as connected until the deadline."""
+    _, d, rest = api
+    head = ("POST /users/limits HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 50\r\n"
+            f"Authorization: {rest.headers()['Authorization']}\r\n\r\n").encode()
+
+    def connected():
+        return len([p for p in pathlib.Path(f"/proc/{d.process.pid}/fd").iterdir()
+                    if os.readlink(p).startswith("socket:")])
+    before = connected()
+    for part in (b'{"limit":', b""):
+        for _ in range(90):
+            with socket.create_connection(("127.0.0.1", rest.port)) as s:
+                s.sendall(head + part)
+        d.wait(lambda: connected() <= before, 15, "they are gone")
+    # Who only has nothing more to say gets his answer.
+    with socket.create_connection(("127.0.0.1", rest.port)) as s:
+        s.sendall(b"GET /openapi.json HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+        s.shutdown(socket.SHUT_WR)
+        time.sleep(2.5)
+        got = b""
+        while more := s.recv(65536):
+            got += more
+    assert got.startswith(b"HTTP/1.1 200 ") and got.endswith(b"}")
+    assert rest.get("/users/limits").status == 200
 
 
 def test_values_that_are_wrong_are_named(api):
