@@ -30,10 +30,12 @@ soak:
 	@ninja -C build/soak
 	@PYTHONPATH=tests/torture PG_LIMITER=build/soak/pg-limiter .venv/bin/python -m soak $(SOAK)
 
-# Every button of the bot in four languages, as owner, operator and viewer: docs/walk.md.
+# Every button of the bot in four languages, as owner, operator and viewer: docs/walk.md. Three walks at a time;
+# WALK="-n0 -s" has them one by one, telling how far they are.
 walk:
 	@scripts/test build
-	@PG_LONG=1 .venv/bin/python -m pytest tests/e2e/test_bot_walk.py -s $(WALK)
+	@rm -rf build/walk
+	@PG_LONG=1 .venv/bin/python -m pytest tests/e2e/test_bot_walk.py -n3 -rA $(WALK)
 	@.venv/bin/python tests/e2e/walk_report.py >docs/walk.md
 
 fuzz:

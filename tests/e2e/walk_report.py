@@ -26,7 +26,7 @@ notifications, against the simulated panel and the simulated Telegram, once for 
   but for "message is not modified".
 - The language with *bare*: nothing in any list.
 - The time of an answer is that from the press to answerCallbackQuery, with everybody at it at once, in a build with
-  sanitizers, on two cores with other tests beside it.
+  sanitizers, three walks and other tests at a time on two cores.
 
 """
 
