@@ -206,6 +206,16 @@ struct made_job {
 
 static void make_next(struct topics_try *y);
 
+/* Somebody has taken the group away, or chosen another one, while its topics were made: true, and it ends. */
+static bool moved_on(struct topics_try *y)
+{
+    if (!y->t || y->t->group == y->group)
+        return false;
+    y->t->making = false;
+    topics_try_end(y, ERR_REFUSED, "none", "the group was changed meanwhile");
+    return true;
+}
+
 static int write_made(struct db *db, void *arg, struct err *err)
 {
     const struct made_job *j = arg;
@@ -251,12 +261,12 @@ static void on_topic(void *arg, int rc, const struct telegram_answer *a)
 
     if (t && (rc || !a->ok))
         t->making = false;
-    if (refused(y, rc, a, "no_right"))
+    if (refused(y, rc, a, "no_right") || moved_on(y))
         return;
     j = calloc(1, sizeof(*j));
     if (j) {
         *j = (struct made_job){y,
-                               t->group,
+                               y->group,
                                json_integer_value(json_object_get(a->result, "message_thread_id")),
                                y->sets[y->at],
                                notices_now(t->n),
@@ -306,6 +316,8 @@ static void make_next(struct topics_try *y)
     const char *name;
     int colour;
 
+    if (moved_on(y))
+        return;
     if (y->at == y->n_sets) {
         snprintf(made, sizeof(made), "%d", y->made);
         t->making = false;
@@ -361,6 +373,7 @@ void topics_make(struct topics *t, const int *kinds, size_t n, struct slice who,
         return;
     }
     note_set(y->who, sizeof(y->who), who);
+    y->group = t->group;
     for (i = 0; i < n && y->n_sets < ARRAY_LEN(y->sets); i++)
         y->sets[y->n_sets++] = 1 << kinds[i];
     for (i = 0; n == 0 && i < ARRAY_LEN(usual); i++) {

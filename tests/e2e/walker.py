@@ -46,7 +46,7 @@ def pieces(message, kind):
             for e in message.entities if e["type"] == kind]
 MEANWHILE = tuple(bot_texts.table()["CHANGED_MEANWHILE"].values())
 # The name of a network stands behind address and country, and is written as it came with the country data.
-PROVIDER = re.compile(r"(\d+\.\d+\.\d+\.\d+ · [A-Z]{2} · )[^·\n]*")
+PROVIDER = re.compile(r"(\d+\.\d+\.\d+\.\d+ · (?:[A-Z]{2} · )?)[^·\n]*")
 
 
 class Survey:
@@ -517,7 +517,7 @@ class Walker:
     def is_notice(message):
         datas = [b.get("callback_data", "") for row in message.buttons for b in row]
         return (any(d.startswith(("anot", "nnfl")) for d in datas) or
-                all(d.startswith("ncard") for d in datas) and not message.history)
+                all(d.startswith(("ncard", "ncus")) for d in datas) and not message.history)
 
     def wait(self, check, seconds, what, detail=""):
         try:
