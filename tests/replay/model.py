@@ -435,7 +435,9 @@ class Model:
 
         here = [
             a for a, d in self.devices.items()
-            if self.present(a, now) and d.plain and (d.weighed or not self.active(d, now))
+            if d.plain and (
+                d.weighed and self.present(a, now) or any(self.held(a, b, now) for b in self.devices)
+            )
         ]  # fmt: skip
         return max(self.largest(here, joined), 1 if self.devices else 0)
 

@@ -138,6 +138,15 @@ def test_two_with_long_streams_are_caught(replay):
     assert punish["devices"] == punish["concurrent"] == 2
 
 
+def test_online_hold(replay):
+    """450 s are proof then: ONE outlived OTHER's first stream, OTHER ONE's of 1000. OTHER's own of 1900 is
+    its first since ONE came, and from then on both are held."""
+    w = World(online_hold=900)
+    long_streams(w, BOTH, 4500)
+    run = w.check(replay)
+    assert [d["t"] for d in run.of("monitor")][-1] == 1900.5 and run.of("punish")[0]["t"] == 2080.5
+
+
 @pytest.mark.parametrize(
     "moves, closes",
     [
