@@ -436,7 +436,8 @@ class Model:
         here = [
             a for a, d in self.devices.items()
             if d.plain and (
-                d.weighed and self.present(a, now) or any(self.held(a, b, now) for b in self.devices)
+                d.weighed and self.present(a, now)
+                or self.listed and any(self.held(a, b, now) for b in self.devices)
             )
         ]  # fmt: skip
         return max(self.largest(here, joined), 1 if self.devices else 0)
