@@ -25,6 +25,7 @@ LOST = 4  # so often a place is looked for in vain
 MORE = {"sadm1|#": 8, "sadml/#": 9, "scard|id:#|@": 4}  # rows that are not alike
 LOOKS = ("afrlook", "acllook")  # what is done is that something is shown
 ENDS = ("senpr",)  # what shows how far something is
+ENABLING_S = 30  # how long after "enable all" its end may be told between other presses, in a message of its own
 PASSING = ("irespw",)  # what another's doing ends
 _ONCE = re.compile(r"[ayf](put|empty|reset)\|")
 
@@ -357,6 +358,7 @@ class Walker:
         self.message = None
         self.showing = None  # data of the button that brought this screen
         self.last_press = None
+        self.enabled_all = 0.0  # when "enable all" was last said yes to
         self.place = ""
         self.prompt = ""
         self.read = 0  # of the trace
@@ -619,6 +621,8 @@ class Walker:
         self.touch(data)
         self.drain()
         self.trail.append(button["text"])
+        if data.startswith("yenall"):
+            self.enabled_all = time.monotonic()
         before, versions, newest = self.message, len(self.message.history), self.newest().id
         begun = time.monotonic()
         press = self.user.press(data=data, on=self.message, wait=0, force=jump)
@@ -648,8 +652,9 @@ class Walker:
         if before.deleted:
             self.begin()
         elif len(before.history) == versions and self.newest().buttons:
-            if self.newest().id > newest and data[0] not in "nxi" and not self.is_question():
-                self.find("a new message instead of an edit", data)
+            if (self.newest().id > newest and data[0] not in "nxi" and not self.is_question() and
+                    time.monotonic() - self.enabled_all > ENABLING_S):
+                self.find("a new message instead of an edit", f"{data}: {self.newest().text[:160]!r}")
             self.message = self.newest()
         self.showing, self.last_press = data if data.startswith("s") else None, data
         self.check_failed(node[0], data, press.text, "" if same else self.message.text)
