@@ -209,7 +209,7 @@ SPEC = {
     "admin_filter_mode": "include", "monitoring_period": "180 s", "active_window": "60 s",
     "check_interval": "60 s", "warn_at": "evidence", "verdict": "concurrent",
     "evidence_threshold": "7 nats", "roam_time": "30 s", "tick": "2 s", "switch_p": "0.3 probability",
-    "gain_cap": "1 nats", "gain_block": "10 s", "evidence_floor": "-4 nats",
+    "gain_cap": "1 nat", "gain_block": "10 s", "evidence_floor": "-4 nats",
     "evidence_half_life": "600 s", "pair_idle": "600 s", "rate_half_life": "300 s",
     "online_hold": "1800 s", "persistent_window": "120 s", "persistent_span": "120 s",
     "persistent_checks": "2 checks", "verify_online": "auto", "instant_disable": "false",

@@ -200,9 +200,13 @@ uint32_t enforce_group_wishes(const struct enforce *e)
 void enforce_run(struct enforce *e)
 {
     bool up = e->o.panel.is_up(e->o.panel.ctx);
+    struct item *it;
 
-    if (up && !e->was_up)
+    if (up && !e->was_up) {
         wake(e, false);
+        for (it = e->first; it; it = it->next)
+            doubt_prolong(e, it);
+    }
     e->was_up = up;
     if (!e->listed && !e->listing && e->list_next_us && e->list_next_us <= enforce_now(e))
         enforce_recover(e);

@@ -90,6 +90,12 @@ static void found_free(struct enforce *e, struct item *it, const struct panel_us
     }
 }
 
+void doubt_prolong(struct enforce *e, struct item *it)
+{
+    if (it->phase == PHASE_DOUBT && !it->unmade)
+        it->late_us = it->doubt_us = enforce_now(e) + e->o.doubt_us;
+}
+
 /* Read again after a call without an answer, or a death between row and answer. */
 static void on_doubt_read(struct enforce *e, struct item *it, int rc, const struct err *err,
                           const struct panel_user *user)
@@ -101,6 +107,7 @@ static void on_doubt_read(struct enforce *e, struct item *it, int rc, const stru
     }
     if (rc) {
         tell_waiters(e, it, ENFORCE_FAILED, err->text);
+        doubt_prolong(e, it);
         item_delay(e, it);
         return;
     }

@@ -279,6 +279,11 @@ void punish_applied(struct enforce *e, struct item *it, const struct panel_user 
 void doubt_begin(struct enforce *e, struct item *it, bool unmade);
 /* Reads the user again. */
 void doubt_step(struct enforce *e, struct item *it);
+/*
+ * The panel does not answer, or does again: one that hung does what waited in it when it is back, so a
+ * call in doubt is waited for from now on. Of another item: nothing.
+ */
+void doubt_prolong(struct enforce *e, struct item *it);
 
 /* enforce_revoke.c */
 /* Sends the revoking call of a row that is DB_REVOKE_SENT. */

@@ -26,7 +26,9 @@ class Clock:
         return seconds / self.scale
 
     def environment(self):
-        return {"PG_TIME_SCALE": repr(self.scale), "PG_TIME_ORIGIN": repr(self.origin)}
+        # A minute of the machine's time is how late an unanswered call may land, as its deadline is.
+        return {"PG_TIME_SCALE": repr(self.scale), "PG_TIME_ORIGIN": repr(self.origin),
+                "PG_LATE_S": str(round(60 * self.scale))}
 
     def rule(self, package):
         """Lets the simulated panel live by this clock; what it measures (monotonic) stays real."""

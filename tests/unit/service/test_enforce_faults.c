@@ -139,6 +139,31 @@ static void nobody_waits_for_a_lost_call(void **state)
         assert_int_equal(user(id)->status, PANEL_STATUS_ACTIVE);
 }
 
+/* A panel that hangs for longer than a call is waited for, and does what waited in it when it is back. */
+static void a_call_that_waited_in_a_hanging_panel(void **state)
+{
+    int64_t i;
+
+    (void)state;
+    memset(fates, 0, sizeof(fates));
+    b->line.fate = fate;
+    fates[FP_DISABLE] = FP_LATE_DONE;
+    assert_int_equal(punish(1, 600 * SEC), ERR_OK);
+    bed_wait(b, SEC);
+    b->panel.down = true;
+    for (i = 0; i < FP_LATE; i++)
+        if (b->panel.late[i].used)
+            b->panel.late[i].at_us = b->panel.now_us + 600 * SEC + 10 * SEC;
+    bed_wait(b, 600 * SEC);
+    b->panel.down = false;
+    bed_wait(b, 5 * SEC);
+    assert_int_equal(user(1)->status, PANEL_STATUS_ACTIVE);
+    bed_wait(b, 400 * SEC);
+    assert_int_equal(user(1)->disables, 1);
+    assert_int_equal(user(1)->status, PANEL_STATUS_ACTIVE);
+    assert_string_equal(state_of(1), "restored");
+}
+
 /* Groups changed while the call was lost are the ones he gets back when it lands after all. */
 static void what_was_before_a_late_call_is_learnt(void **state)
 {
@@ -491,6 +516,7 @@ int main(void)
         T(a_lost_answer_is_found_out),
         T(a_call_landing_after_the_restore_is_undone),
         T(nobody_waits_for_a_lost_call),
+        T(a_call_that_waited_in_a_hanging_panel),
         T(what_was_before_a_late_call_is_learnt),
         T(what_was_undone_behind_a_lost_call_stays_undone),
         T(a_call_is_made_again_to_who_is_as_before),
