@@ -264,6 +264,7 @@ def test_a_change_that_frees_who_is_disabled_offers_to_enable(daemon, lab):  # n
     assert status == 200 and told["freed"] == 1, told
     assert [(r["username"], r["result"]) for r in told["enabled"]] == [("lone", "enabled")]
     assert sim.user("lone")["status"] == "active" and sim.user("by_order")["status"] == "disabled"
+    d.wait_state("lone", "restored", 10)  # the answer may come before his row is closed
     # A filter that leaves his group alone.
     d.call("PATCH", "/config", {"group_limits": None})
     status, told = d.call("PUT", "/filters/groups?enable=true", {"groups": [str(group)], "mode": "exclude"})
