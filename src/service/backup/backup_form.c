@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/hex.h"
 #include "base/limits.h"
 #include "service/backup/backup_int.h"
 #include "service/jout.h"
@@ -53,10 +54,9 @@ static int add_file(EVP_MD_CTX *ctx, const struct zipfile_member *m)
 
 static int hash(const struct zipfile_member *m, char ret[SHA_TEXT], struct err *err)
 {
-    static const char digits[] = "0123456789abcdef";
     unsigned char md[EVP_MAX_MD_SIZE];
     EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-    unsigned n = 0, i;
+    unsigned n = 0;
     bool ok = ctx && EVP_DigestInit_ex(ctx, EVP_sha256(), NULL) == 1;
 
     if (ok && m->bytes.p)
@@ -67,11 +67,7 @@ static int hash(const struct zipfile_member *m, char ret[SHA_TEXT], struct err *
     EVP_MD_CTX_free(ctx);
     if (!ok)
         return err_set(err, m->bytes.p ? ERR_NOMEM : ERR_IO, "no sha256 of %s", m->name);
-    for (i = 0; i < SHA; i++) {
-        ret[2 * i] = digits[md[i] >> 4];
-        ret[2 * i + 1] = digits[md[i] & 15];
-    }
-    ret[2 * SHA] = '\0';
+    hex_write(md, SHA, ret);
     return ERR_OK;
 }
 
