@@ -93,6 +93,7 @@ enum {
     LIMIT_TELEGRAM_CALLS = 1024,        /* calls waiting for their turn, per lane */
     LIMIT_TELEGRAM_PROXIES = 4,         /* ways to Telegram that are tried in turn */
     LIMIT_TELEGRAM_CHATS = 4096,        /* chats whose pace is remembered */
+    LIMIT_TELEGRAM_SHOWN = 1024,        /* messages whose content is remembered */
     LIMIT_OUTBOX_PARAMS = 64 << 10,     /* parameters of one message waiting to be sent */
     LIMIT_BOT_ADMINS = 200,             /* rows of the table admins */
     LIMIT_ADMIN_NAME = 128,             /* name kept of one: 64 letters of Telegram */
@@ -118,8 +119,7 @@ enum {
     LIMIT_BOT_INPUT = 4096,    /* text that somebody writes */
     LIMIT_BOT_PENDING = 128,   /* admins and chats whose text is awaited */
     LIMIT_BOT_STRANGERS = 256, /* strangers remembered, each answered once */
-    LIMIT_BOT_SHOWN = 1024, /* messages whose content is remembered, not to edit them to the same */
-    LIMIT_BOT_TURNS = 256,  /* presses and texts being answered at once */
+    LIMIT_BOT_TURNS = 256,     /* presses and texts being answered at once */
 };
 
 /* The REST API. */

@@ -6,6 +6,7 @@
 
 #include "base/limits.h"
 #include "bot/bot_int.h"
+#include "telegram/tgshown.h"
 
 /* ---- targets (target.c) ---- */
 
@@ -91,12 +92,6 @@ struct stranger {
     int64_t told_us; /* monotonic, when he was last answered */
 };
 
-/* What a message showed last. */
-struct shown {
-    int64_t chat_id, message_id;
-    uint64_t mark; /* of text and buttons */
-};
-
 struct bot {
     struct bot_opts opts;
     struct notices *notices;
@@ -106,9 +101,9 @@ struct bot {
     struct loop_timer *tick;
     struct pending pending[LIMIT_BOT_PENDING];
     struct stranger strangers[LIMIT_BOT_STRANGERS];
-    struct shown shown[LIMIT_BOT_SHOWN]; /* by what chat and number hash to */
-    int64_t stranger_us;                 /* when any of them was last answered */
-    struct brought *brought;             /* a file that waits for a yes (restore.c) */
+    int64_t stranger_us; /* when any of them was last answered */
+    struct tgshown shown;
+    struct brought *brought; /* a file that waits for a yes (restore.c) */
     bool started;
     struct turn *changing[SET_COUNT]; /* whose change, made out of its value, is on its way */
     struct turn *waiting;             /* for that, in order: next_waiting, each with a reference */

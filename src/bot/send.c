@@ -16,52 +16,9 @@ struct sending {
     uint64_t mark; /* of the part on its way */
 };
 
-/* Where a message is remembered; another one's place may be the same, and is taken over. */
-static struct shown *place_of(struct bot *bot, int64_t chat_id, int64_t message_id)
-{
-    uint64_t h = ((uint64_t)chat_id ^ (uint64_t)message_id * UINT64_C(0x9e3779b97f4a7c15)) *
-                 UINT64_C(0xff51afd7ed558ccd);
-
-    return &bot->shown[(h >> 32) % LIMIT_BOT_SHOWN];
-}
-
-static uint64_t mark_add(uint64_t h, const char *text)
-{
-    for (; text && *text; text++)
-        h = (h ^ (unsigned char)*text) * UINT64_C(1099511628211);
-    return h;
-}
-
-static uint64_t mark_of(const struct sending *s, const char *text, bool last)
-{
-    uint64_t h = mark_add(UINT64_C(14695981039346656037), text);
-    char *rows = last ? json_dumps(s->rows, JSON_COMPACT) : NULL;
-
-    h = mark_add(h, rows);
-    free(rows);
-    return h;
-}
-
-/* Whether the message shows just this already: Telegram would refuse the edit. */
-static bool is_shown(const struct sending *s)
-{
-    const struct turn *t = s->t;
-    const struct shown *p = place_of(t->bot, t->chat_id, t->message_id);
-
-    return t->message_id && p->message_id == t->message_id && p->chat_id == t->chat_id &&
-           p->mark == s->mark;
-}
-
-static void note_shown(struct sending *s, int64_t message_id)
-{
-    if (message_id)
-        *place_of(s->t->bot, s->t->chat_id, message_id) =
-            (struct shown){s->t->chat_id, message_id, s->mark};
-}
-
 void bot_forget(struct bot *bot, int64_t chat_id, int64_t message_id)
 {
-    *place_of(bot, chat_id, message_id) = (struct shown){0};
+    tgshown_forget(&bot->shown, chat_id, message_id);
 }
 
 static void send_part(struct sending *s);
@@ -111,7 +68,7 @@ static void sent(void *arg, int rc, const struct telegram_answer *answer)
             send_part(s);
             return;
         }
-        if (t->message_id && !says(answer, "message is not modified")) {
+        if (t->message_id && !says(answer, TELEGRAM_NOT_MODIFIED)) {
             t->message_id = 0; /* gone, or too old to be edited: a new one */
             send_part(s);
             return;
@@ -119,19 +76,21 @@ static void sent(void *arg, int rc, const struct telegram_answer *answer)
     }
     if (answer->ok) {
         take_number(s, answer);
-        note_shown(s, t->message_id
-                          ? t->message_id
-                          : json_integer_value(json_object_get(answer->result, "message_id")));
+        tgshown_note(&t->bot->shown, t->chat_id,
+                     t->message_id
+                         ? t->message_id
+                         : json_integer_value(json_object_get(answer->result, "message_id")),
+                     s->mark);
     }
     t->message_id = 0;
-    if (++s->at < json_array_size(s->parts) &&
-        (answer->ok || says(answer, "message is not modified")))
+    if (++s->at < json_array_size(s->parts) && (answer->ok || says(answer, TELEGRAM_NOT_MODIFIED)))
         send_part(s);
     else
         sending_end(s);
 }
 
-static void send_part(struct sending *s)
+/* The part on its way, as it is sent. */
+static json_t *parameters(const struct sending *s)
 {
     struct turn *t = s->t;
     const char *html = json_string_value(json_array_get(s->parts, s->at));
@@ -139,7 +98,6 @@ static void send_part(struct sending *s)
     struct buf plain;
     json_t *params;
 
-    s->mark = mark_of(s, html, last);
     buf_init(&plain, LIMIT_BOT_VIEW);
     if (s->plain)
         strip_html(&plain, slice_of(html));
@@ -154,8 +112,28 @@ static void send_part(struct sending *s)
         json_object_set_new(params, "message_thread_id", json_integer(t->thread_id));
     if (last && json_array_size(s->rows))
         json_object_set_new(params, "reply_markup", json_pack("{sO}", "inline_keyboard", s->rows));
+    return params;
+}
+
+static void send_part(struct sending *s)
+{
+    struct turn *t = s->t;
+    json_t *params = parameters(s);
+
+    s->mark = tgshown_mark(params);
     bot_call(t->bot, t->admin.lang, t->message_id ? "editMessageText" : "sendMessage", params, sent,
              s);
+}
+
+/* Whether the message shows just this already: Telegram would refuse the edit. */
+static bool is_shown(const struct sending *s)
+{
+    const struct turn *t = s->t;
+    json_t *params = parameters(s);
+    uint64_t mark = tgshown_mark(params);
+
+    json_decref(params);
+    return tgshown_is(&t->bot->shown, t->chat_id, t->message_id, mark);
 }
 
 void show_send(struct turn *t, struct view *v)
@@ -188,8 +166,6 @@ void show_send(struct turn *t, struct view *v)
         return;
     }
     t->refs++;
-    s->mark =
-        mark_of(s, json_string_value(json_array_get(s->parts, 0)), json_array_size(s->parts) == 1);
     if (json_array_size(s->parts) == 1 && is_shown(s)) {
         turn_toast(t, text_raw(t->admin.lang, TEXT_UNCHANGED), false);
         sending_end(s);

@@ -55,6 +55,12 @@ struct telegram_answer {
 };
 
 /*
+ * In the description of a 400 for an edit after which the message would be as it is. Such an edit is not even
+ * sent when the message is known to show just that, and gets the same answer.
+ */
+#define TELEGRAM_NOT_MODIFIED "message is not modified"
+
+/*
  * The end of a call, exactly once, never inside the function that made it.
  *  rc 0: Telegram answered, whether ok or not.
  *  Otherwise answer is NULL. ERR_UNREACHABLE, ERR_TIMEOUT, ERR_TLS, ERR_PROTOCOL, ERR_NOMEM, ERR_TOO_BIG:

@@ -10,6 +10,7 @@
 #include "telegram/telegram.h"
 #include "telegram/tganswer.h"
 #include "telegram/tgpace.h"
+#include "telegram/tgshown.h"
 
 enum { TG_LANES = 2, TG_OFFSET_KEY = 64 };
 
@@ -20,13 +21,16 @@ struct tg_call {
     struct http_call *http; /* NULL: queued */
     enum telegram_lane lane;
     char method[48];
-    int64_t chat;    /* 0: to none */
-    bool counts;     /* a message, for the pace */
-    bool repeatable; /* does no harm twice */
+    int64_t chat;       /* 0: to none */
+    bool counts;        /* a message, for the pace */
+    bool repeatable;    /* does no harm twice */
+    int64_t message_id; /* of what it edits; 0: nothing */
+    uint64_t mark;      /* of what a message will show by it; 0: not known */
+    bool crossed; /* another of the same message was on its way meanwhile: which came first? */
     int64_t queued_us, deadline_us;
     struct buf body;
     char type[96]; /* Content-Type */
-    int fail_rc;   /* told without having been sent */
+    int fail_rc;   /* told without having been sent; ERR_OK: it would change nothing */
     telegram_done_fn fn;
     void *arg;
 };
@@ -57,9 +61,10 @@ struct telegram {
     char via[300];
 
     /* tgcall.c */
-    struct tg_list queue[TG_LANES], flying, failed;
+    struct tg_list queue[TG_LANES], flying, failed; /* failed: not to be sent at all */
     uint32_t n_flying[TG_LANES];
     struct tgpace *pace;
+    struct tgshown shown;
     int64_t pace_scale; /* 1, but in tests ($PG_PACE_SCALE) */
     struct loop_timer *pump_timer;
 

@@ -119,7 +119,7 @@ enum tganswer_kind tganswer_judge(const struct telegram_answer *a, bool edit)
         return TGANSWER_NO_TOKEN;
     if (!edit)
         return TGANSWER_PERMANENT;
-    if (says(a, "message is not modified"))
+    if (says(a, TELEGRAM_NOT_MODIFIED))
         return TGANSWER_SAME;
     if (says(a, "message to edit not found") || says(a, "message can't be edited") ||
         says(a, "MESSAGE_ID_INVALID") || says(a, "message identifier is not specified") ||

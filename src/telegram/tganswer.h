@@ -33,7 +33,7 @@ int tganswer_update_id(const json_t *update, int64_t *ret_id) MUST_CHECK;
 /* What became of a message, judged by an answer with ok false. */
 enum tganswer_kind {
     TGANSWER_RETRY,     /* 429, 5xx: later */
-    TGANSWER_SAME,      /* "message is not modified": it is as it should be */
+    TGANSWER_SAME,      /* TELEGRAM_NOT_MODIFIED: it is as it should be */
     TGANSWER_NO_EDIT,   /* the message is gone or cannot be edited: a new one is needed */
     TGANSWER_NO_TOKEN,  /* 401, 404: not the message's fault */
     TGANSWER_PERMANENT, /* will never be taken: blocked, chat or topic not found, text refused */

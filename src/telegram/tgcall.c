@@ -122,6 +122,16 @@ static void finish(struct tg_call *c, int rc, const struct telegram_answer *answ
     call_free(c);
 }
 
+/* What the message shows now, unless two calls of it crossed and nobody knows which came last. */
+static void note_shown(const struct tg_call *c, const struct telegram_answer *a)
+{
+    int64_t id = c->message_id ? c->message_id
+                               : json_integer_value(json_object_get(a->result, "message_id"));
+
+    if (c->mark && !c->crossed && (a->ok || tganswer_judge(a, true) == TGANSWER_SAME))
+        tgshown_note(&c->tg->shown, c->chat, id, c->mark);
+}
+
 /* Whether an answered call was put back into its queue, to be made again. */
 static bool throttled(struct tg_call *c, const struct telegram_answer *a)
 {
@@ -187,6 +197,7 @@ static void call_done(void *arg, int rc, const struct err *err, struct http_answ
         finish(c, sent ? ERR_UNSURE : rc, NULL);
     } else {
         count(tg, c, &parsed.a);
+        note_shown(c, &parsed.a);
         if (parsed.a.error_code == 401)
             tgpoll_suspect(tg);
         if (parsed.a.error_code != 429 || !throttled(c, &parsed.a))
@@ -241,6 +252,34 @@ static bool overtakes(const struct tg_call *c)
     return false;
 }
 
+/* What is on its way to a message makes unknown what it shows until the answer. */
+static void meet(struct telegram *tg, struct tg_call *c)
+{
+    struct tg_call *f;
+
+    c->crossed = false;
+    if (!c->message_id)
+        return;
+    tgshown_forget(&tg->shown, c->chat, c->message_id);
+    for (f = tg->flying.first; f; f = f->next)
+        if (f->chat == c->chat && f->message_id == c->message_id)
+            f->crossed = c->crossed = true;
+}
+
+/* Telegram would refuse it: the message shows just this. */
+static bool changes_nothing(const struct telegram *tg, const struct tg_call *c)
+{
+    return c->message_id && tgshown_is(&tg->shown, c->chat, c->message_id, c->mark);
+}
+
+static void leave_out(struct telegram *tg, struct tg_call *c)
+{
+    list_remove(&tg->queue[c->lane], c);
+    c->fail_rc = ERR_OK;
+    list_add(&tg->failed, c);
+    tgcall_pump(tg);
+}
+
 static void send_one(struct telegram *tg, struct tg_call *c)
 {
     int64_t deadline = c->deadline_us;
@@ -259,6 +298,7 @@ static void send_one(struct telegram *tg, struct tg_call *c)
         finish(c, rc, NULL);
         return;
     }
+    meet(tg, c);
     list_add(&tg->flying, c);
     tg->n_flying[c->lane]++;
 }
@@ -273,6 +313,10 @@ static int64_t pump_lane(struct telegram *tg, enum telegram_lane lane, uint32_t 
         after = c->next;
         if (chat_busy(tg, c) || overtakes(c))
             continue;
+        if (changes_nothing(tg, c)) {
+            leave_out(tg, c);
+            continue;
+        }
         wait = pace_wait(tg, c->chat, c->counts, lane == TELEGRAM_NOW);
         if (wait == 0)
             send_one(tg, c);
@@ -284,13 +328,18 @@ static int64_t pump_lane(struct telegram *tg, enum telegram_lane lane, uint32_t 
 
 static void pump(void *arg)
 {
+    /* In Telegram's own words, so that who asks need not know who answered. */
+    static const struct telegram_answer same = {.error_code = 400,
+                                                .description =
+                                                    "Bad Request: " TELEGRAM_NOT_MODIFIED,
+                                                .retry_after_s = -1};
     struct telegram *tg = arg;
     struct tg_call *c;
     int64_t now_wait, bulk_wait;
 
     while ((c = tg->failed.first)) {
         list_remove(&tg->failed, c);
-        finish(c, c->fail_rc, NULL);
+        finish(c, c->fail_rc, c->fail_rc ? NULL : &same);
     }
     now_wait = pump_lane(tg, TELEGRAM_NOW, FLYING_NOW);
     bulk_wait = pump_lane(tg, TELEGRAM_BULK, FLYING_BULK);
@@ -316,9 +365,12 @@ static bool starts(const char *text, const char *with)
 static void describe(struct tg_call *c, const char *method, const json_t *params)
 {
     const json_t *chat = json_object_get(params, "chat_id");
+    bool text = strcmp(method, "sendMessage") == 0 || strcmp(method, "editMessageText") == 0;
 
     snprintf(c->method, sizeof(c->method), "%s", method);
     c->chat = json_is_integer(chat) ? json_integer_value(chat) : 0;
+    c->message_id = json_integer_value(json_object_get(params, "message_id"));
+    c->mark = text ? tgshown_mark(params) : 0;
     c->counts = (starts(method, "send") && strcmp(method, "sendChatAction") != 0) ||
                 starts(method, "edit") || starts(method, "copy") || starts(method, "forward");
     c->repeatable = !(starts(method, "send") || starts(method, "copy") ||

@@ -284,9 +284,10 @@ def test_a_message_is_edited_through_its_life(telegram, bot):
     bot.put(user, "disabled", slot="case:1", edit=True)
     bot.until_empty()
     assert texts(user.chat) == ["disabled", "another"] and user.chat.messages[0].id == first.id
-    bot.put(user, "disabled", slot="case:1", edit=True)  # Telegram: message is not modified
-    with telegram.expect_refusal("not modified"):
-        bot.until_empty()
+    before = len(telegram.calls)
+    bot.put(user, "disabled", slot="case:1", edit=True)  # to what it shows: not even sent
+    bot.until_empty()
+    assert not telegram.calls_of("editMessageText", since=before)
     bot.do("find", chat=user.id, slot="case:1")
     assert bot.wait("found")[0]["message"] == first.id
     with telegram.world.lock:
@@ -299,6 +300,34 @@ def test_a_message_is_edited_through_its_life(telegram, bot):
     bot.put(user, "new", slot="case:1", edit=True)
     bot.until_empty()
     assert texts(user.chat) == ["another", "enabled", "new"]
+
+
+def test_a_new_life_does_not_know_what_messages_show(telegram):
+    """What Telegram says of an edit that changes nothing is as good as done, and is remembered."""
+    user = telegram.user("Ali")
+    with home(telegram) as h:
+        b = h.begin()
+        b.wait("state", state="ok")
+        b.put(user, "warned", slot="case:1", edit=True)
+        b.until_empty()
+        h.stop(b)
+        b = h.begin()
+        b.wait("state", state="ok")
+        before = len(telegram.calls)
+        with telegram.expect_refusal("not modified"):
+            b.put(user, "warned", slot="case:1", edit=True)
+            b.until_empty()
+        b.put(user, "warned", slot="case:1", edit=True)
+        b.until_empty()
+        assert len(telegram.calls_of("editMessageText", since=before)) == 1
+        b.put(user, "disabled", slot="case:1", edit=True)
+        b.put(user, "between", slot="case:2")
+        b.until_empty()
+        b.put(user, "warned", slot="case:1", edit=True)
+        b.until_empty()
+        h.stop(b)
+    assert texts(user.chat) == ["warned", "between"]
+    assert len(telegram.calls_of("editMessageText", since=before)) == 3
 
 
 def test_what_waits_is_replaced_where_it_stands(telegram, bot):
