@@ -243,6 +243,11 @@ int64_t engine_clock_offset(const struct engine *e, uint16_t node)
     return e->nodes[node].clock.offset_us;
 }
 
+bool engine_node_warming(const struct engine *e, uint16_t node)
+{
+    return !e->nodes[node].clock.warm;
+}
+
 void engine_clock_trust(struct engine *e, uint16_t node)
 {
     clock_init(&e->nodes[node].clock, 0);

@@ -81,6 +81,8 @@ void engine_node_dead(struct engine *e, uint16_t node);
 const struct coverage *engine_coverage(const struct engine *e, uint16_t node);
 /* The node's clock offset in µs (arrival − stamp), STAMP_NONE while unknown: to be kept over restarts. */
 int64_t engine_clock_offset(const struct engine *e, uint16_t node);
+/* Whether its lines are no evidence yet: they may be a backlog (core/line/clock.h). */
+bool engine_node_warming(const struct engine *e, uint16_t node);
 /* Takes the node's clock as known from the start: replay of plain logs, where arrival = stamp. */
 void engine_clock_trust(struct engine *e, uint16_t node);
 

@@ -96,7 +96,7 @@ class Stage:
         """Users online with a device each, two with two; stays until `close`."""
         users = [Sharer(name, 1 if i else 2, nodes=tuple(self.nodes)[:2], block=i + 3)
                  for i, name in enumerate(self.to_be_online)]
-        warm_up(self.sim, tuple(self.nodes))
+        warm_up(self.daemon, self.sim, tuple(self.nodes))
         self.traffic = Traffic(self.sim, *users)
         self.traffic.__enter__()
         for u in users:

@@ -366,14 +366,21 @@ class Traffic:
             self.error = error
 
 
-def warm_up(sim, nodes=(1,), seconds=2.3, shift=None):
-    """A node's first lines may be a backlog: two that are in step with the clock say it is not."""
-    def one():
+def warm_up(d, sim, nodes=(1,), shift=None):
+    """Lines in step with the clock, until the daemon no longer takes those of the nodes for a backlog.
+
+    Two are enough, unless one of them was held up on its way.
+    """
+    cold, end = list(nodes), time.monotonic() + 60
+    while cold:
         age = -shift() if shift else 0
-        sim.traffic(*[{"node": n, "user": "nobody", "ip": "1.2.3.4", "age": age} for n in nodes])
-    one()
-    time.sleep(seconds)
-    one()
+        sim.traffic(*[{"node": n, "user": "nobody", "ip": "1.2.3.4", "age": age} for n in cold])
+        settled = time.monotonic() + 2.3
+        while cold and time.monotonic() < settled:
+            time.sleep(0.05)
+            warming = {n["id"]: n.get("warming_up", True) for n in d.get("/nodes")["data"]}
+            cold = [n for n in cold if warming.get(n, True)]
+        assert not cold or time.monotonic() < end, f"nodes {cold} stay cold: {d.tail()}"
 
 
 def side_by_side(*scenarios):

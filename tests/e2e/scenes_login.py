@@ -52,7 +52,7 @@ def a_key_that_may_not_change_users(s):
     key = sim.post("/keys", {"name": "k", "inherit": False, "permissions": READ_ONLY})["key"]
     d = s.daemon(sim, PANEL_PASSWORD=None, PANEL_API_KEY=key)
     sim.wait(sim.streams, 10)
-    warm_up(sim)
+    warm_up(d, sim)
     with Traffic(sim, Sharer("sharer")):
         line = d.wait_log("sharer: not disabled: .*", 25)
     assert "users.update" in line.text

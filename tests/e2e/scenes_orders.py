@@ -90,7 +90,7 @@ def revoked_without_an_answer(s):
     d = s.daemon(sim, PUNISHMENT_ENABLED="true", PUNISHMENT_STEPS="revoke", PANEL_NOTE="true")
     sim.wait(sim.streams, 10)
     sim.fault("lose_answer", "/api/user/by-id/*/revoke_sub", method="POST")
-    warm_up(sim)
+    warm_up(d, sim)
     with Traffic(sim, Sharer("one")):
         row = d.wait_state("one", "applied", 30)
     assert row["revoke"] == "done" and row["action"] == "revoke"

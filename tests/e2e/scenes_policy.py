@@ -21,7 +21,7 @@ def begin(sim, d, nodes=(1,)):
     d.start()
     sim.wait(sim.streams, 10)
     d.wait_log("users known")
-    warm_up(sim, nodes)
+    warm_up(d, sim, nodes)
 
 
 @SCENES.long_scene
@@ -64,7 +64,7 @@ def punishments_wait_for_their_turn(s):
     def ahead():
         return (time.time() - origin) * (scale - 1)
 
-    warm_up(sim, seconds=0.5, shift=ahead)
+    warm_up(d, sim, shift=ahead)
     with Traffic(sim, *[Sharer(n, every=0.2, block=i) for i, n in enumerate(names)], shift=ahead):
         d.wait_log("waits for its turn", 20, count=3)
         queued = [x.text.split(":")[0] for x in d.logged("waits for its turn")]

@@ -25,7 +25,7 @@ def calls_that_go_wrong(s):
         sim.fault(path=f"/api/user/by-id/{ids[name]}*", method="PUT", **fault)
     d = s.daemon(sim)
     sim.wait(lambda: len(sim.streams()) == 2, 10)
-    warm_up(sim, (1, 2))
+    warm_up(d, sim, (1, 2))
     with Traffic(sim, *[Sharer(n, nodes=(1, 2)) for n in troubles]):
         for name in troubles:
             # Those whose first call was for nothing are disabled by the second, or cancelled for now.
@@ -53,7 +53,7 @@ def other_hands_at_work(s):
     ids = {n: sim.add_user(n) for n in names}
     d = s.daemon(sim, PARDON_MINUTES=60)
     sim.wait(sim.streams, 10)
-    warm_up(sim)
+    warm_up(d, sim)
     with Traffic(sim, *[Sharer(n, mux=n == "before") for n in names]):
         # Disabled by an admin between the evidence and the verdict: refused, no row.
         d.wait_log("before: warning", 15)
@@ -103,7 +103,7 @@ def moved_to_a_group(s):
         sim.add_user(n, group_ids=groups)
     d = s.daemon(sim, DISABLE_METHOD="group", DISABLED_GROUP_ID=away, TIME_TO_ACTIVE_USERS=14)
     sim.wait(sim.streams, 10)
-    warm_up(sim)
+    warm_up(d, sim)
     with Traffic(sim, *[Sharer(n) for n in names]):
         for n in names:
             d.wait_state(n, "applied", 25)
@@ -139,7 +139,7 @@ def undone_by_hand_while_the_panel_hangs(s):
     sim.fault("lose_answer", f"/api/user/by-id/{user}*", method="PUT", seconds=20)
     d = s.daemon(sim, DISABLE_METHOD="group", DISABLED_GROUP_ID=away, PARDON_MINUTES=60)
     sim.wait(sim.streams, 10)
-    warm_up(sim)
+    warm_up(d, sim)
     with Traffic(sim, Sharer("sharer")):
         sim.wait(lambda: sim.user("sharer")["group_ids"] == [away], 30)
         sim.call("PATCH", "/user/sharer", {"group_ids": [1], "edit_at": time.time()})
@@ -161,7 +161,7 @@ def a_group_that_is_not_there(s):
     sim.add_user("sharer")
     d = s.daemon(sim, DISABLE_METHOD="group", DISABLED_GROUP_ID=77)
     sim.wait(sim.streams, 10)
-    warm_up(sim)
+    warm_up(d, sim)
     with Traffic(sim, Sharer("sharer")):
         line = d.wait_log("sharer: not disabled", 25)
     assert "Group not found" in line.text
@@ -178,7 +178,7 @@ def away_when_someone_is_due(s):
     late = sim.add_user("late")
     d = s.daemon(sim)
     sim.wait(sim.streams, 10)
-    warm_up(sim)
+    warm_up(d, sim)
     with Traffic(sim, Sharer("sharer")):
         due = d.wait_state("sharer", "applied", 25)["due_at"] / 1000
         time.sleep(max(0.0, due - time.time() - 2))
@@ -202,7 +202,7 @@ def enabled_by_hand(s):
         sim.add_user(n)
     d = s.daemon(sim, TIME_TO_ACTIVE_USERS=600)
     sim.wait(sim.streams, 10)
-    warm_up(sim)
+    warm_up(d, sim)
     with Traffic(sim, *[Sharer(n) for n in names]):
         for n in names:
             d.wait_state(n, "applied", 25)

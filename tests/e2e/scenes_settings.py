@@ -47,7 +47,7 @@ def read_again_at_sighup(s):
     sim.add_user("pair")
     d = s.daemon(sim, GENERAL_LIMIT=2)
     sim.wait(sim.streams, 10)
-    warm_up(sim)
+    warm_up(d, sim)
     with Traffic(sim, Sharer("pair")):
         d.write_env(GENERAL_LIMIT="lots")
         d.reload()
@@ -73,7 +73,7 @@ def changed_by_another_process(s):
     ids = {n: sim.add_user(n) for n in ("pair", "special", "excepted")}
     d = s.daemon(sim, GENERAL_LIMIT=None, MONITORING_PERIOD=3600)
     sim.wait(sim.streams, 10)
-    warm_up(sim)
+    warm_up(d, sim)
     now = int(time.time() * 1000)
     with Traffic(sim, *[Sharer(n) for n in ids]):
         time.sleep(3)
@@ -106,7 +106,7 @@ def stopped_under_load(s):
     sim = s.lab("--nodes", 4, "--users", 1000)
     d = s.daemon(sim)
     sim.wait(lambda: len(sim.streams()) == 4, 15)
-    warm_up(sim, (1, 2, 3, 4))
+    warm_up(d, sim, (1, 2, 3, 4))
     sim.post("/generate", {"rate": 3000, "seconds": 25, "devices": 2})
     d.wait_log("disabled; no new", 30, count=20)
     lines = d.status()["lines"]["total"]

@@ -54,7 +54,7 @@ def a_full_disk(s):
     d.data_dir = disk
     d.start()
     sim.wait(sim.streams, 10)
-    warm_up(sim)
+    warm_up(d, sim)
     with Traffic(sim, Sharer("early")):
         d.wait_state("early", "applied", 25)
     fill(disk / "ballast")
@@ -84,7 +84,7 @@ def a_locked_database(s):
     user = sim.add_user("sharer")
     d = s.daemon(sim)
     sim.wait(sim.streams, 10)
-    warm_up(sim)
+    warm_up(d, sim)
     with Traffic(sim, Sharer("sharer")):
         d.wait_log("sharer: .*watched for", 10)
         with contextlib.closing(sqlite3.connect(d.db_file, isolation_level=None)) as other:
@@ -166,7 +166,7 @@ def stopped_while_the_database_is_locked(s):
     sim.add_user("sharer")
     d = s.daemon(sim)
     sim.wait(sim.streams, 10)
-    warm_up(sim)
+    warm_up(d, sim)
     with Traffic(sim, Sharer("sharer")):
         d.wait_state("sharer", "applied", 25)
         with contextlib.closing(sqlite3.connect(d.db_file, isolation_level=None)) as other:
@@ -192,7 +192,7 @@ def another_panel_in_its_place(s):
     d = s.daemon(sim, TIME_TO_ACTIVE_USERS=12)
     sim.wait(sim.streams, 10)
     d.wait_log("users known")
-    warm_up(sim)
+    warm_up(d, sim)
     with Traffic(sim, Sharer("sharer")):
         d.wait_state("sharer", "applied", 25)
     d.stop()

@@ -151,7 +151,7 @@ def a_backlog_on_connecting(s):
     d.wait(lambda: d.status()["lines"]["total"] >= 1190, 10)
     # Live lines of somebody else prove the backlog to be one.
     sim.add_user("live")
-    warm_up(sim)
+    warm_up(d, sim)
     sharer = Sharer("live")
     with Traffic(sim, sharer):
         d.wait_log("live: .*watched for", 10)
@@ -174,7 +174,7 @@ def two_nodes_are_merged(s):
     """One address on either node, each heard on another stream: one user, two devices."""
     sim, d = started(s, 2)
     sim.add_user("both")
-    warm_up(sim, (1, 2))
+    warm_up(d, sim, (1, 2))
     with Traffic(sim, Sharer("both", n=2, nodes=(1, 2))):
         d.wait_state("both", "applied", 25)
     evidence = d.sql("SELECT evidence FROM violations WHERE name = 'both'")[0]["evidence"]

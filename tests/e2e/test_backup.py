@@ -114,7 +114,7 @@ def test_without_a_daemon_into_a_new_directory(daemon, lab):  # noqa: F811
 @pytest.fixture(scope="module")
 def place():
     with served("alice", "bob", "carol", nodes=2, ENFORCEMENT="on", TIME_TO_ACTIVE_USERS=600) as made:
-        warm_up(made[0])
+        warm_up(made[1], made[0])
         yield made
 
 

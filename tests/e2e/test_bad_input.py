@@ -17,7 +17,7 @@ def punished(sim, daemon, step, **more):
     d = daemon(sim, start=False, TIME_TO_ACTIVE_USERS=25, **more)
     d.start(environment={"PG_TIME_STEP": step})
     sim.wait(sim.streams, 10)
-    warm_up(sim)
+    warm_up(d, sim)
     with Traffic(sim, Sharer("sharer")):
         row = d.wait_state("sharer", "applied", 20)
     return user, d, row
@@ -47,7 +47,7 @@ def wrong_for_years(sim, daemon):
     d = daemon(sim, start=False, TIME_TO_ACTIVE_USERS=600)
     d.start(environment={"PG_TIME_STEP": f"0:{ahead}"})
     sim.wait(sim.streams, 10)
-    warm_up(sim, shift=lambda: ahead)
+    warm_up(d, sim, shift=lambda: ahead)
     with Traffic(sim, Sharer("sharer"), shift=lambda: ahead):
         row = d.wait_state("sharer", "applied", 20)
     assert row["due_at"] / 1000 > time.time() + ahead / 2
@@ -74,7 +74,7 @@ def test_the_disk_of_the_logs_is_full(lab, daemon):
         user = sim.add_user("sharer")
         d = daemon(sim, LOG_DIR=disk / "logs", TIME_TO_ACTIVE_USERS=15)
         sim.wait(sim.streams, 10)
-        warm_up(sim)
+        warm_up(d, sim)
         fill(disk / "ballast")
         stack.callback(d.kill)  # before the disk goes
         with Traffic(sim, Sharer("sharer")):

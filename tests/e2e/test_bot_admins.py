@@ -93,7 +93,7 @@ def test_one_panel_admins_users_only(daemon, lab, telegram):
     ali.chat.wait("is operator from now on")
     for name in ("his_user", "foreign_user"):
         d.cli("user", "add", name, "1")
-    warm_up(sim)
+    warm_up(d, sim)
     with Traffic(sim, Sharer("his_user", block=77), Sharer("foreign_user", block=78)):
         d.wait_state("foreign_user", "applied", 60)
         d.wait_state("his_user", "applied", 60)

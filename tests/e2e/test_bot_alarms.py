@@ -20,7 +20,7 @@ def the_breaker_by_its_buttons(s):
     names = [f"family{i}" for i in range(16)]
     tg, (ali, zoe), sim, d = begin(s, "Ali", "Zoe", users=names, BREAKER="on", PUNISH_RATE=10,
                                    TIME_TO_ACTIVE_USERS=600, BREAKER_5M_MIN=3)
-    warm_up(sim)
+    warm_up(d, sim)
     with Traffic(sim, *[Sharer(n, every=0.5, block=i) for i, n in enumerate(names)]):
         mine = ali.chat.wait("The breaker has paused", 40)
         hers = zoe.chat.wait("The breaker has paused", 10)
@@ -181,7 +181,7 @@ def made_anew_under_a_name(s):
 def a_change_that_frees_asks(s):
     """Who would not be disabled by the new rules: asked after the change, and by a button at any time."""
     tg, (ali,), sim, d = begin(s, "Ali", users=["vip_a", "vip_b"], TIME_TO_ACTIVE_USERS=3600)
-    warm_up(sim)
+    warm_up(d, sim)
     with Traffic(sim, Sharer("vip_a"), Sharer("vip_b")):
         for name in ("vip_a", "vip_b"):
             d.wait_state(name, "applied", 40)

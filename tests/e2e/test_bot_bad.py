@@ -70,7 +70,7 @@ def test_the_token_is_revoked_in_mid_run(stage, telegram):
     owner.ask("/start", lambda m: m.buttons)
     telegram.revoke_token()
     s.daemon.wait_log("(?i)token", 10)
-    warm_up(s.sim)
+    warm_up(s.daemon, s.sim)
     with Traffic(s.sim, Sharer("user_01", 3)):
         s.daemon.wait_state("user_01", "applied", 40)
     assert "user_01" not in owner.chat.text()
@@ -129,7 +129,7 @@ def test_the_limiter_goes_on_without_telegram(stage, telegram):
     owner = s.owners[0]
     owner.ask("/start", lambda m: m.buttons)
     with telegram.away("hang"):
-        warm_up(s.sim)
+        warm_up(s.daemon, s.sim)
         with Traffic(s.sim, Sharer("user_01", 3)):
             s.daemon.wait_state("user_01", "applied", 60)
     owner.chat.wait("user_01", 60)

@@ -19,7 +19,7 @@ def a_node_without_an_online_list_is_told_of_once(s):
     users = [f"user{i}" for i in range(6)]
     tg, (ali,), sim, d = begin(s, "Ali", users=users, nodes=2, ONLINE_RATE=10, NOTIFY_NODE="true")
     sim.call("PATCH", "/node/2", {"stats_online": False})
-    warm_up(sim, (1, 2))
+    warm_up(d, sim, (1, 2))
     with Traffic(sim, *[Sharer(u, n=1, nodes=(1 + i % 2,), block=i) for i, u in enumerate(users)]):
         began = time.monotonic()
         d.wait_log("node-2: its online list shows nobody", 120)
@@ -47,7 +47,7 @@ def a_node_without_an_online_list_is_told_of_once(s):
 def who_stays_connected_is_told_of_once_with_where(s):
     """Disabled, but a stream of his lives on, which only the online list shows."""
     tg, (ali,), sim, d = begin(s, "Ali", users=["sharer"], nodes=2, TIME_TO_ACTIVE_USERS=600)
-    warm_up(sim, (1, 2))
+    warm_up(d, sim, (1, 2))
     sharer = Sharer("sharer", nodes=(1, 2))
     with Traffic(sim, sharer):
         d.wait_state("sharer", "applied", 60)

@@ -98,7 +98,7 @@ def test_monitoring_and_reports(bot):
     """One with two devices is watched and cleared; every report counts him."""
     assert bot.d.call("PUT", "/config/limit?confirm=true", {"limit": 1})[0] == 200
     name = ODD[4]
-    warm_up(bot.sim, (1, 2), 2.3)
+    warm_up(bot.d, bot.sim, (1, 2))
     with Traffic(bot.sim, Sharer(name, 2, nodes=(1, 2), block=7), Sharer("crowd_05", 1, nodes=(1,), block=9)):
         bot.d.wait(lambda: bot.d.get("/users/active?state=monitoring")["total"] == 1, 20)
         watched = bot.ask("/monitoring_details")

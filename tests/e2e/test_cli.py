@@ -70,7 +70,7 @@ def test_the_old_readme_pasted(daemon, lab):  # noqa: F811
     paste(d, "pg-limiter config set-limit 1")
     paste(d, "pg-limiter config set-country none")
     sim.wait(sim.streams, 10)
-    warm_up(sim)
+    warm_up(d, sim)
     with Traffic(sim, Sharer("USERNAME"), Sharer("other")):
         d.wait(lambda: d.get("/users/disabled")["total"] == 2, 40, "both are disabled")
     listed = paste(d, "pg-limiter disabled list").stdout

@@ -103,7 +103,7 @@ def test_verdicts_and_taking_them_back(two):
     sim, d, _ = two
     said(d, "violations list", "There are no violations")
     said(d, "breaker status", "The breaker is off")
-    warm_up(sim)
+    warm_up(d, sim)
     with Traffic(sim, Sharer("ali")):
         d.wait(lambda: d.get("/users/disabled")["total"] == 1, 40)
     said(d, "violations list", "ali")
@@ -176,7 +176,7 @@ class Screen:
 
 def test_top(two):
     sim, d, _ = two
-    warm_up(sim)
+    warm_up(d, sim)
     with Traffic(sim, Sharer("ali", n=3), Sharer("bob", n=2)):
         d.wait(lambda: re.search("ali +3/1", said(d, "top")), 20, step=0.5)
         once = said(d, "top")
@@ -240,7 +240,7 @@ def test_a_change_that_frees_who_is_disabled_offers_to_enable(daemon, lab):  # n
     d = daemon(sim, GENERAL_LIMIT=1, TIME_TO_ACTIVE_USERS=3600)
     sim.wait(sim.streams, 10)
     d.wait_log("users known", 10)
-    warm_up(sim)
+    warm_up(d, sim)
     judged = ("vip_a", "vip_b", "lone")
 
     def cut():

@@ -38,7 +38,7 @@ def restart_four_times(sim, daemon, method):
     d = daemon(sim, TIME_TO_ACTIVE_USERS=12, **more)
     before = {i: sim.user(i)["group_ids"] for i in ids}
     sim.wait(sim.streams, 10)
-    warm_up(sim)
+    warm_up(d, sim)
     with Traffic(sim, *[Sharer(n) for n in names]):
         for n in names:
             d.wait_state(n, "applied", 25)
@@ -67,7 +67,7 @@ def due_while_nobody_was_there(sim, daemon):
     user = sim.add_user("sharer")
     d = daemon(sim)
     sim.wait(sim.streams, 10)
-    warm_up(sim)
+    warm_up(d, sim)
     with Traffic(sim, Sharer("sharer")):
         due = d.wait_state("sharer", "applied", 25)["due_at"] / 1000
     d.kill()

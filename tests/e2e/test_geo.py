@@ -147,7 +147,7 @@ def test_exchange_under_load(lab, daemon, tmp_path):
     sim.add_user("sharer")
     d = daemon(sim, GEOIP_COUNTRY_DB=path, COUNTRY_CODE="IR", ENFORCEMENT="shadow")
     sim.wait(sim.streams, 10)
-    warm_up(sim, seconds=0.2)
+    warm_up(d, sim)
     with Traffic(sim, Sharer("sharer", n=3, every=0.02)):
         for round_ in range(10):
             since = len(d.log)

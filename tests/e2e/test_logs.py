@@ -223,7 +223,7 @@ def test_no_secret_anywhere(lab, daemon, telegram):
     wanted = {base["PANEL_PASSWORD"], telegram.token, telegram.token.partition(":")[2], redis,
               *(v for v in mine.values() if v)}
     d.wait_log("users known", 15)
-    warm_up(sim)
+    warm_up(d, sim)
     with Traffic(sim, Sharer("sharer")):
         d.wait_state("sharer", "applied", 60)
     owner.chat.wait("sharer", 10)

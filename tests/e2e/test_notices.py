@@ -54,7 +54,7 @@ def no_refusal(tg):
 def a_case_lives_in_one_message(s):
     """Warned, disabled, enabled by its term: one message, whose buttons fit what holds."""
     tg, (ali,), sim, d = begin(s, "Ali", users=["alice_b"], nodes=2)
-    warm_up(sim, (1, 2))
+    warm_up(d, sim, (1, 2))
     with Traffic(sim, Sharer("alice_b", nodes=(1, 2))):
         disabled = ali.chat.wait(lambda m: "alice_b — disabled" in m.text, 60)
         assert "· warned" in disabled.text and "· disabled until" in disabled.text
@@ -113,7 +113,7 @@ def buttons_act_once(s):
 def a_limit_from_a_notification(s):
     """For one who had no limit of his own; whom that allows is enabled."""
     tg, (ali,), sim, d = begin(s, "Ali", users=["alice_b"], nodes=2, TIME_TO_ACTIVE_USERS=600)
-    warm_up(sim, (1, 2))
+    warm_up(d, sim, (1, 2))
     with Traffic(sim, Sharer("alice_b", nodes=(1, 2))):
         case = ali.chat.wait(lambda m: "alice_b — disabled" in m.text, 60)
     ali.press("Set limit", on=case)
@@ -130,7 +130,7 @@ def many_at_once_become_one(s):
     tg, (ali, zoe), sim, d = begin(s, "Ali", "Zoe", crowd=300, WARN_AT="excess", MONITORING_PERIOD=600)
     names = s.crowd
     zoe.ask("/start", "Main menu", seconds=10)
-    warm_up(sim)
+    warm_up(d, sim)
     events = [{"node": 1, "user": n, "ip": f"{5 + 26 * k}.{10 + i // 250}.{i % 250}.{7 + k}"}
               for i, n in enumerate(names) for k in range(2)]
     menu, took = next(m for m in zoe.chat.from_bot if "Main menu" in m.text), []

@@ -73,7 +73,7 @@ def paste(command, port):
 def disable(sim, d, name):
     """Disables a user through the daemon's own doing: two devices at once, limit 1."""
     from daemon import Sharer, Traffic, warm_up
-    warm_up(sim)
+    warm_up(d, sim)
     with Traffic(sim, Sharer(name)):
         d.wait_state(name, "applied", 60)
     sim.wait(lambda: sim.user(name)["status"] == "disabled", 10)

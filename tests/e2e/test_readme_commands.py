@@ -204,7 +204,7 @@ class Paster:
 
     def is_watched(self):
         self.sim.wait(self.sim.streams, 10)
-        warm_up(self.sim)
+        warm_up(self.d, self.sim)
         with Traffic(self.sim, Sharer("carol")):
             self.d.wait(lambda: self.d.status()["users"]["monitoring"] == 1, 20, "carol is monitored")
 

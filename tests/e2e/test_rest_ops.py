@@ -16,7 +16,7 @@ from rest_client import served
 def place():
     with served("alice", "bob", "gone1", "gone2", "phone", "lonely", nodes=2, GENERAL_LIMIT=10,
                 TIME_TO_ACTIVE_USERS=600) as made:
-        warm_up(made[0])
+        warm_up(made[1], made[0])
         yield made
 
 

@@ -135,7 +135,7 @@ class WalkStage(Stage):
         self.sim.post("/users", {"users": [{"username": n} for names in FREE for n in names]})
         assert self.daemon.call("PATCH", "/config", {"time_to_active_users": TERM})[0] == 200
         self.listed()
-        warm_up(self.sim, nodes)
+        warm_up(self.daemon, self.sim, nodes)
         judged = [*JUDGED, *(n for names in FREE for n in names)]
         with Traffic(self.sim, *(Sharer(n, 3, nodes=nodes, block=40 + i) for i, n in enumerate(judged))):
             for name in judged:

@@ -337,10 +337,12 @@ static void add_node(struct daemon *d, const struct panel_node *n, struct buf *o
         jout_time(out, "last_line", c->last_line_us ? c->last_line_us : STAMP_NONE);
         add_ignored(out, c->ignored);
     }
-    if (!engine_node(d->engine, n->id, STAMP_NONE, &node) &&
-        engine_clock_offset(d->engine, node) != STAMP_NONE)
-        jout_real(out, "clock_offset_s",
-                  (double)engine_clock_offset(d->engine, node) / STAMP_SECOND, 3);
+    if (!engine_node(d->engine, n->id, STAMP_NONE, &node)) {
+        jout_bool(out, "warming_up", engine_node_warming(d->engine, node));
+        if (engine_clock_offset(d->engine, node) != STAMP_NONE)
+            jout_real(out, "clock_offset_s",
+                      (double)engine_clock_offset(d->engine, node) / STAMP_SECOND, 3);
+    }
     jout_close(out, '}');
 }
 

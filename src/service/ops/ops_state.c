@@ -60,7 +60,7 @@ const struct op_row op_rows_state[] = {
                        "judged:bool,behind_cdn:bool,stream_open:bool,stream_since:time~,"
                        "stream_error:text~,lines_lost?:num,lines_lost_error?:num,"
                        "another_reader?:bool,online_list_off?:bool,dead_streams?:int,"
-                       "unknown_cases?:int}],total:int}",
+                       "unknown_cases?:int,warming_up?:bool}],total:int}",
              .scope = OP_SCOPE_FREE},
      .flags = ROW_LIVE,
      .finish = show_nodes},

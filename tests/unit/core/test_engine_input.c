@@ -273,6 +273,9 @@ static void first_stream_warms_up(void **state)
     }
     assert_int_equal(engine_coverage(r.e, node)->warming, 500);
     assert_int_equal(engine_view(r.e, 7, r.now_us, &v), ERR_NOT_FOUND);
+    assert_true(engine_node_warming(r.e, node));
+    assert_int_equal(engine_line(r.e, node, r.now_us + 30 * S, slice_of(line), NULL), SCAN_COUNTED);
+    assert_false(engine_node_warming(r.e, node));
     assert_int_equal(r.n, 0);
     rig_release(&r);
 }
