@@ -9,6 +9,8 @@ import subprocess
 import threading
 import time
 
+from patience import bound, deadline
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 
 
@@ -61,7 +63,7 @@ class Client:
 
     def wait(self, kind, count=1, seconds=10.0, **fields):
         """The events of a kind with these fields, when there are `count`; else AssertionError."""
-        end = time.monotonic() + seconds
+        end = deadline(seconds)
         while True:
             found = self.found(kind, **fields)
             if len(found) >= count:
@@ -109,7 +111,7 @@ def client(sim=None, **settings):
         yield c
         c.tell("quit")
         c.wait("end")
-        assert process.wait(10) == 0, c.log[-30:]
+        assert process.wait(bound(10)) == 0, c.log[-30:]
     finally:
         process.kill()
         process.wait()

@@ -5,6 +5,8 @@ import socket
 import ssl
 import time
 
+from patience import bound, deadline
+
 
 class Reader:
     """One open GET /api/node/{id}/logs. `raw` is every byte of the answer so far."""
@@ -35,10 +37,10 @@ class Reader:
         return bool(part)
 
     def until(self, check, seconds=5.0):
-        end = time.monotonic() + seconds
+        end = deadline(seconds)
         while not check():
             assert not self.ended or check(), f"stream ended: {self.raw[-200:]!r}"
-            assert time.monotonic() < end, f"not in {seconds} s: {self.raw[-200:]!r}"
+            assert time.monotonic() < end, f"not in {bound(seconds)} s: {self.raw[-200:]!r}"
             self.pump()
 
     def quiet(self, seconds=0.15):

@@ -10,6 +10,7 @@ import tempfile
 import time
 
 from panel_driver import ROOT, Client
+from patience import bound, deadline
 
 AGAIN = "🔁 "
 
@@ -38,7 +39,7 @@ class Bot(Client):
 
     def until_empty(self, seconds=20.0):
         """Waits until nothing waits. A bot that has just begun has not counted yet: the table has."""
-        end = time.monotonic() + seconds
+        end = deadline(seconds)
         while self.now()["waiting"] or self.home.sql("SELECT 1 FROM outbox LIMIT 1"):
             assert time.monotonic() < end, f"{self.now()} {self.log[-20:]}"
             time.sleep(0.05)
@@ -67,7 +68,7 @@ class Home:
 
     def stop(self, bot):
         bot.do("stop")
-        assert bot.process.wait(15) == 0, bot.log[-40:]
+        assert bot.process.wait(bound(15)) == 0, bot.log[-40:]
 
     def kill(self, bot):
         bot.process.kill()

@@ -523,7 +523,7 @@ class Walker:
 
     def wait(self, check, seconds, what, detail=""):
         try:
-            self.telegram.wait(check, seconds, what)
+            self.telegram.wait(check, seconds, what, exact=True)
             return True
         except AssertionError:
             if what:

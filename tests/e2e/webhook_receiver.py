@@ -11,6 +11,8 @@ import struct
 import threading
 import time
 
+from patience import bound, deadline
+
 DOCS = pathlib.Path(__file__).resolve().parent.parent.parent / "docs" / "webhooks.md"
 
 
@@ -139,14 +141,14 @@ class Receiver:
 
     def wait(self, check, seconds=10.0, what=None):
         """Until `check()` is true; its value."""
-        end = time.monotonic() + seconds
+        end = deadline(seconds)
         with self.changed:
             while True:
                 value = check()
                 if value:
                     return value
                 left = end - time.monotonic()
-                assert left > 0, f"not within {seconds} s: {what or check}; {len(self.tries)} tries, " \
+                assert left > 0, f"not within {bound(seconds)} s: {what or check}; {len(self.tries)} tries, " \
                                  f"{len(self.taken)} taken, mode {self.mode}"
                 self.changed.wait(min(left, 0.1))
 

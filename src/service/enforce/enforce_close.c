@@ -33,7 +33,16 @@ void restore_close(struct enforce *e, struct item *it, enum db_state end, enum e
                  revoke_words(it, words, sizeof(words)));
     it->next_us = enforce_now(e);
     backoff_reset(&it->wait);
-    tell_waiters(e, it, results[end], it->end_text);
+}
+
+/*
+ * He is free, whatever the disk says. Else nobody is told before his row is closed: whoever asks next, who is
+ * disabled or whom a change would free, would find him among them.
+ */
+static void close_later(struct enforce *e, struct item *it)
+{
+    tell_waiters(e, it, results[it->end], it->end_text);
+    item_delay(e, it);
 }
 
 static void on_closed(struct enforce *e, struct item *it, struct op *op, int rc,
@@ -48,17 +57,17 @@ static void on_closed(struct enforce *e, struct item *it, struct op *op, int rc,
     (void)op;
     if (rc) {
         store_failed(e, rc, err);
-        item_delay(e, it);
+        close_later(e, it);
         return;
     }
     FAULT_POINT("journal.close.committed");
     store_worked(e);
-    /* Who released while the end was being written finds the user in it. */
+    /* Who is told finds the event written as well: it goes to the same thread as what he asks next. */
     e->pumping++;
-    tell_waiters(e, it, results[it->end], it->end_text);
-    order_tell(e, it, ERR_REFUSED, it->end_text);
     item_drop(e, it);
     enforce_emit(e, it, kinds[it->end], it->why, it->end_rc, it->end_text);
+    tell_waiters(e, it, results[it->end], it->end_text);
+    order_tell(e, it, ERR_REFUSED, it->end_text);
     e->pumping--;
 }
 
@@ -67,7 +76,7 @@ void close_step(struct enforce *e, struct item *it)
     struct op *op = op_new(e, it);
 
     if (!op) {
-        item_delay(e, it);
+        close_later(e, it);
         return;
     }
     op->state = it->end;

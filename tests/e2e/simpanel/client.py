@@ -9,6 +9,8 @@ import sys
 import time
 from urllib.parse import urlencode, urlsplit
 
+from patience import bound, deadline
+
 from .panel import Panel
 from .thread import served
 
@@ -92,14 +94,14 @@ class Sim:
         return self.call("DELETE", "/journal")
 
     def wait(self, check, seconds=5.0, step=0.02):
-        """Calls `check()` until it is true; its value, or AssertionError after `seconds`."""
-        end = time.monotonic() + seconds
+        """Calls `check()` until it is true; its value, or AssertionError."""
+        end = deadline(seconds)
         while True:
             value = check()
             if value:
                 return value
             if time.monotonic() > end:
-                raise AssertionError(f"not within {seconds} s: {check}")
+                raise AssertionError(f"not within {bound(seconds)} s: {check}")
             time.sleep(step)
 
     def wait_call(self, method, path, seconds=5.0, since=0):

@@ -7,6 +7,8 @@ import contextlib
 import re
 import time
 
+from patience import bound, deadline
+
 from .app import Fault
 from .errors import CONFLICT, ApiError
 from .flood import Flood
@@ -309,9 +311,12 @@ class Telegram:
 
     # -- waiting -------------------------------------------------------------------------------
 
-    def wait(self, check, seconds=5.0, what=None):
-        """Waits until `check()` is true, looked at whenever something happens; its value."""
-        end = time.monotonic() + seconds
+    def wait(self, check, seconds=5.0, what=None, exact=False):
+        """Waits until `check()` is true, looked at whenever something happens; its value.
+
+        `exact`: no longer than so many seconds.
+        """
+        end = deadline(seconds, exact)
         with self.world.changed:
             while True:
                 value = check()
@@ -322,7 +327,7 @@ class Telegram:
                     break
                 self.world.changed.wait(min(left, 0.25))
         told = what() if callable(what) else what or check
-        raise AssertionError(f"not within {seconds} s: {told}")
+        raise AssertionError(f"not within {bound(seconds, exact)} s: {told}")
 
     def wait_answer(self, press, seconds=5.0):
         self.wait(lambda: press.answered is not None, seconds, lambda: f"the answer to {press}")

@@ -333,6 +333,43 @@ static void enabled_by_hand(void **state)
     b->panel.offence[0] = '\0'; /* that was user 3, on purpose */
 }
 
+static char state_when_told[64];
+
+static void look_when_told(void *arg, const struct enforce_told *t)
+{
+    on_told(arg, t);
+    if (t)
+        snprintf(state_when_told, sizeof(state_when_told), "%s", state_of(t->user_id));
+}
+
+/* Who is told asks at once who is still disabled: not this one. A full disk holds back no answer. */
+static void an_answer_comes_after_the_row_is_closed(void **state)
+{
+    struct enforce_release what = {.all = true, .who = SLICE("cli")};
+
+    (void)state;
+    disable(1, 900 * SEC);
+    n_told = n_ends = 0;
+    assert_int_equal(enforce_release(b->e, &what, look_when_told, NULL), ERR_OK);
+    bed_settle(b);
+    assert_int_equal(n_told, 1);
+    assert_int_equal(told[0].result, ENFORCE_ENABLED);
+    assert_string_equal(state_when_told, "restored");
+    disable(2, 900 * SEC);
+    b->store_rc = ERR_IO;
+    assert_int_equal(enforce_release(b->e, &what, look_when_told, NULL), ERR_OK);
+    bed_wait(b, 2 * SEC);
+    assert_int_equal(n_told, 2);
+    assert_int_equal(told[1].result, ENFORCE_ENABLED);
+    assert_int_equal(user(2)->status, PANEL_STATUS_ACTIVE);
+    assert_string_not_equal(state_when_told, "restored");
+    b->store_rc = 0;
+    bed_wait(b, 60 * SEC);
+    assert_string_equal(state_of(2), "restored");
+    assert_int_equal(n_told, 2);
+    assert_int_equal(n_ends, 2);
+}
+
 static void a_case_not_carried_out_yet_is_dropped(void **state)
 {
     struct enforce_release what = {.all = true};
@@ -477,6 +514,7 @@ int main(void)
         T(what_others_did_meanwhile_decides),
         T(seen_otherwise_supersedes_at_once),
         T(enabled_by_hand),
+        T(an_answer_comes_after_the_row_is_closed),
         T(a_case_not_carried_out_yet_is_dropped),
         T(held_nothing_is_changed),
         T(the_timeline_tells_it),
