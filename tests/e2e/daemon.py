@@ -248,7 +248,7 @@ class Daemon:
 
     # -- control socket ------------------------------------------------------------------------
 
-    def call(self, method, path, body=None, timeout=15):
+    def call(self, method, path, body=None, timeout=60):
         """(status, JSON) of a request to the control socket."""
         conn = UnixHTTP(str(self.data_dir / "run" / "control.sock"), timeout)
         try:
@@ -276,7 +276,7 @@ class Daemon:
         env["ASAN_OPTIONS"] = "detect_leaks=1"
         done = subprocess.run([program(), *map(str, arguments), "--env", str(self.env_file)],
                               env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True,
-                              timeout=60)
+                              timeout=180)
         assert not TROUBLE.search(done.stderr), done.stderr
         if check:
             assert done.returncode == 0, (arguments, done.returncode, done.stderr)
