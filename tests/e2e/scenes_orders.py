@@ -57,6 +57,50 @@ def ordered_by_hand(s):
 
 
 @SCENES.scene
+def pressed_at_a_busy_panel(s):
+    """What the panel certainly did not do is tried three times before a person is told; the rest once."""
+    sim = s.lab("--nodes", 1)
+    groups = [sim.user(sim.add_user(n))["group_ids"] for n in ("one", "moved")]
+    away = sim.post("/groups", {"name": "away", "inbound_tags": []})["id"]
+    d = s.daemon(sim, DISABLED_GROUP_ID=away)
+    sim.wait(lambda: d.status()["journal_compared"] and d.status()["panel"]["up"], 10)
+
+    def busy(user, count, **fault):
+        sim.clear_faults()
+        sim.clear_journal()
+        fault = fault or dict(kind="status", status=503, body={"detail": "later"})
+        sim.fault(path=f"/api/user/by-id/{user}*", method="PUT", count=count, **fault)
+
+    for method, name in (("status", "one"), ("group", "moved")):
+        user = sim.user(name)["id"]
+        d.call("PATCH", "/config", {"disable_method": method})
+        busy(user, 2)
+        status, told = d.call("POST", f"/users/{name}/disable", {"hand": True})
+        assert (status, told["result"], len(puts(sim, user))) == (200, "disabled", 3), told
+        busy(user, 2)
+        told = d.call("POST", f"/users/disabled/{name}/enable", {})[1]["data"][0]
+        assert (told["result"], len(puts(sim, user))) == ("enabled", 3), told
+        # Three times in vain.
+        assert d.call("POST", f"/users/{name}/disable", {"hand": True})[0] == 200
+        busy(user, -1)
+        told = d.call("POST", f"/users/disabled/{name}/enable", {})[1]["data"][0]
+        assert told["result"] == "failed" and "503" in told["detail"], told
+        assert len(puts(sim, user)) == 3
+        assert len(sim.journal(method="GET", path=rf"by-id/{user}$")) >= 3
+        sim.clear_faults()
+        sim.wait(lambda u=user: sim.user(u)["status"] == "active" and
+                 sim.user(u)["group_ids"] == groups[0], 15)
+        d.wait_state(name, "restored", 5)
+        # Nobody knows whether it was done: told at once.
+        assert d.call("POST", f"/users/{name}/disable", {"hand": True})[0] == 200
+        busy(user, -1, kind="lose_answer")
+        told = d.call("POST", f"/users/disabled/{name}/enable", {})[1]["data"][0]
+        s.say(f"{method}: {told['result']}: {told['detail']}")
+        d.wait_state(name, "restored", 10)
+        assert len(puts(sim, user)) == 1
+
+
+@SCENES.scene
 def revoked(s):
     """By order: asked, sent once, then disabled; a key without the permission falls back, and says so."""
     sim = s.lab("--nodes", 1)

@@ -286,6 +286,8 @@ static int release_one(struct enforce *e, struct item *it, const struct enforce_
     rq->open++;
     it->release = true;
     it->release_us = enforce_now(e);
+    it->pressed = 0;
+    backoff_reset(&it->wait);
     snprintf(it->by, sizeof(it->by), "%.*s", (int)(what->who.n > 63 ? 63 : what->who.n),
              what->who.n ? what->who.p : "");
     if (what->forgive)

@@ -9,10 +9,14 @@
 
 #define DOUBT_READ_US (5 * STAMP_SECOND)
 
+void doubt_tell(struct enforce *e, struct item *it)
+{
+    order_tell(e, it, ERR_BUSY, "the panel has not answered; what became of the call is looked at");
+}
+
 void doubt_begin(struct enforce *e, struct item *it, bool unmade)
 {
     item_free_slot(e, it);
-    order_tell(e, it, ERR_BUSY, "the panel has not answered; what became of the call is looked at");
     it->phase = PHASE_DOUBT;
     if (!unmade || !it->unmade)
         it->doubt_us = enforce_now(e) + e->o.doubt_us;
@@ -51,6 +55,7 @@ static void call_again(struct enforce *e, struct item *it, const struct panel_us
     if (no) {
         restore_close(e, it, DB_STATE_CANCELLED, no, ERR_OK, why.text);
     } else if (e->held) {
+        doubt_tell(e, it);
         item_delay(e, it);
     } else {
         item_take_slot(e, it);
@@ -81,6 +86,7 @@ static void found_free(struct enforce *e, struct item *it, const struct panel_us
         call_again(e, it, user);
     } else {
         item_was_read(e, it);
+        doubt_tell(e, it);
         /* Nobody who wants him enabled waits for a call that most likely never comes. */
         tell_waiters(e, it, ENFORCE_NOT_DISABLED,
                      "the user is active; should our lost call still disable him, he is enabled "
@@ -107,6 +113,7 @@ static void on_doubt_read(struct enforce *e, struct item *it, int rc, const stru
     }
     if (rc) {
         tell_waiters(e, it, ENFORCE_FAILED, err->text);
+        doubt_tell(e, it);
         doubt_prolong(e, it);
         item_delay(e, it);
         return;
@@ -119,6 +126,7 @@ static void on_doubt_read(struct enforce *e, struct item *it, int rc, const stru
                        it->applied_us != STAMP_NONE ? it->applied_us : it->record->row.intended_us);
     } else if (rules_is_unsure(&it->record->row, user, e->groups) && it->asks < ASK_TRIES) {
         item_was_read(e, it);
+        doubt_tell(e, it);
         restore_ask_groups(e, it);
     } else if (rules_is_unsure(&it->record->row, user, e->groups) && may_be_moved(it, user)) {
         punish_applied(e, it, user,

@@ -13,7 +13,10 @@
 
 /* Shared by the files of the enforcement only. */
 
-enum { ASK_TRIES = 8 }; /* waits for the panel's groups, some 4 minutes, before it is guessed */
+enum {
+    ASK_TRIES = 8,   /* waits for the panel's groups, some 4 minutes, before it is guessed */
+    PRESS_TRIES = 3, /* calls certainly not made before a person who waits for one is told */
+};
 
 /* Where a user of ours stands. A phase with an op under way waits for it, else for next_us. */
 enum phase {
@@ -81,6 +84,7 @@ struct item {
     int64_t group_id;
     struct backoff wait;
     int attempts; /* failed ones to restore, those of earlier runs too */
+    int pressed;  /* calls certainly not made since a person began to wait */
     bool by_group;
     bool slot;              /* counts against max_calls */
     bool unread;            /* of an earlier run and not compared with the panel yet */
@@ -269,6 +273,13 @@ bool punish_keep_note(struct item *it, const struct panel_user *user);
 bool punish_keep(struct item *it, const struct panel_user *user);
 /* Whether a code is the panel's clear no, by which nothing was changed. */
 bool is_refusal(int rc);
+/* Whether a change that ended with rc may have got through, or may yet. */
+bool punish_is_unclear(int rc);
+/*
+ * A change ended with rc. True where it was certainly not made and may work the next time, and who waits
+ * for it is not to be told before that has been tried.
+ */
+bool punish_tries_on(struct item *it, int rc);
 
 /* The user is disabled by us since applied_us, and the row is to say so. */
 void punish_applied(struct enforce *e, struct item *it, const struct panel_user *user,
@@ -277,6 +288,8 @@ void punish_applied(struct enforce *e, struct item *it, const struct panel_user 
 /* enforce_doubt.c */
 /* The disabling call had no answer that tells; or, unmade: it failed before the panel took it. */
 void doubt_begin(struct enforce *e, struct item *it, bool unmade);
+/* Tells who gave the order that what became of the call is looked at. */
+void doubt_tell(struct enforce *e, struct item *it);
 /* Reads the user again. */
 void doubt_step(struct enforce *e, struct item *it);
 /*

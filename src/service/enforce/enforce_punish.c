@@ -72,6 +72,21 @@ bool is_refusal(int rc)
     return rc == ERR_REFUSED || rc == ERR_FORBIDDEN || rc == ERR_INVALID;
 }
 
+bool punish_is_unclear(int rc)
+{
+    return rc == ERR_UNSURE || rc == ERR_CANCELLED;
+}
+
+static bool is_unmade(int rc)
+{
+    return rc && !punish_is_unclear(rc) && rc != ERR_NOT_FOUND && !is_refusal(rc);
+}
+
+bool punish_tries_on(struct item *it, int rc)
+{
+    return is_unmade(rc) && ++it->pressed < PRESS_TRIES;
+}
+
 /* The mark, unless the note has no room for it, into the record's own memory. */
 static void choose_mark(struct item *it, const struct panel_user *user, int64_t now)
 {
@@ -349,7 +364,9 @@ static void on_called(struct enforce *e, struct item *it, int rc, const struct e
         punish_applied(e, it, user, enforce_now(e));
         sign(e, it, user);
     } else {
-        doubt_begin(e, it, rc && rc != ERR_UNSURE && rc != ERR_CANCELLED);
+        if (!punish_tries_on(it, rc))
+            doubt_tell(e, it);
+        doubt_begin(e, it, is_unmade(rc));
     }
 }
 

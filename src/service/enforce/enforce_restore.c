@@ -26,7 +26,7 @@ bool gone_for_good(struct enforce *e, struct item *it)
     return now - it->gone_us >= e->o.gone_us;
 }
 
-void restore_failed(struct enforce *e, struct item *it, int rc, const char *text)
+static void fail(struct enforce *e, struct item *it, int rc, const char *text, bool patient)
 {
     bool gone = it->gone_us != STAMP_NONE;
     struct op *op;
@@ -44,12 +44,18 @@ void restore_failed(struct enforce *e, struct item *it, int rc, const char *text
         snprintf(op->text, sizeof(op->text), "%s", text);
         op_submit(op, OWNER_WRITE, job_failed, NULL);
     }
-    tell_waiters(e, it, ENFORCE_FAILED, text);
+    if (!patient)
+        tell_waiters(e, it, ENFORCE_FAILED, text);
     /* One who is gone needs nobody's hand: told once, and when the row is given up. */
     if (it->attempts == TOLD_AT ||
         (it->attempts > TOLD_AT && it->attempts % TOLD_AGAIN == 0 && !gone))
         enforce_emit(e, it, ENFORCE_RESTORE_FAILING, gone ? ENFORCE_WHY_GONE : ENFORCE_WHY_NONE, rc,
                      text);
+}
+
+void restore_failed(struct enforce *e, struct item *it, int rc, const char *text)
+{
+    fail(e, it, rc, text, false);
 }
 
 bool may_land(struct enforce *e, const struct item *it)
@@ -125,10 +131,10 @@ static void on_enabled(struct enforce *e, struct item *it, int rc, const struct 
             restored(e, it, user, it->end_text);
         return;
     }
-    /* A clear no has changed nothing; anything else may have got through. */
-    it->sent = !is_refusal(rc) && rc != ERR_NOT_FOUND;
-    restore_failed(e, it, rc ? rc : ERR_PROTOCOL,
-                   rc ? err->text : "the panel says done, but the user is still disabled");
+    it->sent |= !rc || punish_is_unclear(rc);
+    fail(e, it, rc ? rc : ERR_PROTOCOL,
+         rc ? err->text : "the panel says done, but the user is still disabled",
+         punish_tries_on(it, rc));
 }
 
 /* He has his groups back and is still disabled: a death in between is found as that. */
@@ -137,15 +143,17 @@ static void on_regrouped(struct enforce *e, struct item *it, int rc, const struc
 {
     struct record *r = it->record;
     struct slice note = slice_of(r->note_before ? r->note_before : "");
+    bool patient;
 
     FAULT_POINT("journal.regroup.answered");
     it->regroup = false;
     if (!rc)
         it->looked_edit_us = user->edit_at_us;
+    patient = punish_tries_on(it, rc);
     if (!rc && rules_same_groups(user, &r->row.group_id, 1))
         rc = ERR_PROTOCOL;
     if (rc)
-        restore_failed(e, it, rc, err->text[0] ? err->text : "his groups were not given back");
+        fail(e, it, rc, err->text[0] ? err->text : "his groups were not given back", patient);
     else
         op_set_disabled(e, it, false, r->note_before ? &note : NULL, on_enabled);
 }
