@@ -15,18 +15,14 @@ import subprocess
 import tempfile
 import time
 
+from ports import free_port
+
 BINARY = "/usr/bin/redis-check-rdb"
 
 
 def changed_at(cache):
     """Unix seconds since when the store of a status' `cache` is in use, by the daemon's own clock."""
     return datetime.datetime.fromisoformat(cache["since"].replace("Z", "+00:00")).timestamp()
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 def make_certificates(folder):
@@ -72,7 +68,7 @@ class Redis:
             args += ["--user", *("limiter " + self.acl).split(), "--user", "default", "off"]
         self.process = subprocess.Popen([str(a) for a in [*args, *self.config, *more]], cwd=f,
                                         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        end = time.monotonic() + 10
+        end = time.monotonic() + 60
         while True:
             with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as s:
                 s.connect(str(self.path))
@@ -95,7 +91,7 @@ class Redis:
     def say(self, *words, login=None):
         """One command over the socket; the raw first line of the answer, and the bulk when there is one."""
         with socket.socket(socket.AF_UNIX) as s:
-            s.settimeout(5)
+            s.settimeout(30)
             s.connect(str(self.path))
             stream = s.makefile("rwb")
             answer = None

@@ -10,7 +10,7 @@ import tempfile
 import time
 
 from panel_driver import ROOT, Client
-from patience import bound, deadline
+from patience import deadline
 
 AGAIN = "🔁 "
 
@@ -22,6 +22,12 @@ def program():
 
 class Bot(Client):
     """One life of a transport with its outbox."""
+
+    def wait(self, kind, count=1, seconds=60.0, **fields):
+        return super().wait(kind, count, seconds, **fields)
+
+    def logged(self, text, seconds=30.0):
+        return super().logged(text, seconds)
 
     def do(self, what, **more):
         self.tell(json.dumps({"do": what, **more}))
@@ -37,7 +43,7 @@ class Bot(Client):
         self.do("state")
         return self.wait("now", n + 1)[n]
 
-    def until_empty(self, seconds=20.0):
+    def until_empty(self, seconds=90.0):
         """Waits until nothing waits. A bot that has just begun has not counted yet: the table has."""
         end = deadline(seconds)
         while self.now()["waiting"] or self.home.sql("SELECT 1 FROM outbox LIMIT 1"):
@@ -68,11 +74,11 @@ class Home:
 
     def stop(self, bot):
         bot.do("stop")
-        assert bot.process.wait(bound(15)) == 0, bot.log[-40:]
+        assert bot.process.wait(60) == 0, bot.log[-40:]
 
     def kill(self, bot):
         bot.process.kill()
-        bot.process.wait(5)
+        bot.process.wait(60)
 
     def sql(self, text, *values):
         with contextlib.closing(sqlite3.connect(self.folder / "data" / "pg-limiter.db",

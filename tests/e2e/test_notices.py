@@ -1,7 +1,6 @@
 """What the bot tells by itself: cases in one message, folding, topics and their failing, the summary."""
 
 import calendar
-import datetime
 import re
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -32,9 +31,9 @@ def begin(s, *admins, users=(), crowd=0, environment=None, nodes=1, **more):
 
 
 def connected(d):
-    d.wait(lambda: d.status()["journal_compared"] and d.status()["panel"]["up"], 20)
-    d.wait(lambda: d.status()["telegram"]["state"] == "ok", 20)
-    d.wait(lambda: d.status()["nodes"]["streams_open"] and d.status()["users"]["listed_at"], 20)
+    d.wait(lambda: d.status()["journal_compared"] and d.status()["panel"]["up"], 60)
+    d.wait(lambda: d.status()["telegram"]["state"] == "ok", 60)
+    d.wait(lambda: d.status()["nodes"]["streams_open"] and d.status()["users"]["listed_at"], 60)
 
 
 def disable(d, name, **more):
@@ -53,18 +52,20 @@ def no_refusal(tg):
 @SCENES.long_scene
 def a_case_lives_in_one_message(s):
     """Warned, disabled, enabled by its term: one message, whose buttons fit what holds."""
-    tg, (ali,), sim, d = begin(s, "Ali", users=["alice_b"], nodes=2)
+    tg, (ali,), sim, d = begin(s, "Ali", users=["alice_b"], nodes=2, TIME_TO_ACTIVE_USERS=15)
     warm_up(d, sim, (1, 2))
     with Traffic(sim, Sharer("alice_b", nodes=(1, 2))):
-        disabled = ali.chat.wait(lambda m: "alice_b — disabled" in m.text, 60)
-        assert "· warned" in disabled.text and "· disabled until" in disabled.text
-        assert "2 devices at the same time, 1 allowed" in disabled.text
-        assert "node-1" in disabled.text
-        assert [x for row in disabled.buttons for x in row][0]["text"] == "✅ Enable"
+        ali.chat.wait(lambda m: "alice_b — disabled" in m.text, 60)
     enabled = ali.chat.wait(lambda m: "alice_b — enabled again" in m.text, 60)
     assert len(about(ali.chat, "alice_b")) == 1, ali.chat.text()
     assert "the time was over" in enabled.text and "· warned" in enabled.text
-    assert not any("Enable" in x for row in enabled.labels for x in row)
+    assert not any("Enable" in x for x in enabled.labels)
+    # What it was before: it went on changing while it was looked at.
+    disabled = next(v for v in enabled.history if "alice_b — disabled" in v.text)
+    assert "· warned" in disabled.text and "· disabled until" in disabled.text
+    assert "2 devices at the same time, 1 allowed" in disabled.text
+    assert "node-1" in disabled.text
+    assert disabled.markup["inline_keyboard"][0][0]["text"] == "✅ Enable"
     no_refusal(tg)
 
 
@@ -105,7 +106,7 @@ def buttons_act_once(s):
     shown = ali.chat.wait(lambda m: "three —" in m.text and "never limited, by" in m.text)
     assert shown is three or shown.text
     assert d.get("/users/except")["total"] == 1
-    d.wait_state("three", "restored", 10)
+    d.wait_state("three", "restored", 30)
     no_refusal(tg)
 
 
@@ -117,10 +118,10 @@ def a_limit_from_a_notification(s):
     with Traffic(sim, Sharer("alice_b", nodes=(1, 2))):
         case = ali.chat.wait(lambda m: "alice_b — disabled" in m.text, 60)
     ali.press("Set limit", on=case)
-    tg.wait(lambda: "🎯 3" in case.labels, 5, ali.chat.text)
+    tg.wait(lambda: "🎯 3" in case.labels, 30, ali.chat.text)
     assert ali.press("🎯 3", on=case).text == "Done."
     assert d.get("/users/alice_b")["limit"] == 3
-    d.wait_state("alice_b", "restored", 10)
+    d.wait_state("alice_b", "restored", 30)
     no_refusal(tg)
 
 
@@ -129,46 +130,53 @@ def many_at_once_become_one(s):
     """300 users over the limit in a moment: all told, in a few messages, and pressing is answered."""
     tg, (ali, zoe), sim, d = begin(s, "Ali", "Zoe", crowd=300, WARN_AT="excess", MONITORING_PERIOD=600)
     names = s.crowd
-    zoe.ask("/start", "Main menu", seconds=10)
+    zoe.ask("/start", "Main menu", seconds=30)
     warm_up(d, sim)
     events = [{"node": 1, "user": n, "ip": f"{5 + 26 * k}.{10 + i // 250}.{i % 250}.{7 + k}"}
               for i, n in enumerate(names) for k in range(2)]
-    menu, took = next(m for m in zoe.chat.from_bot if "Main menu" in m.text), []
+    menu = next(m for m in zoe.chat.from_bot if "Main menu" in m.text)
 
-    def press():
+    def press(took):
         began = time.monotonic()
         zoe.press(data="shelp" if len(took) % 2 == 0 else "smain", on=menu, force=True)
         took.append(time.monotonic() - began)
 
-    def folded():
-        return next((m for m in ali.chat.from_bot if re.search(r"\d+ users warned", m.text)), None)
+    def fold_with(words):
+        return next((m for m in ali.chat.from_bot if words in m.text), None)
+    quiet, took = [], []
+    for _ in range(15):
+        press(quiet)
+        time.sleep(0.1)
     for at in range(0, len(events), 100):
         sim.traffic(*events[at:at + 100])
-        press()
-    while not (folded() and "294 users warned" in folded().text):
-        assert len(took) < 600, folded() and folded().text
-        press()
+        press(took)
+    end = time.monotonic() + 120
+    while not fold_with("294 users warned"):
+        assert time.monotonic() < end, ali.chat.text()
+        press(took)
         time.sleep(0.1)
-    fold = folded()
+    fold = fold_with("294 users warned")
     single = about(ali.chat, r"crowd\d+ — warned")
     assert len(single) == 6 and len(about(ali.chat, "users warned")) == 1
     # The list: every one of them, and his card.
     ali.press("List", on=fold)
-    page = ali.chat.wait(lambda m: "294 in all, page 1 of 30" in m.text)
+    page = ali.chat.wait(lambda m: "294 in all, page 1 of 30" in m.text, 30)
     seen = [b["text"] for row in page.buttons for b in row if b["text"].startswith("crowd")]
     assert page.buttons[0][0]["callback_data"].startswith("scard|id:")
-    for _ in range(29):
-        before = len(page.history)
+    for number in range(2, 31):
         ali.press("➡️", on=page)
-        tg.wait(lambda: len(page.history) > before)  # noqa: B023
+        tg.wait(lambda: f"page {number} of 30" in page.text, 30)  # noqa: B023
         seen += [b["text"] for row in page.buttons for b in row if b["text"].startswith("crowd")]
     told = [re.search(r"crowd\d+", m.text).group() for m in single]
     assert sorted(told + seen) == sorted(names) and len(seen) == 294
     took.sort()
-    s.say(f"{len(took)} presses meanwhile were answered after {took[len(took) // 2] * 1000:.0f} ms (median), "
-          f"{took[len(took) * 95 // 100] * 1000:.0f} ms (95 %), {took[-1] * 1000:.0f} ms at most; "
-          f"{sum(t > 0.3 for t in took)} over 300 ms; {len(ali.chat.from_bot)} messages in all")
-    assert took[len(took) // 2] < 0.3  # the machine may be busy: the slow ones are told
+    usual = sorted(quiet)[len(quiet) // 2]
+    s.say(f"{len(took)} presses meanwhile were answered after {took[len(took) // 2] * 1000:.0f} ms (median; "
+          f"{usual * 1000:.0f} ms before), {took[len(took) * 95 // 100] * 1000:.0f} ms (95 %), "
+          f"{took[-1] * 1000:.0f} ms at most; {sum(t > 0.3 for t in took)} over 300 ms; "
+          f"{len(ali.chat.from_bot)} messages in all")
+    # The machine may be busy, before as well: the slow ones are told.
+    assert took[len(took) // 2] < max(0.3, 3 * usual)
     no_refusal(tg)
 
 
@@ -178,28 +186,28 @@ def topics_and_their_failing(s):
     if not built_with("PG_TIME_SCALE"):
         s.skip("needs a build with -Dtest_clock=true")
     tg, (ali, zoe), sim, d = begin(s, "Ali", "Zoe", users=[f"user{i}" for i in range(8)],
-                                   environment={"PG_TIME_SCALE": "60"})
+                                   environment={"PG_TIME_SCALE": "20"})
     group = tg.group("Watch", ali, zoe, forum=True, bot="administrator", can_manage_topics=False)
-    ali.ask("/topics", "private chats", seconds=10)
+    ali.ask("/topics", "private chats", seconds=30)
     ali.press("Set group")
     with tg.expect_refusal("chat not found"):
         ali.say("-1005")
-        ali.chat.wait(lambda m: "chat not found" in m.text, 10)
+        ali.chat.wait(lambda m: "chat not found" in m.text, 30)
     ali.say(str(group.id))
-    ali.chat.wait(lambda m: "without the right to manage topics" in m.text, 10)
+    ali.chat.wait(lambda m: "without the right to manage topics" in m.text, 30)
     group.bot_becomes("administrator")
     ali.say(str(group.id))
-    menu = ali.chat.wait(lambda m: "Group: Watch" in m.text, 10)
+    menu = ali.chat.wait(lambda m: "Group: Watch" in m.text, 30)
     ali.press("Check rights", on=menu)
     ali.press("Create missing topics", on=menu)
-    tg.wait(lambda: len(group.topics()) == 4, 10)
-    ali.chat.wait(lambda m: "4 topics created" in m.text, 10)
+    tg.wait(lambda: len(group.topics()) == 4, 30)
+    ali.chat.wait(lambda m: "4 topics created" in m.text, 30)
     ali.press("Create missing topics", on=menu)
-    ali.chat.wait(lambda m: "0 topics created" in m.text, 10)
+    ali.chat.wait(lambda m: "0 topics created" in m.text, 30)
     assert len(group.topics()) == 4, group.topics()
     users = next(t for t, n in group.topics().items() if n == "Users")
     disable(d, "user0")
-    found = group.wait(lambda m: "user0 — disabled" in m.text, 10)
+    found = group.wait(lambda m: "user0 — disabled" in m.text, 30)
     assert found.thread == users and not about(ali.chat, "user0")
     # A member who is no admin changes nothing.
     bob = tg.user("Bob", started=False)
@@ -207,34 +215,34 @@ def topics_and_their_failing(s):
     bob.press("Enable", on=found, room=group)
     assert sim.user("user0")["status"] == "disabled"
     ali.press("Enable", on=found, room=group)
-    group.wait(lambda m: "user0 — enabled again" in m.text, 10)
+    group.wait(lambda m: "user0 — enabled again" in m.text, 30)
     # The topic goes: private chats, told once.
     with tg.expect_refusal("thread not found"):
         group.close_topic(users, deleted=True)
         disable(d, "user1")
-        ali.chat.wait(lambda m: "user1 — disabled" in m.text, 15)
-        zoe.chat.wait(lambda m: "A topic takes no messages" in m.text, 10)
+        ali.chat.wait(lambda m: "user1 — disabled" in m.text, 30)
+        zoe.chat.wait(lambda m: "A topic takes no messages" in m.text, 30)
         disable(d, "user2")
-        ali.chat.wait(lambda m: "user2 — disabled" in m.text, 15)
+        ali.chat.wait(lambda m: "user2 — disabled" in m.text, 30)
         assert len(about(ali.chat, "A topic takes no messages")) == 1
         # Made anew, and only that one.
         d.cli("topics", "create")
         assert len(group.topics()) == 4
         disable(d, "user3")
-        group.wait(lambda m: "user3 — disabled" in m.text, 15)
+        group.wait(lambda m: "user3 — disabled" in m.text, 30)
     # The bot is removed from the group, and comes back.
     with tg.expect_refusal("."):
         group.kick_bot()
         disable(d, "user4")
-        ali.chat.wait(lambda m: "user4 — disabled" in m.text, 15)
+        ali.chat.wait(lambda m: "user4 — disabled" in m.text, 30)
         assert len(about(ali.chat, "The group Watch takes no messages")) == 1
         disable(d, "user5")
-        zoe.chat.wait(lambda m: "user5 — disabled" in m.text, 15)
+        zoe.chat.wait(lambda m: "user5 — disabled" in m.text, 30)
         assert len(about(zoe.chat, "The group Watch takes no messages")) == 1
         group.add_bot()
-        ali.chat.wait(lambda m: "takes messages again" in m.text, 20)
+        ali.chat.wait(lambda m: "takes messages again" in m.text, 60)
     disable(d, "user6")
-    group.wait(lambda m: "user6 — disabled" in m.text, 15)
+    group.wait(lambda m: "user6 — disabled" in m.text, 30)
     assert not about(ali.chat, "user6")
     assert '"working": true' in d.cli("topics", "show", "--json").replace(":true", ": true")
 
@@ -242,26 +250,25 @@ def topics_and_their_failing(s):
 @SCENES.scene
 def late_and_killed(s):
     """Written while Telegram was away, over two deaths: once, in order, with the time of the event."""
-    if not built_with("PG_TIME_SCALE"):
-        s.skip("needs a build with -Dtest_clock=true")
     tg, (ali,), sim, d = begin(s, "Ali", users=["first", "second", "third"])
     tg.outage("refuse")
     wrote = []
     for name in ("first", "second", "third"):
+        began = time.time()
         disable(d, name)
-        wrote.append(datetime.datetime.utcnow())
+        wrote.append((began, time.time()))
         d.wait(lambda: d.sql("SELECT count(*) AS n FROM outbox WHERE params LIKE ?",
-                             f"%{name}%")[0]["n"] == 1, 5)  # noqa: B023
+                             f"%{name}%")[0]["n"] == 1, 30)  # noqa: B023
         d.kill()
         d.start()
-        d.wait(lambda: d.status()["journal_compared"] and d.status()["panel"]["up"], 20)
+        d.wait(lambda: d.status()["journal_compared"] and d.status()["panel"]["up"], 60)
     tg.recover()
-    ali.chat.wait(lambda m: "third — disabled" in m.text, 30)
+    ali.chat.wait(lambda m: "third — disabled" in m.text, 60)
     found = [re.match(r".*?(\w+) — disabled", m.text).group(1) for m in about(ali.chat, "— disabled")]
     assert found == ["first", "second", "third"], ali.chat.text()
-    for m, at in zip(about(ali.chat, "— disabled"), wrote):
+    for m, (began, ended) in zip(about(ali.chat, "— disabled"), wrote):
         told = calendar.timegm(time.strptime(WHEN.search(m.text).group(1), "%Y-%m-%d %H:%M"))
-        assert abs(told - calendar.timegm(at.timetuple())) <= 60, (m.text, at)
+        assert began - began % 60 <= told <= ended, (m.text, began, ended)
 
 
 @SCENES.scene
@@ -269,25 +276,30 @@ def a_summary_every_day(s):
     """At its hour in TZ, for the day before, once: over restarts, and for nobody's eyes but theirs."""
     if not built_with("PG_TIME_ORIGIN"):
         s.skip("needs a build with -Dtest_clock=true")
-    # 2027-03-27 15:00 in Berlin, the day before the clocks go forward; a second is half an hour.
-    scale, at = 1800, calendar.timegm((2027, 3, 27, 14, 0, 0))
+    # 2027-03-27 9:30 in Berlin, the day before the clocks go forward; a second is half an hour, and all that
+    # is counted must have happened in the first 29 of them.
+    scale, at = 1800, calendar.timegm((2027, 3, 27, 8, 30, 0))
     origin = (time.time() * scale - at) / (scale - 1)
     clock = {"PG_TIME_SCALE": str(scale), "PG_TIME_ORIGIN": repr(origin)}
     tg, (ali,), sim, d = begin(s, "Ali", users=["one", "two"], environment=clock,
                                TZ="Europe/Berlin", DAILY_SUMMARY_HOUR=9, TIME_TO_ACTIVE_USERS=600)
-    disable(d, "one")
-    disable(d, "two")
-    d.call("POST", "/users/disabled/one/enable", {})
-    found = ali.chat.wait(lambda m: "2027-03-27" in m.text and "📊" in m.text, 90)
+    disable(d, "one", minutes=100_000)
+    disable(d, "two", minutes=100_000)
+    status, told = d.call("POST", "/users/disabled/one/enable", {})
+    assert status == 200, told
+
+    def summaries():
+        return [m for m in ali.chat.from_bot if "2027-03-27" in m.text and "📊" in m.text]
+    found = tg.wait(summaries, 120, ali.chat.text)[0]
     assert "disabled: 2, by hand: 2" in found.text, found.text
     assert "by hand: 1" in found.text.split("enabled:")[1], found.text
     # Telegram's answer is known: killed before, it would come again with a sign.
-    d.wait(lambda: not d.sql("SELECT id FROM outbox"), 10)
+    d.wait(lambda: not d.sql("SELECT id FROM outbox"), 30)
     d.kill()
     d.start(environment=clock)
     connected(d)
     time.sleep(2)
-    assert len(about(ali.chat, "📊")) == 1, ali.chat.text()
+    assert len(summaries()) == 1, ali.chat.text()
     # The next is of a day of 23 hours.
     told = d.get("/summary?day=2027-03-28")
     assert told["from"].startswith("2027-03-27T23:00") and told["to"].startswith("2027-03-28T22:00")
@@ -300,21 +312,23 @@ def a_node_and_its_switch(s):
     """Down and back in one message; switched off by a button, nothing more."""
     if not built_with("PG_TIME_SCALE"):
         s.skip("needs a build with -Dtest_clock=true")
-    tg, (ali,), sim, d = begin(s, "Ali", nodes=2, environment={"PG_TIME_SCALE": "20"})
+    tg, (ali,), sim, d = begin(s, "Ali", users=["one"], nodes=2, environment={"PG_TIME_SCALE": "6"})
     sim.post("/node/2/down", {})
-    down = ali.chat.wait(lambda m: "node-2: nothing is heard" in m.text, 30)
+    down = ali.chat.wait(lambda m: "node-2: nothing is heard" in m.text, 60)
     sim.post("/node/2/up", {})
-    tg.wait(lambda: "node-2 is back" in down.text, 30, lambda: ali.chat.text())
+    tg.wait(lambda: "node-2 is back" in down.text, 60, lambda: ali.chat.text())
     assert len(about(ali.chat, "node-2")) == 1
     assert d.sql("SELECT data FROM events WHERE kind = 'node_up'")[0]["data"]
     # Switched off by a button: nothing more of it.
-    menu = ali.ask("/start", "Main menu")
+    menu = ali.ask("/start", "Main menu", 30)
     ali.press(data="snot", on=menu, force=True)
-    ali.chat.wait(lambda m: m is menu and "goes on in place" in m.text)
+    ali.chat.wait(lambda m: m is menu and "goes on in place" in m.text, 30)
     ali.press("Nodes and panel", on=menu)
-    d.wait(lambda: "false" in d.cli("config", "show", "notify_node"), 5)
+    d.wait(lambda: "false" in d.cli("config", "show", "notify_node"), 30)
     sim.post("/node/2/down", {})
-    d.wait(lambda: len(d.sql("SELECT id FROM events WHERE kind = 'node_down'")) == 2, 30)
+    d.wait(lambda: len(d.sql("SELECT id FROM events WHERE kind = 'node_down'")) == 2, 60)
+    disable(d, "one")
+    ali.chat.wait("one — disabled", 30)
     assert len(about(ali.chat, "node-2")) == 1
     no_refusal(tg)
 

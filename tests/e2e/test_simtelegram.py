@@ -24,7 +24,7 @@ class Bot:
         self.offset = 0
 
     def request(self, method, path, body=None, kind="application/json"):
-        conn = http.client.HTTPConnection(self.where.hostname, self.where.port, timeout=20)
+        conn = http.client.HTTPConnection(self.where.hostname, self.where.port, timeout=60)
         try:
             conn.request(method, path, body, {"Content-Type": kind} if body is not None else {})
             answer = conn.getresponse()
@@ -72,6 +72,13 @@ def bot(lax):
     return Bot(lax)
 
 
+def stop_the_clock(telegram):
+    """The limits see the time that this list holds, however long the machine takes."""
+    clock = [1000.0]
+    telegram.app.flood.now = lambda: clock[0]
+    return clock
+
+
 def bad(text):
     return 400, "Bad Request: " + text
 
@@ -92,8 +99,8 @@ def test_a_long_poll_ends_when_something_comes(lax, ali, bot):
     timer = threading.Timer(0.3, ali.say, ["late"])
     begun = time.monotonic()
     timer.start()
-    assert bot.updates(timeout=10)[0]["message"]["text"] == "late"
-    assert 0.25 < time.monotonic() - begun < 3
+    assert bot.updates(timeout=40)[0]["message"]["text"] == "late"
+    assert 0.25 < time.monotonic() - begun < 30
     assert bot.updates(timeout=1) == []
 
 
@@ -108,11 +115,11 @@ def test_only_wanted_kinds_of_updates_are_kept(lax, ali, bot):
 
 def test_two_pollers_are_in_conflict(lax, bot):
     answers = []
-    thread = threading.Thread(target=lambda: answers.append(bot.call("getUpdates", timeout=20)))
+    thread = threading.Thread(target=lambda: answers.append(bot.call("getUpdates", timeout=50)))
     thread.start()
-    lax.wait(lambda: lax.calls_of("getUpdates"))
+    lax.wait(lambda: lax.calls_of("getUpdates"), 30)
     Bot(lax).call("getUpdates")
-    thread.join(5)
+    thread.join(30)
     assert answers[0]["error_code"] == 409
     assert answers[0]["description"].startswith("Conflict: terminated by other getUpdates request")
 
@@ -378,29 +385,35 @@ def test_commands(lax, bot):
 
 def test_limits_of_a_private_chat(telegrams):
     sim = telegrams(limits=Limits(private=1, burst=3))
+    clock = stop_the_clock(sim)
     ali, bot = sim.user("Ali"), Bot(sim)
     answers = [bot.send(ali.id) for _ in range(5)]
     assert [a["ok"] for a in answers] == [True, True, True, False, False]
     assert answers[3]["description"] == "Too Many Requests: retry after 1"
     assert answers[3]["parameters"] == {"retry_after": 1}
     assert bot.send(sim.user("Zoe").id)["ok"]
-    sim.wait(lambda: not sim.app.flood.still_closed(ali.id), 3)
+    clock[0] += 0.9
+    assert not bot.send(ali.id)["ok"]
+    clock[0] += 0.2
     assert bot.send(ali.id)["ok"]
 
 
 def test_limits_of_a_group_and_of_all(telegrams):
     sim = telegrams(limits=Limits(group=20, overall=1000))
+    stop_the_clock(sim)
     bot, ali = Bot(sim), sim.user("Ali")
     room = sim.group("Ops", ali)
     answers = [bot.send(room.id) for _ in range(21)]
     assert [a["ok"] for a in answers] == [True] * 20 + [False]
-    assert 55 <= answers[-1]["parameters"]["retry_after"] <= 60
+    assert answers[-1]["parameters"]["retry_after"] == 60
     sim.limits(Limits(private=100, burst=100, overall=10))
+    stop_the_clock(sim)
     users = [sim.user("U") for _ in range(11)]
     assert [bot.send(u.id)["ok"] for u in users] == [True] * 10 + [False]
 
 
 def test_faults(lax, ali, bot):
+    stop_the_clock(lax)
     lax.flood(30, room=ali.chat)
     assert bot.send(ali.id)["parameters"]["retry_after"] == 30
     lax.clear_faults()
@@ -413,7 +426,7 @@ def test_faults(lax, ali, bot):
     lax.fault("malformed", "getMe")
     with pytest.raises(ValueError, match="JSON|Expecting"):
         bot.call("getMe")
-    lax.conflict(30)
+    lax.conflict(600)
     assert bot.error("getUpdates")[0] == 409
     lax.clear_faults()
     assert bot.call("getUpdates")["ok"]
@@ -423,7 +436,8 @@ def test_faults(lax, ali, bot):
 @pytest.mark.parametrize("how", ["refuse", "reset", "502", "hang"])
 def test_outages(lax, ali, bot, how):
     with lax.away(how):
-        conn = http.client.HTTPConnection(bot.where.hostname, bot.where.port, timeout=0.5)
+        conn = http.client.HTTPConnection(bot.where.hostname, bot.where.port,
+                                          timeout=0.5 if how == "hang" else 60)
         try:
             conn.request("GET", f"/bot{lax.token}/getMe")
             assert conn.getresponse().status == 502
@@ -455,4 +469,4 @@ def test_proxies_resolve_names_themselves(lax, kind, login):
             wrong = proxy.url.replace("u:p@", "u:q@").replace("socks5h", "socks5")
             with httpx.Client(proxy=wrong, timeout=30) as client, pytest.raises(Exception):  # noqa: B017
                 client.get(url).raise_for_status()
-            lax.wait(lambda: proxy.refused == 1, 5, "the proxy to have counted it")
+            lax.wait(lambda: proxy.refused == 1, 30, "the proxy to have counted it")

@@ -5,6 +5,7 @@ import contextlib
 import http.server
 import itertools
 import json
+import os
 import random
 import re
 import threading
@@ -51,7 +52,7 @@ def test_updates_come_once_and_in_order_over_deaths(telegram):
             for i in range(1, 5):
                 user.say(f"{life}.{i}")
             last = b.wait("update", 5 + (life > 0))[-1]["update"]["update_id"]
-            telegram.wait(lambda: number_kept(h) == last)  # noqa: B023
+            telegram.wait(lambda: number_kept(h) == last, 60)  # noqa: B023
             h.kill(b)
             user.say(f"{life}.between")
             seen += [e["update"]["message"]["text"] for e in b.found("update")]
@@ -115,13 +116,13 @@ def test_a_revoked_token_is_told_and_another_one_taken(telegram, bot):
 def test_another_poller_is_told_and_sending_goes_on(telegram, bot):
     telegram.lenient = True
     user = telegram.user("Ali")
-    telegram.conflict(3)
-    with contextlib.suppress(AssertionError):
-        user.say("x")  # wakes the poll that waits
-    bot.wait("state", state="other_poller", seconds=8)
+    telegram.conflict(600)
+    user.say("x")  # wakes the poll that waits
+    bot.wait("state", state="other_poller")
     bot.put(user, "still")
-    user.chat.wait("still")
-    bot.wait("state", 2, state="ok", seconds=75)
+    user.chat.wait("still", 60)
+    telegram.clear_faults()
+    bot.wait("state", 2, state="ok", seconds=150)
 
 
 @contextlib.contextmanager
@@ -218,7 +219,7 @@ def test_wrong_types_in_updates_hurt_nobody(telegram):
         handler.wfile.write(body)
     with site(200, b"", raw=raw) as url, home(telegram, url=url) as h:
         b = h.begin()
-        b.wait("update", 2, seconds=20)
+        b.wait("update", 2)
         assert [e["update"]["update_id"] for e in b.found("update")] == [5, 7]
         assert b.logged("passed over")
         h.stop(b)
@@ -236,11 +237,11 @@ def test_the_next_proxy_is_taken_when_one_dies(telegram):
             b = h.begin()
             b.wait("state", state="ok")
             b.put(user, "one")
-            user.chat.wait("one")
+            user.chat.wait("one", 60)
             assert one.asked and not other.asked
             first.close()
             b.put(user, "two")
-            user.chat.wait("two", 15)
+            user.chat.wait("two", 60)
             user.say("hello")
             b.wait("update")
             assert other.asked
@@ -269,7 +270,7 @@ def test_a_way_that_cuts_quiet_connections_is_asked_more_often(telegram):
     with site(200, b"", raw=raw) as url, home(telegram, url=url) as h:
         b = h.begin()
         b.wait("state", state="ok")
-        telegram.wait(lambda: len(polls) > 2, 10)
+        telegram.wait(lambda: len(polls) > 2, 60)
         assert polls[:3] == [50, 25, 25] and len(b.found("state")) == 1
         h.stop(b)
 
@@ -279,7 +280,7 @@ def test_a_way_that_cuts_quiet_connections_is_asked_more_often(telegram):
 def test_a_message_is_edited_through_its_life(telegram, bot):
     user = telegram.user("Ali")
     bot.put(user, "warned", slot="case:1", edit=True)
-    first = user.chat.wait("warned")
+    first = user.chat.wait("warned", 60)
     bot.put(user, "another", slot="case:2")
     bot.put(user, "disabled", slot="case:1", edit=True)
     bot.until_empty()
@@ -338,8 +339,8 @@ def test_what_waits_is_replaced_where_it_stands(telegram, bot):
         bot.put(user, "after")
         bot.put(user, "disabled", slot="case:1", edit=True)
         bot.put(user, "enabled", slot="case:1", edit=True)
-        telegram.wait(lambda: bot.now()["waiting"] == 3)
-    bot.until_empty(40)
+        telegram.wait(lambda: bot.now()["waiting"] == 3, 60)
+    bot.until_empty()
     assert [t.removeprefix(AGAIN) for t in texts(user.chat)] == ["before", "enabled", "after"]
     assert not telegram.calls_of("editMessageText")
 
@@ -367,7 +368,7 @@ def test_markup_that_is_refused_is_sent_plain(telegram, bot):
     user = telegram.user("Ali")
     with telegram.expect_refusal("can't parse entities"):
         bot.put(user, "<b>broken", html=True)
-        user.chat.wait("<b>broken")
+        user.chat.wait("<b>broken", 60)
     bot.until_empty()
 
 
@@ -375,12 +376,12 @@ def test_a_group_that_is_upgraded_is_followed(telegram, bot):
     ali = telegram.user("Ali")
     group = telegram.group("Team", ali, plain=True)
     bot.put(group, "one", slot="case:1", edit=True)
-    group.wait("one")
+    group.wait("one", 60)
     new = group.upgrade(told=False)
     with telegram.expect_refusal("upgraded"):
         bot.put(group, "two")
         bot.put(group, "three", slot="case:1", edit=True)
-        new.wait("three")
+        new.wait("three", 60)
     bot.until_empty()
     assert texts(new) == ["two", "three"]
     assert bot.wait("migrate")[0]["to"] == new.id
@@ -391,31 +392,31 @@ def test_a_group_that_says_it_is_upgraded_is_followed(telegram, bot):
     ali = telegram.user("Ali")
     group = telegram.group("Team", ali, plain=True)
     bot.put(group, "one")
-    group.wait("one")
+    group.wait("one", 60)
     bot.until_empty()
-    telegram.flood(2, group)
+    telegram.flood(5, group)
     bot.put(group, "two")
-    telegram.wait(lambda: telegram.calls[-1].code == 429, 5)
+    telegram.wait(lambda: any(c.code == 429 for c in telegram.calls), 60)
     new = group.upgrade()
     assert bot.wait("migrate")[0]["to"] == new.id
-    new.wait("two", 10)
+    new.wait("two", 60)
     bot.until_empty()
     assert texts(new) == ["two"]
 
 
 def test_a_429_is_waited_for_by_chat(telegram, bot):
     ali, zoe = telegram.user("Ali"), telegram.user("Zoe")
-    telegram.flood(3, ali.chat)
-    began = time.monotonic()
+    began = time.time()
+    telegram.flood(4, ali.chat)
     bot.put(ali, "late")
-    time.sleep(0.3)
+    refused = telegram.wait(lambda: [c for c in telegram.calls_of("sendMessage") if c.code == 429], 60)
     bot.put(zoe, "at once")
-    zoe.chat.wait("at once", 1.5)
-    ali.chat.wait("late")
-    assert time.monotonic() - began >= 2.9
-    assert len([c for c in telegram.calls_of("sendMessage") if c.code == 429]) == 1
-    telegram.flood(2)
+    other = zoe.chat.wait("at once", 60)
+    late = ali.chat.wait("late", 60)
+    assert other.at < late.at and late.at - began >= 3.9
+    assert len([c for c in telegram.calls_of("sendMessage") if c.code == 429]) == len(refused) == 1
     began = time.monotonic()
+    telegram.flood(2)
     bot.call("sendMessage", mark="now", chat_id=ali.id, text="a menu")
     assert bot.wait("called", mark="now")[0]["ok"] and time.monotonic() - began >= 1.9
 
@@ -435,10 +436,10 @@ def through_an_outage(telegram, bot, how):
     for i, u in itertools.product(range(6), users):
         bot.put(u, f"{i}")
     if how != "hang":
-        bot.wait("state", state="unreachable", seconds=20)
+        bot.wait("state", state="unreachable")
     time.sleep(1)
     telegram.recover()
-    bot.until_empty(45)
+    bot.until_empty(120)
     for u in users:
         assert [t.removeprefix(AGAIN) for t in texts(u.chat)] == [f"{i}" for i in range(6)]
         # Only what was under way when it broke may bear the sign.
@@ -456,7 +457,8 @@ def test_order_and_once_whatever_happens(telegram):
     """Errors, 429s, lost connections, lost answers and deaths, at random."""
     telegram.limits(LOOSE)
     telegram.lenient = True
-    rng = random.Random(int(time.time()) // 86400)
+    seed = os.environ.get("PG_SEED") or int(time.time()) // 86400
+    rng = random.Random(int(seed))
     users = [telegram.user(f"U{i}") for i in range(12)]
     put = {u.id: 0 for u in users}
     deaths = 0
@@ -486,7 +488,7 @@ def test_order_and_once_whatever_happens(telegram):
                     put[u.id] = max(known, default=-1) + 1
                 b = h.begin()
         telegram.clear_faults()
-        b.until_empty(60)
+        b.until_empty(120)
         h.stop(b)
     repeats = 0
     for u in users:
@@ -499,7 +501,8 @@ def test_order_and_once_whatever_happens(telegram):
                 assert c.startswith(AGAIN)
                 repeats += 1
     lost = len([c for c in telegram.calls if c.fault == "lose_answer"])
-    print(f"\n{sum(put.values())} messages, {deaths} deaths, {lost} answers lost, {repeats} repeats")
+    print(f"\n{sum(put.values())} messages, {deaths} deaths, {lost} answers lost, {repeats} repeats; "
+          f"seed {seed}")
     assert repeats <= lost + deaths
 
 
@@ -511,14 +514,14 @@ def test_three_hundred_in_a_minute_and_a_press_in_between(telegram, bot):
     rooms = [u.chat for u in users] + groups
     bot.call("sendMessage", chat_id=users[0].id, text="menu", reply_markup={
         "inline_keyboard": [[{"text": "go", "callback_data": "x"}]]})
-    menu = users[0].chat.wait("menu")
+    menu = users[0].chat.wait("menu", 60)
     began = time.monotonic()
     for i in range(300):
         bot.put(rooms[i % 25] if i < 250 else users[i % 22], f"{i}")
     took = []
     while bot.now()["waiting"] and time.monotonic() - began < 90:
         pressed = time.monotonic()
-        users[0].press("go", on=menu, wait=5)
+        users[0].press("go", on=menu, wait=30)
         took.append(time.monotonic() - pressed)
         time.sleep(0.2)
     seconds = time.monotonic() - began
@@ -538,14 +541,14 @@ def test_files_go_both_ways(telegram, bot):
     user = telegram.user("Ali")
     bot.do("file", params={"chat_id": user.id, "caption": "a <b>file</b>", "parse_mode": "HTML"},
            bytes=3_000_000, mark=1)
-    assert bot.wait("called", mark=1, seconds=20)[0]["ok"]
+    assert bot.wait("called", mark=1)[0]["ok"]
     document = user.chat.last.document
     assert document.data == bytes(i * 7 & 255 for i in range(3_000_000))
     data = random.Random(1).randbytes(2_000_000)
     sent = user.send_file("b.zip", data)
     got = bot.wait("update")[0]["update"]["message"]["document"]
     bot.do("fetch", id=got["file_id"], max=20 << 20, mark=2)
-    fetched = bot.wait("fetched", mark=2, seconds=20)[0]
+    fetched = bot.wait("fetched", mark=2)[0]
     checksum = 0
     for byte in data:
         checksum = (checksum * 31 + byte) & 0xffffffff

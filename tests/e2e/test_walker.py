@@ -58,19 +58,19 @@ class ToyBot(threading.Thread):
 
 
 @contextlib.contextmanager
-def toy(telegrams, **wrong):
+def toy(telegrams, answer_s=0.7, **wrong):
     sim = telegrams(limits=None)
     bot = ToyBot(sim, **wrong)
     bot.start()
     survey = Survey("smain", bot_texts.Foreign("en"))
-    yield survey, [Walker(sim, sim.user(f"Ali {i}"), survey, answer_s=0.7) for i in range(2)]
+    yield survey, [Walker(sim, sim.user(f"Ali {i}"), survey, answer_s=answer_s) for i in range(2)]
     bot.halt = True
-    bot.join(5)
+    bot.join(30)
 
 
 def test_every_button_is_pressed_and_nothing_is_found(telegrams):
-    with toy(telegrams) as (survey, walkers):
-        assert survey.walk(walkers, 20)
+    with toy(telegrams, answer_s=20) as (survey, walkers):
+        assert survey.walk(walkers, 90)
     assert survey.findings == []
     assert len(survey.kinds) == 6
     pressed = {key[1] for key in survey.pressed}
@@ -90,7 +90,7 @@ def test_every_button_is_pressed_and_nothing_is_found(telegrams):
 ])
 def test_mistakes_are_found(telegrams, wrong, found):
     with toy(telegrams, **wrong) as (survey, walkers):
-        survey.walk(walkers, 20)
+        survey.walk(walkers, 90)
     assert any(what.startswith(found) for what, _, _ in survey.findings), survey.findings
 
 
