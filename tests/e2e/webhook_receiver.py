@@ -12,6 +12,7 @@ import threading
 import time
 
 from patience import bound, deadline
+from ports import free_port
 
 DOCS = pathlib.Path(__file__).resolve().parent.parent.parent / "docs" / "webhooks.md"
 
@@ -53,7 +54,7 @@ class Receiver:
         self.taken = []  # events answered 2xx, in their order
         self.changed = threading.Condition()
         self.server = None
-        self.port = 0
+        self.port = free_port()  # which it leaves and takes again
         self.hang = threading.Event()
         self.listen()
 
@@ -80,7 +81,6 @@ class Receiver:
 
         self.hang.clear()
         self.server = Server(("127.0.0.1", self.port), Handler)
-        self.port = self.server.server_address[1]
         threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
 
     def refuse(self):
