@@ -347,6 +347,7 @@ class Traffic:
     def __init__(self, sim, *users, shift=None):
         self.sim = sim
         self.users = list(users)
+        self.new = []
         self.shift = shift  # seconds the daemon's clock is ahead of ours; called for each round
         self.halt = threading.Event()
         self.error = None
@@ -362,11 +363,17 @@ class Traffic:
         if self.error and exc[0] is None:
             raise self.error
 
+    def add(self, user):
+        """One more, from now on."""
+        self.new.append(user)
+
     def run(self):
         due = [(time.monotonic() + 0.01 * i, u) for i, u in enumerate(self.users)]
         try:
             while not self.halt.is_set():
                 now = time.monotonic()
+                while self.new:
+                    due.append((now, self.new.pop(0)))
                 events = []
                 for i, (at, user) in enumerate(due):
                     if at <= now:

@@ -36,7 +36,7 @@ job-*)
     if alive; then
         [ "$1" = job-restart ] || exit 0
         kill "$(cat "$FAKE/pid")" 2>/dev/null
-        for _ in {1..150}; do alive || break; sleep 0.1; done
+        for _ in {1..600}; do alive || break; sleep 0.1; done
     fi
     env -i PATH="$PATH" PG_LIMITER_ENV="$PG_ROOT/etc/opt/pg-limiter/.env" ASAN_OPTIONS=detect_leaks=0 \
         "$FAKE/program" run >>"$FAKE/daemon.log" 2>&1 </dev/null &
@@ -176,7 +176,7 @@ class Box:
     def run(self, *words, code=0, feed=None, **more):
         """Without a terminal."""
         done = subprocess.run(["bash", str(SCRIPT), *map(str, words)], env=self.environment(**more), text=True,
-                              input=feed if feed is not None else "", capture_output=True, timeout=90,
+                              input=feed if feed is not None else "", capture_output=True, timeout=240,
                               start_new_session=True)
         said = done.stdout + done.stderr
         assert not TROUBLE.search(said), said
@@ -189,7 +189,7 @@ class Box:
     def talk(self, *words, answers=(), code=0, interrupt=None, feed=None, argv=None, **more):
         """With a person at a terminal."""
         got, said = talk(argv or ["bash", str(SCRIPT), "install", *map(str, words)], answers,
-                         self.environment(**more), seconds=45, interrupt=interrupt, feed=feed)
+                         self.environment(**more), seconds=150, interrupt=interrupt, feed=feed)
         assert not TROUBLE.search(said), said
         assert got == code, (got, said)
         return said
@@ -204,9 +204,15 @@ class Box:
         """Ends the daemon, which would go on writing into the folder, when no job of starting it is left."""
         with (self.fake / "job").open("w") as job:
             fcntl.flock(job, fcntl.LOCK_EX)
+        self.end_daemon()
+
+    def end_daemon(self):
+        """Ends it as systemd does, and waits for it."""
         for path in self.fake.glob("pid"):
-            pid, end = int(path.read_text()), time.monotonic() + 15
-            with contextlib.suppress(ProcessLookupError):
+            pid, end = int(path.read_text()), time.monotonic() + 60
+            with contextlib.suppress(ProcessLookupError, FileNotFoundError):
+                if str(self.root).encode() not in pathlib.Path(f"/proc/{pid}/environ").read_bytes():
+                    continue  # it has ended, and another process has its number
                 os.kill(pid, signal.SIGTERM)
                 # It is the child of a stand-in that has ended: nobody here can wait for it.
                 while time.monotonic() < end and not self.has_ended(pid):

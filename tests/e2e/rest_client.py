@@ -40,7 +40,7 @@ class Rest:
         pair = base64.b64encode(f"{self.user}:{self.password}".encode()).decode()
         return {"Authorization": "Basic " + pair}
 
-    def connect(self, timeout=30):
+    def connect(self, timeout=90):
         if self.tls:
             return http.client.HTTPSConnection(self.host, self.port, timeout=timeout,
                                                context=self.tls)
@@ -58,8 +58,8 @@ class Rest:
     def get(self, path, **headers):
         return self("GET", path, **headers)
 
-    def raw(self, data, wait=5.0):
-        """Sends bytes as they are, and returns all that comes back until the end or a pause."""
+    def raw(self, data, wait=30.0):
+        """Sends bytes as they are, and returns all that comes back until the end, or a pause as long as that."""
         with socket.create_connection((self.host, self.port), timeout=wait) as s:
             s.sendall(data)
             got = b""
@@ -89,5 +89,6 @@ def served(*names, nodes=1, password="secret-of-the-api", environment=None, **se
         d.secrets |= {password} - {None}
         stack.callback(d.close)
         d.start(environment=environment(sim) if environment else None)
-        d.wait_log("users known", 15)
+        d.wait_log("users known")
+        d.wait(lambda: d.status()["nodes"]["streams_open"] == nodes, what="the nodes' streams")
         yield sim, d, Rest(port, password=password)

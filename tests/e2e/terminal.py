@@ -8,7 +8,7 @@ import signal
 import time
 
 
-def talk(argv, answers, environment, seconds=60, interrupt=None, feed=None):
+def talk(argv, answers, environment, seconds=150, interrupt=None, feed=None):
     """Runs argv on a terminal; (exit code, what it showed).
 
     answers: (pattern, what is typed) in order; each pattern is looked for in what came since the last one.

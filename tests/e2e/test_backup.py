@@ -83,8 +83,8 @@ def test_without_a_daemon_into_a_new_directory(daemon, lab):  # noqa: F811
 
     # .env says `on`: it starts in shadow all the same, until someone says that the old one is off.
     other.start()
-    assert other.status()["enforcement"]["mode"] == "shadow" if isinstance(
-        other.status().get("enforcement"), dict) else "shadow" in json.dumps(other.status())
+    assert other.status()["enforcement"] == "shadow"
+    other.wait(lambda: other.status()["panel"]["up"] and other.status()["journal_compared"])
     assert other.get("/users/limits/alice")["limit"] == 5
     # Carol was disabled by somebody since; nobody here knows of her.
     sim.add_user("carol")
@@ -141,8 +141,8 @@ def test_a_running_daemon_restores_itself(place):
     status, said = zip_post(rest, "/restore?confirm=true", got.body)
     assert status == 200 and said["carried_over"] == 1, said
     d.wait_log("everything starts anew", 10, since=at)
-    d.wait_log("users known", 20, since=at)
-    d.wait(d.answers, 10)
+    anew = next(i for i in range(at, len(d.log)) if "everything starts anew" in d.log[i].text)
+    d.wait_log("users known", since=anew)
     assert d.get("/users/limits/carol")["limit"] == 7
     assert d.state("alice") == "applied"
     d.cli("disabled", "enable", "alice")

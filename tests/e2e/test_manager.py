@@ -102,7 +102,7 @@ class Machine:
     def run(self, *words, code=0, exe=None, **more):
         done = subprocess.run([str(exe or program()), *map(str, words), "--env", str(self.env_file)],
                               env=self.environment(**more), stdin=subprocess.DEVNULL, capture_output=True,
-                              text=True, timeout=60)
+                              text=True, timeout=180)
         assert not TROUBLE.search(done.stderr), done.stderr
         assert done.returncode == code, (words, done.returncode, done.stdout, done.stderr)
         return done.stdout + done.stderr
@@ -255,7 +255,7 @@ def test_the_managers_look_keeps_no_daemon_from_starting(machine):
     def look():
         while not halt.is_set():
             subprocess.run([program(), "restart", "--env", str(machine.env_file)], env=machine.environment(),
-                           capture_output=True, timeout=30)
+                           capture_output=True, timeout=90)
 
     lookers = [threading.Thread(target=look) for _ in range(3)]
     for thread in lookers:
@@ -286,10 +286,10 @@ def test_root_is_asked_for(machine):
             done = subprocess.run([str(exe), "stop", "--env", str(env)], capture_output=True, text=True,
                                   env=machine.environment(PATH=f"{place}/bin:{os.environ['PATH']}",
                                                           FAKE=f"{place}/fake"),
-                                  user=65534, group=65534, timeout=30)
+                                  user=65534, group=65534, timeout=90)
     else:
         done = subprocess.run([program(), "stop", "--env", str(machine.env_file)], capture_output=True,
-                              text=True, env=machine.environment(), timeout=30)
+                              text=True, env=machine.environment(), timeout=90)
     assert done.returncode == 1 and "`stop` needs root: sudo pg-limiter stop" in done.stderr, done
 
 
@@ -335,7 +335,7 @@ def test_logs(machine):
         assert follower.stdout.readline() == "x\n"
     finally:
         follower.stdout.close()  # as `logs | head` does
-        assert follower.wait(5) in (0, -signal.SIGPIPE)
+        assert follower.wait(60) in (0, -signal.SIGPIPE)
 
 
 # -- config ----------------------------------------------------------------------------------------
@@ -425,7 +425,7 @@ def place():
 
 def sign(*words):
     done = subprocess.run([sys.executable, str(ROOT / "tools" / "sign_update"), *map(str, words)],
-                          capture_output=True, text=True, timeout=30)
+                          capture_output=True, text=True, timeout=90)
     assert done.returncode == 0, done.stderr
     return done.stdout
 

@@ -26,7 +26,7 @@ def test_answers_are_as_described(tmp_path):
              HERE / "schemathesis.toml", "run", f"http://127.0.0.1:{rest.port}/openapi.json",
              "--auth", "admin:fuzz-secret", "--max-examples", str(CASES), "--phases",
              "examples,coverage,fuzzing,stateful", "--exclude-path", "/events", "--exclude-path", "/restore",
-             "--request-timeout", "20",
+             "--request-timeout", "60",
              "--seed", "1", "--generation-database", "none", "--no-color"],
             cwd=tmp_path, env={**os.environ, "SCHEMATHESIS_HOOKS": "schemathesis_hooks",
                                "PYTHONPATH": str(HERE)}, capture_output=True, text=True, timeout=300 + CASES * 10)

@@ -30,7 +30,7 @@ def test_manual_page_names_every_command_and_option():
     assert not re.search(r"^\.(?!\\\"|SS|SH|TH|TP|PP|RS|RE|nf|fi|B |BR |I |RI )", page, re.MULTILINE)
     if shutil.which("man"):
         done = subprocess.run(["man", "--warnings", "-E", "UTF-8", "-l", "-Tutf8", "-Z", "-"], input=page,
-                              capture_output=True, text=True, timeout=30,
+                              capture_output=True, text=True, timeout=90,
                               env={"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", "MANROFFSEQ": ""})
         assert done.returncode == 0 and "warning" not in done.stderr, done.stderr
 

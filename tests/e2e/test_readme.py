@@ -63,8 +63,8 @@ def paste(command, port):
     """Runs it in a shell, as a person does; what it prints. `-i` adds the status."""
     text = command.replace("localhost:8307", f"127.0.0.1:{port}")
     assert str(port) in text, command
-    done = subprocess.run(["bash", "-c", text.replace("curl ", "curl -sS --max-time 20 -w ' %{http_code}' ", 1)],
-                          capture_output=True, text=True, timeout=30)
+    done = subprocess.run(["bash", "-c", text.replace("curl ", "curl -sS --max-time 60 -w ' %{http_code}' ", 1)],
+                          capture_output=True, text=True, timeout=90)
     assert done.returncode == 0, (command, done.stderr)
     body, _, status = done.stdout.rpartition(" ")
     return int(status), body

@@ -188,7 +188,7 @@ class Paster:
 
     def paste(self, line):
         done = subprocess.run(["bash", "-c", line], env=self.environment, stdin=subprocess.DEVNULL, cwd=self.folder,
-                              capture_output=True, text=True, timeout=60)
+                              capture_output=True, text=True, timeout=180)
         assert not TROUBLE.search(done.stderr), done.stderr
         return done
 
@@ -238,7 +238,7 @@ class Paster:
                                      preexec_fn=hears_ctrl_c)
             assert child.stdout.readline(), line
             child.send_signal(signal.SIGINT)
-            said = child.communicate(timeout=20)[0]
+            said = child.communicate(timeout=90)[0]
             assert child.returncode in (0, 130, -signal.SIGINT) and not TROUBLE.search(said), (line, said)
 
     def records(self):
@@ -248,11 +248,12 @@ class Paster:
                                  cwd=self.folder, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                                  stderr=subprocess.DEVNULL, preexec_fn=hears_ctrl_c)
         try:
-            self.sim.wait(self.sim.streams, 20)
-            self.sim.connect(1, "bob", "5.6.7.8")
-            self.d.wait(lambda: any(p.stat().st_size for p in (self.folder / "recorded").rglob("*") if p.is_file()), 20)
+            def is_recorded():
+                self.sim.connect(1, "bob", "5.6.7.8")  # until its stream is there: that of before may still be listed
+                return any(p.stat().st_size for p in (self.folder / "recorded").rglob("*") if p.is_file())
+            self.d.wait(is_recorded, step=0.5)
             child.send_signal(signal.SIGINT)
-            assert child.wait(20) == 0
+            assert child.wait(60) == 0
         finally:
             child.kill()
             child.wait()

@@ -15,7 +15,7 @@ from rest_client import served
 @pytest.fixture(scope="module")
 def place():
     with served("alice", "bob", "gone1", "gone2", "phone", "lonely", nodes=2, GENERAL_LIMIT=10,
-                TIME_TO_ACTIVE_USERS=600) as made:
+                TIME_TO_ACTIVE_USERS=3600, MONITORING_PERIOD=20) as made:
         warm_up(made[1], made[0])
         yield made
 
@@ -28,12 +28,10 @@ def test_a_value_is_in_force_within_5_seconds(place):
         return rest.get(f"/users/{name}").json["live"].get("state")
 
     def watched_within(name, seconds=5.0):
-        begun = time.monotonic()
-        d.wait(lambda: state(name) == "monitoring", seconds, f"{name} is watched", step=0.1)
-        return time.monotonic() - begun
+        return d.within(lambda: state(name) == "monitoring", seconds, f"{name} is watched", step=0.1)
 
     with Traffic(sim, Sharer("alice", every=0.3), Sharer("bob", every=0.3),
-                 Sharer("phone", every=0.3)):
+                 Sharer("phone", every=0.3)) as traffic:
         d.wait(lambda: all(rest.get(f"/users/{n}").json["live"].get("active_devices") == 2
                            for n in ("alice", "bob", "phone")), 10, "two devices each")
         assert {state(n) for n in ("alice", "bob", "phone")} == {"clear"}
@@ -47,21 +45,21 @@ def test_a_value_is_in_force_within_5_seconds(place):
         took.append(watched_within("phone"))
         print("in force after", [f"{t:.1f} s" for t in took])
 
-        # And the list of who is active, the worst first.
+        # And the list of who is active, the worst first. (All are convicted soon: the last one has the most time.)
         active = rest.get("/users/active").json
         assert active["total"] == 3 and active["data"][0]["devices"] == 2, active
-        row = next(r for r in active["data"] if r["username"] == "bob")
+        row = next(r for r in active["data"] if r["username"] == "phone")
         assert row["state"] == "monitoring" and row["limit"] == 1 and row["limit_from"] == "special"
         assert len(row["addresses"]) == 2 and row["nodes"], row
         assert rest.get("/users/active?limit=1&offset=2").json["data"][0]["id"] == max(
             r["id"] for r in active["data"])
         assert rest.get("/users/active?state=punished").json["total"] == 0
-        sim.connect(1, "lonely", "77.1.2.3")
-        d.wait(lambda: rest.get("/users/active?single=true").json["total"] == 4, 5)
+        traffic.add(Sharer("lonely", n=1))
+        d.wait(lambda: rest.get("/users/active?single=true").json["total"] == 4)
         assert rest.get("/users/active").json["total"] == 3
         assert rest("PATCH", "/config", {"single_ip_users": True, "enhanced_details": False}
                     ).status == 200
-        d.wait(lambda: rest.get("/users/active").json["total"] == 4, 5)
+        d.wait(lambda: rest.get("/users/active").json["total"] == 4)
         assert "addresses" not in rest.get("/users/active").json["data"][0]
         assert rest("PATCH", "/config", {"single_ip_users": None, "enhanced_details": None}
                     ).status == 200

@@ -101,19 +101,20 @@ class Receiver:
         one = Try(time.monotonic(), mode, request.path, event["id"], event, genuine,
                   dict(request.headers.items()), body)
         good = isinstance(mode, int) and 200 <= mode < 300 or mode in ("endless", "trickle", "cut")
+        headers = dict(self.headers)  # as they are now: whoever waits for this try changes them next
         with self.changed:
             self.tries.append(one)
             if good:
                 self.taken.append(event)
             self.changed.notify_all()
-        self.answer(request, mode)
+        self.answer(request, mode, headers)
 
-    def answer(self, request, mode):
+    def answer(self, request, mode, headers):
         sock, write = request.connection, request.wfile.write
         request.close_connection = True
         if isinstance(mode, int):
             request.send_response(mode)
-            for name, value in self.headers.items():
+            for name, value in headers.items():
                 request.send_header(name, value)
             request.send_header("Content-Length", "3")
             request.end_headers()
