@@ -39,7 +39,18 @@ start_service() {
     fi
     rm -f "$restart_due"
     did "pg-limiter.service runs"
-    pg status 2>/dev/null | head -n 8 || true
+    show_status
+}
+
+# On a slow machine it is active some seconds before it answers.
+show_status() {
+    local i said=''
+    for ((i = 0; i < 30; i++)); do
+        ! said=$(pg status 2>/dev/null) || break
+        [ "$(service_state)" = active ] || break
+        sleep "${PG_PAUSE:-1}"
+    done
+    head -n 8 <<<"$said"
 }
 
 farewell() {
