@@ -83,7 +83,7 @@ def run(screen, sim, telegram, program, folder):
         ready = limiter.ready(len(cast.NODES))
         show.pump(0.1)
         if not ready:
-            raise play.Broken("the daemon did not open the streams of all nodes within 15 s")
+            raise play.Broken("the daemon did not open the streams of all nodes within a minute")
         tell_settings(screen, limiter.get("/config"))
         show.run()
         seen = show.end()

@@ -1,10 +1,9 @@
 """Who plays: names, habits, the hours of the day shortened to a minute and a half."""
 
-import random
 import time
 from collections import Counter
 
-from simpanel.traffic import Player, address, dual_stack, family, flapping, phone, shared, spray
+from simpanel.traffic import Player, dual_stack, family, flapping, merged, phone, shared, spray
 
 NODES = ("frankfurt-1", "amsterdam-1", "helsinki-1", "istanbul-1")
 FRANKFURT, AMSTERDAM, HELSINKI, ISTANBUL = 1, 2, 3, 4
@@ -51,9 +50,12 @@ def actors():
 
 
 def hello():
-    """One first connection on every node, by an ordinary user of it."""
-    rng = random.Random(3)
-    return [{"node": 1 + i, "user": OTHERS[i], "ip": address(rng)} for i in range(len(NODES))]
+    """One connection on every node, by an ordinary user of it from where he always is."""
+    found = {}
+    for _, _, event in merged(actors(), 30.0):
+        if event["user"] in OTHERS:
+            found.setdefault(event["node"], event)
+    return list(found.values())
 
 
 class Stage(Player):

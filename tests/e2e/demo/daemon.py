@@ -42,7 +42,7 @@ class Socket(http.client.HTTPConnection):
     """HTTP over a unix socket."""
 
     def __init__(self, path):
-        super().__init__("localhost", timeout=5)
+        super().__init__("localhost", timeout=20)
         self.path = str(path)
 
     def connect(self):
@@ -103,13 +103,13 @@ class Daemon:
 
     def cli(self, *words):
         """Runs another pg-limiter as the operator would: (output, exit code)."""
-        done = subprocess.run([str(self.program), *words, "--env", str(self.env)], timeout=20,
+        done = subprocess.run([str(self.program), *words, "--env", str(self.env)], timeout=90,
                               env=self.environment, cwd=self.folder, stdin=subprocess.DEVNULL,
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                               errors="replace")
         return done.stdout, done.returncode
 
-    def stop(self, seconds=15.0):
+    def stop(self, seconds=60.0):
         """Asks it to end, by its id; its exit code, negative when it had to be killed."""
         if self.process is None:
             return None
@@ -121,7 +121,7 @@ class Daemon:
             self.process.kill()
             return self.process.wait()
 
-    def ready(self, nodes, seconds=15.0):
+    def ready(self, nodes, seconds=60.0):
         """Waits until the streams of all nodes are open."""
         end = time.monotonic() + seconds
         while time.monotonic() < end and self.alive():

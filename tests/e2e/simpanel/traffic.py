@@ -231,9 +231,10 @@ class Player:
         self.error = None
         self.halt = threading.Event()
 
-    def run(self, seconds):
-        """Plays for `seconds`, then returns; or until `stop` is called from another thread."""
-        self.began = time.monotonic()
+    def run(self, seconds, at=0.0):
+        """Plays until `seconds` of the play, `at` of which are over, then returns; or until `stop` is called
+        from another thread."""
+        self.began = time.monotonic() - at
         due = merged(self.actors, seconds)
         held = next(due, None)
         while held is not None and not self.halt.is_set():
@@ -255,11 +256,11 @@ class Player:
             tally["offered"] += 1
             tally["accepted" if accepted else "refused"] += 1
 
-    def start(self, seconds):
+    def start(self, seconds, at=0.0):
         """Plays in a thread of its own."""
         def body():
             try:
-                self.run(seconds)
+                self.run(seconds, at)
             except Exception as error:
                 self.error = error
         self.thread = threading.Thread(target=body, name="traffic", daemon=True)
