@@ -255,7 +255,7 @@ def fuzz_one(target: Path) -> tuple[str | None, str]:
     seeds = [p for p in (here / "corpus" / name, here / "regress" / name) if p.is_dir()]
     dictionary = here / "dict" / f"{name}.dict"
     command = [
-        target, f"-max_total_time={FUZZ_SECONDS}", "-timeout=10", "-rss_limit_mb=2048",
+        target, f"-max_total_time={FUZZ_SECONDS}", "-timeout=30", "-rss_limit_mb=2048",
         "-print_final_stats=1", f"-artifact_prefix={FUZZ_BUILD}/artifacts/{name}-",
         *([f"-dict={dictionary}"] if dictionary.exists() else []), fresh, *seeds,
     ]  # fmt: skip
@@ -329,7 +329,7 @@ def run_pytest(name: str, folder: str, timeout: int, env=None, more: tuple = ())
 def count_collected(name: str, folder: str, env=None) -> int:
     """How many tests pytest finds in a folder; 0 when it cannot even read them."""
     code, out = run(
-        name, [VENV_PYTHON, "-m", "pytest", "-q", *NO_PLUGINS, "--collect-only", folder], 120, env=env
+        name, [VENV_PYTHON, "-m", "pytest", "-q", *NO_PLUGINS, "--collect-only", folder], 300, env=env
     )
     found = re.search(r"^(\d+) tests? collected", out, re.MULTILINE)
     if code or not found:

@@ -9,6 +9,7 @@ see check.py. With --report FILE the figures are written there. Exit code 1 when
 """
 
 import argparse
+import http.client
 import json
 import os
 import pathlib
@@ -85,7 +86,7 @@ class Soak:
         """(status, JSON) of the daemon, or None while it is not there."""
         try:
             return self.daemon.call(method or ("POST" if body is not None else "GET"), path, body)
-        except (OSError, ValueError):
+        except (OSError, ValueError, http.client.HTTPException):
             return None
 
     def set(self, **values):
@@ -134,17 +135,21 @@ class Soak:
     def end_life(self, how):
         self.lag()
         self.away.append([self.clock.now(), None])
-        self.world.cutting(3.0)
+        self.ask("/healthz")  # whatever held it up is over
+        since = time.monotonic() - world.AT_RISK_S
         if how == "SIGTERM":
             # What it reads until it has stopped would be in no figure of its.
             self.world.paused = True
             time.sleep(0.3)
+            self.ask("/healthz")
         last = self.look()
+        self.world.cutting(6.0, since)
         if how == "SIGKILL":
             self.daemon.process.kill()
             self.daemon.ended()
         else:
-            self.stops.append(self.daemon.stop(5))
+            self.stops.append(self.daemon.stop())
+        self.world.cutting(3.0, since)
         self.world.paused = False
         self.counted += last.lines if last else 0
 
@@ -215,12 +220,16 @@ class Soak:
         self.settled = self.clock.now()
         self.world.halt = True
         time.sleep(2)
-        self.final = self.look()
+        while time.monotonic() < end:  # nodes are told of that have become silent
+            self.ask("/healthz")  # whatever held it up is over
+            self.final, self.metrics = self.look(), self.ask("/status")
+            if self.final and self.metrics and self.metrics[1]["telegram"]["waiting"] == 0:
+                break
+            time.sleep(0.1)
         self.lag()
         self.sent = self.world.on_loop(self.world.sent)
         self.counted += self.final.lines if self.final else 0
-        self.metrics = self.ask("/status")
-        self.stop_s = self.daemon.stop(5)
+        self.stop_s = self.daemon.stop()
 
     def run(self, folder):
         a = self.args

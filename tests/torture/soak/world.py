@@ -58,7 +58,8 @@ class World:
         self.tally = Counter()
         self.closed_lines = 0
         self.at_risk = 0
-        self.cuts = deque(maxlen=20)  # (from, until) of our clock: streams ended then lost what was on its way
+        # (from, until, since) of our clock: streams ended then lost what was on its way, since then at the most.
+        self.cuts = deque(maxlen=20)
         self.late_s = 0.0
         self.stalls = []  # (from, until), played
 
@@ -122,12 +123,9 @@ class World:
         run, write = stream.LogStream.run, stream.LogStream.write
 
         def counted_write(self, lines):
-            second = int(time.monotonic() / AT_RISK_S)
-            if getattr(self, "second", None) != second:
-                near = getattr(self, "second", 0) == second - 1
-                self.before, self.lately = (self.lately if near else 0), 0
-                self.second = second
-            self.lately += len(lines)
+            if not hasattr(self, "lately"):
+                self.lately = deque(maxlen=1000)
+            self.lately.append((time.monotonic(), len(lines)))
             write(self, lines)
 
         async def counted_run(self, close):
@@ -136,16 +134,17 @@ class World:
             finally:
                 world.closed_lines += self.lines
                 now = time.monotonic()
-                if any(begin <= now <= end for begin, end in world.cuts):
-                    if now - getattr(self, "second", -9) * AT_RISK_S < 2 * AT_RISK_S:
-                        world.at_risk += self.lately + self.before
+                since = min((s for begin, end, s in world.cuts if begin <= now <= end), default=None)
+                if since is not None:
+                    since = min(since, now - 2 * AT_RISK_S)
+                    world.at_risk += sum(n for at, n in getattr(self, "lately", ()) if at >= since)
         stream.LogStream.write = counted_write
         stream.LogStream.run = counted_run
 
-    def cutting(self, seconds=1.5):
-        """Streams that end from now on, for a while, may lose what is on its way."""
+    def cutting(self, seconds=1.5, since=None):
+        """Streams that end from now on, for a while, may lose what is on its way (`since`: and was before)."""
         now = time.monotonic()
-        self.cuts.append((now, now + seconds))
+        self.cuts.append((now, now + seconds, since or now))
 
     def sent(self):
         """Lines written into streams so far."""
@@ -190,7 +189,7 @@ class World:
             if last and begun - last > STALL_S:
                 self.stalls.append((self.clock.now() - (begun - last) * self.clock.scale,
                                     self.clock.now()))
-                self.cuts.append((last, begun + 1.5))
+                self.cuts.append((last, begun + 1.5, last))
             last = begun
             events = []
             for device, ip in self.cast.due(self.clock.now()):
