@@ -202,10 +202,12 @@ void enforce_run(struct enforce *e)
     bool up = e->o.panel.is_up(e->o.panel.ctx);
     struct item *it;
 
+    if (!up && e->was_up)
+        e->down_us = enforce_now(e);
     if (up && !e->was_up) {
         wake(e, false);
         for (it = e->first; it; it = it->next)
-            doubt_prolong(e, it);
+            doubt_prolong(e, it, e->down_us);
     }
     e->was_up = up;
     if (!e->listed && !e->listing && e->list_next_us && e->list_next_us <= enforce_now(e))

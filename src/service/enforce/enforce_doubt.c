@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "service/enforce/enforce_note.h"
+
 #include "base/banned.h"
 
 /* A disabling call whose outcome is not known, or that was not made: DOUBT. */
@@ -96,10 +98,38 @@ static void found_free(struct enforce *e, struct item *it, const struct panel_us
     }
 }
 
-void doubt_prolong(struct enforce *e, struct item *it)
+void doubt_prolong(struct enforce *e, struct item *it, int64_t since_us)
 {
-    if (it->phase == PHASE_DOUBT && !it->unmade)
-        it->late_us = it->doubt_us = enforce_now(e) + e->o.doubt_us;
+    int64_t until = enforce_now(e) + e->o.doubt_us;
+
+    if (it->phase == PHASE_DOUBT) {
+        if (!it->unmade)
+            it->late_us = it->doubt_us = until;
+    } else if (it->late_us != STAMP_NONE &&
+               /* That it hangs is noticed late. */
+               (it->waits || it->late_us >= since_us - e->o.doubt_us)) {
+        it->late_us = until;
+    }
+}
+
+/*
+ * The mark comes with the disabling call, or after its answer where the panel's form has no room for it,
+ * and no row takes one that was there before.
+ */
+bool doubt_ends(struct item *it, const struct panel_user *user)
+{
+    if (!note_has(user->note, it->record->row.note))
+        return false;
+    it->late_us = STAMP_NONE;
+    return true;
+}
+
+/* When he was disabled by a call without an answer; later than intended: it is not on its way any more. */
+static int64_t disabled_at(struct item *it, const struct panel_user *user)
+{
+    if (it->applied_us != STAMP_NONE)
+        return it->applied_us;
+    return it->record->row.intended_us + (doubt_ends(it, user) ? 1000 : 0);
 }
 
 /* Read again after a call without an answer, or a death between row and answer. */
@@ -114,7 +144,7 @@ static void on_doubt_read(struct enforce *e, struct item *it, int rc, const stru
     if (rc) {
         tell_waiters(e, it, ENFORCE_FAILED, err->text);
         doubt_tell(e, it);
-        doubt_prolong(e, it);
+        doubt_prolong(e, it, enforce_now(e));
         item_delay(e, it);
         return;
     }
@@ -122,15 +152,13 @@ static void on_doubt_read(struct enforce *e, struct item *it, int rc, const stru
     if (rules_is_stranger(&it->record->row, user)) {
         restore_close(e, it, DB_STATE_SUPERSEDED, ENFORCE_WHY_STRANGER, ERR_OK, NULL);
     } else if (rules_is_punished(&it->record->row, user, e->groups)) {
-        punish_applied(e, it, user,
-                       it->applied_us != STAMP_NONE ? it->applied_us : it->record->row.intended_us);
+        punish_applied(e, it, user, disabled_at(it, user));
     } else if (rules_is_unsure(&it->record->row, user, e->groups) && it->asks < ASK_TRIES) {
         item_was_read(e, it);
         doubt_tell(e, it);
         restore_ask_groups(e, it);
     } else if (rules_is_unsure(&it->record->row, user, e->groups) && may_be_moved(it, user)) {
-        punish_applied(e, it, user,
-                       it->applied_us != STAMP_NONE ? it->applied_us : it->record->row.intended_us);
+        punish_applied(e, it, user, disabled_at(it, user));
     } else if (it->applied_us != STAMP_NONE) {
         restore_end(e, it, user, DB_STATE_SUPERSEDED,
                     it->by_group ? ENFORCE_WHY_GROUPS_CHANGED : ENFORCE_WHY_ENABLED, NULL);

@@ -92,6 +92,7 @@ struct item {
     bool sent;              /* an enabling call may have got through */
     int64_t looked_edit_us; /* the user's edit_at before he is enabled */
     bool blind;             /* such a call would look like somebody's disabling him again */
+    bool waits;             /* he is free, and the row stays open for it only */
     bool restoring;         /* the row on the disk says that he is being enabled */
     bool release;           /* by hand, now */
     bool regroup;           /* disabled and moved to a group: the groups are given back first */
@@ -171,7 +172,8 @@ struct enforce {
     uint32_t wishes; /* how often somebody began to wait for the panel's groups */
     int n_recovered;
     bool held;
-    bool was_up; /* the panel, when last looked at */
+    bool was_up;     /* the panel, when last looked at */
+    int64_t down_us; /* since when it has not been */
     bool store_bad;
     int64_t store_told_us;
     int pumping; /* depth of loops over the list */
@@ -293,10 +295,15 @@ void doubt_tell(struct enforce *e, struct item *it);
 /* Reads the user again. */
 void doubt_step(struct enforce *e, struct item *it);
 /*
- * The panel does not answer, or does again: one that hung does what waited in it when it is back, so a
- * call in doubt is waited for from now on. Of another item: nothing.
+ * The panel does not answer, or does again after it did not since since_us: one that hung does what waited
+ * in it when it is back, so a call that could still land then is waited for from now on.
  */
-void doubt_prolong(struct enforce *e, struct item *it);
+void doubt_prolong(struct enforce *e, struct item *it, int64_t since_us);
+/*
+ * The user was just read; it->record is there. Our mark on him tells that the disabling call has landed,
+ * and sent once, it cannot any more. False: nothing is told.
+ */
+bool doubt_ends(struct item *it, const struct panel_user *user);
 
 /* enforce_revoke.c */
 /* Sends the revoking call of a row that is DB_REVOKE_SENT. */

@@ -87,7 +87,10 @@ bool punish_tries_on(struct item *it, int rc)
     return is_unmade(rc) && ++it->pressed < PRESS_TRIES;
 }
 
-/* The mark, unless the note has no room for it, into the record's own memory. */
+/*
+ * The mark, unless the note has no room for it, into the record's own memory. None where the same words
+ * were left there before: a mark on him is the proof that our call has landed.
+ */
 static void choose_mark(struct item *it, const struct panel_user *user, int64_t now)
 {
     struct record *r = it->record;
@@ -96,7 +99,8 @@ static void choose_mark(struct item *it, const struct panel_user *user, int64_t 
     buf_init(&mark, 64);
     buf_init(&whole, user->note.n + 70);
     note_add_mark(&mark, r->row.due_us, now);
-    if (!mark.failed && !note_with(user->note, buf_slice(&mark), &whole)) {
+    if (!mark.failed && !note_has(user->note, buf_slice(&mark)) &&
+        !note_with(user->note, buf_slice(&mark), &whole)) {
         free(r->mark);
         r->row.note.n = mark.n;
         r->row.note.p = r->mark = buf_take(&mark);

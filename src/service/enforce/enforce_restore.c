@@ -76,6 +76,7 @@ static bool wait_for_late(struct enforce *e, struct item *it, bool blind)
         return false;
     item_free_slot(e, it);
     it->phase = PHASE_LOOK;
+    it->waits = true;
     it->blind |= blind;
     it->next_us = it->late_us;
     tell_waiters(e, it, ENFORCE_ENABLED, "enabled; looked at again for a call that got lost");
@@ -168,6 +169,7 @@ static void send_enable(struct enforce *e, struct item *it)
     answer_fn answer = it->regroup ? on_regrouped : on_enabled;
 
     it->phase = PHASE_RESTORE;
+    it->waits = false;
     if (!row->by_group && !it->regroup)
         op_set_disabled(e, it, false, with, on_enabled);
     else if (row->n_given)
@@ -318,9 +320,11 @@ static void on_look(struct enforce *e, struct item *it, int rc, const struct err
         return;
     }
     if (rc) {
+        doubt_prolong(e, it, enforce_now(e));
         restore_failed(e, it, rc, err->text);
         return;
     }
+    doubt_ends(it, user);
     it->gone_us = STAMP_NONE;
     it->asks_groups = false;
     it->looked_edit_us = user->edit_at_us;
@@ -438,6 +442,7 @@ static void on_checked(struct enforce *e, struct item *it, int rc, const struct 
         return;
     }
     it->gone_us = STAMP_NONE;
+    doubt_ends(it, user);
     item_was_read(e, it);
     backoff_reset(&it->wait);
     buf_init(&changed, CHANGED_MAX);

@@ -41,6 +41,7 @@ static inline void fp_admin_note(struct fp *p, struct fp_user *u, const char *no
     snprintf(u->note, sizeof(u->note), "%s", note);
     fp_strip(u->note, u->plain);
     u->noted = true;
+    u->marked &= strstr(u->note, "[pg-limiter") != NULL;
 }
 
 /* Writes behind whatever stands in the note, our mark as well. */

@@ -51,6 +51,7 @@ struct fp_user {
     int disables, enables; /* calls of ours that took effect */
     int credentials;       /* how often they were renewed */
     bool mark_left;        /* the panel would not take our mark out of the note */
+    bool marked; /* our mark came with the last disabling call, or after it, and no admin took it */
 };
 
 struct fp_late {
@@ -299,6 +300,7 @@ static inline void fp_do_note(struct fp *p, struct fp_user *u, const char *note,
     else if (strcmp(plain, u->plain) != 0)
         fp_offend(p, "%s had the note '%s', and we make it '%s'", u->name, u->plain, note);
     memmove(u->note, note, strlen(note) + 1);
+    u->marked |= strstr(note, "[pg-limiter") != NULL;
     fp_touch(p, u);
 }
 
@@ -470,6 +472,8 @@ static inline void fp_call(struct fp_line *l, enum fp_kind kind, int64_t id, con
     }
     if (kind == FP_SET_GROUPS && n == 0)
         fp_offend(l->panel, "an empty list of groups was sent");
+    if (u && (kind == FP_DISABLE || (kind == FP_SET_GROUPS && groups[0] == FP_DISABLED_GROUP)))
+        u->marked = false;
     if (kind != FP_READ && u && l->sending)
         l->sending(l->ctx,
                    kind == FP_SET_GROUPS && groups[0] == FP_DISABLED_GROUP ? FP_DISABLE : kind, u);
