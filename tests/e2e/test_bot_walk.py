@@ -169,6 +169,11 @@ class Walk:
                 " e.name FROM enforcements e JOIN violations v ON v.id = e.verdict_id"
                 " WHERE v.ordered_by LIKE 'telegram:%'")})
 
+    def unreached(self, role, walkers, table):
+        """The ids of a table that the role may use, and these people did not come to."""
+        reached = self.trace.reached([w.user.id for w in walkers])[table]
+        return sorted(self.tables.for_role(table, role) - reached - set(ELSEWHERE[table]))
+
     def effects(self):
         """{what was pressed: {(kind of event, what it says)}}."""
         out = {}
@@ -195,6 +200,13 @@ class Walk:
         try:
             self.done[role] = survey.walk(walkers, SECONDS)
             self.said.append((role, round(survey.seconds)))
+            # Another one's press may have come first (the admin is one no more): such an action has another try.
+            if survey.refill and self.done[role] and (late := self.unreached(role, walkers, "actions")):
+                survey.tell(f"once more: {late}")
+                survey.again(late)
+                survey.refill()
+                self.done[role] = survey.walk(walkers, SECONDS)
+                self.said.append((role, round(survey.seconds)))
         except BaseException as error:
             self.error = error
 

@@ -166,6 +166,19 @@ class Survey:
                 self.left[node] = self.wanted(node[0], self.last[node]) is not None
         return {n for n, left in self.left.items() if left and n not in self.given_up}
 
+    def again(self, actions):
+        """What leads to these actions counts as never pressed: whoever pressed it was too late for it."""
+        with self.lock:
+            for (_, kind), done in self.pressed.items():
+                letter, name, _ = split(kind)
+                if letter in "ayf" and name in actions:
+                    done.clear()
+            for node, buttons in self.last.items():
+                self.left[node] = self.wanted(node[0], buttons) is not None
+                if self.left[node]:
+                    self.given_up.pop(node, None)
+                    self.lost.pop(node, None)
+
     def next_phase(self):
         """Lets what was held back be pressed, by one pattern. False: there was none."""
         with self.lock:
