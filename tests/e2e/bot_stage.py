@@ -94,9 +94,10 @@ class Stage:
 
     def online(self):
         """Users online with a device each, two with two; stays until `close`."""
-        users = [Sharer(name, 1 if i else 2, nodes=tuple(self.nodes)[:2], block=i + 3)
+        nodes = tuple(self.nodes)[:2]  # a third one may be down
+        users = [Sharer(name, 1 if i else 2, nodes=nodes, block=i + 3)
                  for i, name in enumerate(self.to_be_online)]
-        warm_up(self.daemon, self.sim, tuple(self.nodes))
+        warm_up(self.daemon, self.sim, nodes)
         self.traffic = Traffic(self.sim, *users)
         self.traffic.__enter__()
         for u in users:

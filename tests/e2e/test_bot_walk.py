@@ -151,6 +151,9 @@ class Walk:
                         self.of_role(role, self.surveys[role], walkers)  # what the commands led to
             if "owner" in everybody:
                 self.scripted["topics"] = walk_script.topics(everybody["owner"][0], stage)
+            if LONG:
+                for role, walkers in everybody.items():
+                    self.once_more(role, walkers, stage)
         self.reached = {role: self.trace.reached([w.user.id for w in walkers])
                         for role, walkers in everybody.items()}
         sim.wait(lambda: not sim.unanswered(), 10, lambda: f"answers to {sim.unanswered()}")
@@ -168,6 +171,15 @@ class Walk:
                 "SELECT e.id, e.intended_at AS at, 'order' AS kind, v.ordered_by AS who, e.action AS what,"
                 " e.name FROM enforcements e JOIN violations v ON v.id = e.verdict_id"
                 " WHERE v.ordered_by LIKE 'telegram:%'")})
+
+    def once_more(self, role, walkers, stage):
+        """Another one's press may have come first (an admin is one no more): such an action has another try."""
+        survey, late = self.surveys[role], self.unreached(role, walkers, "actions")
+        if self.done.get(role) and late:
+            survey.tell(f"once more: {late}")
+            survey.again(late)
+            stage.refill()
+            self.of_role(role, survey, walkers)
 
     def unreached(self, role, walkers, table):
         """The ids of a table that the role may use, and these people did not come to."""
@@ -200,13 +212,6 @@ class Walk:
         try:
             self.done[role] = survey.walk(walkers, SECONDS)
             self.said.append((role, round(survey.seconds)))
-            # Another one's press may have come first (the admin is one no more): such an action has another try.
-            if survey.refill and self.done[role] and (late := self.unreached(role, walkers, "actions")):
-                survey.tell(f"once more: {late}")
-                survey.again(late)
-                survey.refill()
-                self.done[role] = survey.walk(walkers, SECONDS)
-                self.said.append((role, round(survey.seconds)))
         except BaseException as error:
             self.error = error
 

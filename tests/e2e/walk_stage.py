@@ -156,17 +156,20 @@ class WalkStage(Stage):
 
     def ready(self):
         """Waits until the daemon has begun anew, where it was about to."""
+        def asked(*request):
+            try:
+                return d.call(*request)
+            except OSError:  # it is not there, or not yet at it
+                return 0, {}
+
         def begun():
             told = d.logged("everything starts anew")
-            try:
-                status, body = d.call("GET", "/status")
-            except OSError:
-                return False
+            status, body = asked("GET", "/status")
             return status == 200 and "started" in body and (
                 not told or datetime.datetime.fromisoformat(body["started"]).timestamp() >= told[-1].at)
         d = self.daemon
         d.wait(begun, 60, "a new beginning", step=0.2)
-        d.wait(lambda: d.call("POST", "/cleanup?dry_run=true", {})[0] == 200, 30, "the panel's users")
+        d.wait(lambda: asked("POST", "/cleanup?dry_run=true", {})[0] == 200, 60, "the panel's users")
 
     def refill(self):
         """What walkers used up is there again."""
