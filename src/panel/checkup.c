@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "base/stamp.h"
+#include "net/loop.h"
+#include "panel/panel_int.h"
 #include "base/banned.h"
 
 enum { SAMPLE_NODE = 3, SAMPLE_ALL = 12 };
@@ -207,6 +209,8 @@ static void listed(void *arg, int rc, const struct err *err, struct online_list 
     struct doctor_node *n = node_of(c, c->nodes[c->at_id]);
     size_t i;
 
+    /* Connections have gone on while the panel took its time. */
+    c->now_us = loop_wall_us(c->panel->loop);
     note(c, ASK_STATS, rc == ERR_NOT_FOUND ? ERR_OK : rc, err);
     if (!rc && n) {
         /* An idle user's node is there without an address; one that keeps no list is not there. */

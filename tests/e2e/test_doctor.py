@@ -109,7 +109,7 @@ def another_reader_is_noticed(s):
         sim.connect(1, user, f"5.{i}.3.1")
     found = doctor(d, code=0)
     thief = Reader(sim, 1, token(sim))
-    end = time.monotonic() + 20
+    end = time.monotonic() + 60
     while time.monotonic() < end:
         # Each connection at an address of its own, each line to one of the two readers.
         for k in range(6):
@@ -123,6 +123,25 @@ def another_reader_is_noticed(s):
     thief.close()
     row = only(found, "reader")
     assert row["level"] == "failed" and "log page" in row["cure"], found
+
+
+@SCENES.scene
+def a_slow_panel_is_no_wrong_clock(s):
+    """While the answers are waited for, connections go on: later ones are not ahead of the clock for that."""
+    sim = s.lab("--nodes", 1)
+    for user in NAMES:
+        sim.add_user(user)
+    d = s.daemon(sim, GENERAL_LIMIT=0)
+    sim.wait(sim.streams)
+    warm_up(d, sim)
+    with Traffic(sim, *[Sharer(u, n=1, every=0.3) for u in NAMES]):
+        seen = d.node(1)["counted"]
+        d.wait(lambda: d.node(1)["counted"] >= seen + 2 * len(NAMES), what="lines of all of them")
+        sim.fault("delay", "/api/node/online_stats/*", seconds=4, count=-1)
+        began = time.monotonic()
+        found = doctor(d)
+    assert time.monotonic() - began > 8, "it was not slow"
+    assert levels(found, "online list") == ["ok"] and levels(found, "clock") == ["ok"], found
 
 
 @SCENES.scene
@@ -216,7 +235,7 @@ def access_is_tried_before_it_is_used(s):
     found = doctor(d, "--access", code=0)
     took = time.monotonic() - began
     s.say(f"access tried in {took:.1f} s")
-    assert took < 5 and {c["check"] for c in found["checks"]} == {
+    assert took < 30 and {c["check"] for c in found["checks"]} == {
         "panel", "tls", "login", "certificate", "version", "permission", "node", "telegram"}
     assert levels(found, "node") == ["ok", "ok"]
     for changes, check in (({"PANEL_PASSWORD": "wrong"}, "login"), ({"PANEL_TLS_PIN": None}, "tls"),
