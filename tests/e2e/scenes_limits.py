@@ -2,7 +2,7 @@
 
 import time
 
-from daemon import Sharer, Traffic
+from daemon import Sharer, Traffic, warm_up
 from scenes import SCENES
 from scenes_policy import begin, disables, ready
 
@@ -11,7 +11,7 @@ from scenes_policy import begin, disables, ready
 def filters_and_patterns(s):
     """Only the group that the filter names is judged; hwid_limit and patterns give limits; a filter is
     checked against the panel, and in force at once."""
-    sim, d = ready(s, LIMIT_FROM_HWID="true")
+    sim, d = ready(s, LIMIT_FROM_HWID="true", TIME_TO_ACTIVE_USERS=600)
     vip = sim.post("/groups", {"name": "vip", "inbound_tags": ["VLESS TCP 1"]})["id"]
     for name, groups, hwid in (("inside", [vip, 1], None), ("outside", [1], None), ("own_limit", [vip], 3),
                                ("p_ali", [vip], None)):
@@ -48,9 +48,12 @@ def groups_that_the_panel_does_not_tell(s):
     sim.add_user("sharer", group_ids=[1])
     sim.fault("status", "/api/user*", status=403, count=-1)
     d.start()
-    sim.wait(sim.streams, 10)
+    sim.wait(sim.streams)
+    warm_up(d, sim)
+    before = d.node(1)["counted"]
     with Traffic(sim, Sharer("sharer")):
         time.sleep(20)
+        d.wait(lambda: d.node(1)["counted"] >= before + 30, what="lines of 15 s")
         assert not d.rows() and not disables(sim) and not d.logged("active devices")
     s.say("nobody judged for 20 s")
 

@@ -12,6 +12,7 @@ from scenes_policy import begin, disables, ready
 
 LONG = os.environ.get("PG_LONG") == "1"
 MOST = 10  # calls a second, where online_rate is less and the panel answers at once
+FLIGHT = 2  # on their way at once: so many may come later than they were sent
 
 
 def readings(sim):
@@ -67,6 +68,8 @@ def thousands(s, n, seconds):
         time.sleep(min(50.0, max(0.0, began + seconds - time.monotonic())))
         if seconds > 60:
             connect()  # the panel lists whom it saw within two minutes
+    # Fewer a second where answers take long: the pace follows them.
+    d.wait(lambda: len(readings(sim)) >= 60, 120, "readings")
     rows = readings(sim)
     at = [e["wall"] for e in rows]
     # In every second that began anywhere, and in the longer run; one more for the ends of a window.
@@ -76,8 +79,8 @@ def thousands(s, n, seconds):
           + f"; sharer disabled after {took:.1f} s; memory {at_first[0]:.1f} MiB at first, "
           + "{:.1f} now, {:.1f} at most".format(*memory(d)))
     for k, found in most.items():
-        assert found <= MOST * k + 1, (k, found)
-    assert len(at) >= 60 and len({e["path"] for e in rows}) >= 0.5 * len(at)
+        assert found <= MOST * k + 1 + FLIGHT, (k, found)
+    assert len({e["path"] for e in rows}) >= 0.5 * len(at)
     assert d.status()["online_list"]["failed"] == 0 and len(disables(sim)) == 1
 
 

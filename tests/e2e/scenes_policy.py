@@ -17,10 +17,10 @@ def ready(s, nodes=1, **settings):
     return sim, d
 
 
-def begin(sim, d, nodes=(1,)):
+def begin(sim, d, nodes=(1,), since=0):
     d.start()
     sim.wait(sim.streams, 10)
-    d.wait_log("users known")
+    d.wait_log("users known", since=since)
     warm_up(d, sim, nodes)
 
 
@@ -32,14 +32,13 @@ def shadow_off_and_on(s):
     d.wait_log("enforcement is shadow: nobody will be disabled")
     with Traffic(sim, Sharer("sharer")):
         line = d.wait_log("sharer: .*would disable", 25)
-        time.sleep(0.5)
-        kept = d.sql("SELECT * FROM violations WHERE name = 'sharer'")
+        kept = d.wait(lambda: d.sql("SELECT * FROM violations WHERE name = 'sharer'"))
         assert [(v["mode"], v["outcome"]) for v in kept] == [("shadow", "shadow")]
         assert not disables(sim) and not d.rows()
         d.cli("config", "set", "enforcement", "off")
-        since = len(d.log)
+        off = time.time()
         time.sleep(5)
-        assert not d.logged("verdict", since)
+        assert not [x for x in d.logged("verdict") if x.at > off]
         assert d.status()["enforcement"] == "off"
         d.cli("config", "set", "enforcement", "on")
         d.wait_state("sharer", "applied", 25)
@@ -74,13 +73,16 @@ def punishments_wait_for_their_turn(s):
         time.sleep(2)
     calls = disables(sim)
     assert len(calls) == 5
+    # By the daemon's own clock: whose verdict was carried out at once, and when the others were begun.
+    said = sorted(v["at"] / 1000 for v in d.sql("SELECT at FROM violations WHERE outcome = 'applied'"))
+    begun = sorted(r["intended_at"] / 1000 for r in d.rows())
     order = [ids[int(e["path"].split("/by-id/")[1].split("/")[0])] for e in calls]
     assert set(order[:3]).isdisjoint(queued) and order[3:] == queued[:-1]
-    gaps = [(calls[i + 3]["wall"] - calls[i]["wall"]) * scale for i in range(2)]
+    gaps = [begun[i + 3] - said[i] for i in range(2)]
     s.say(f"the fourth call {gaps[0]:.1f} s after the first, the fifth {gaps[1]:.1f} s after the "
           f"second (clock {scale} times as fast)")
-    # A tenth of a second of ours is most of a second of the daemon's.
-    assert all(59 <= g <= 60 + scale for g in gaps)
+    # A second of ours, if anything is held up, is many of the daemon's; one more minute would be 120.
+    assert all(60 <= g <= 110 for g in gaps), (said, begun)
 
 
 @SCENES.long_scene
@@ -94,15 +96,16 @@ def the_breaker(s):
     with Traffic(sim, *[Sharer(n, every=0.5, block=i) for i, n in enumerate(names)]):
         alarm = d.wait_log("ERROR +breaker", 25)
         d.wait_log("paused by the breaker", 10, count=25)
-        time.sleep(1)
+        d.wait(lambda: {r["state"] for r in d.rows()} <= {"applied", "cancelled"}, what="no call on its way")
         cut = len(disables(sim))
         assert cut <= 6, "the breaker acted too late"
         assert d.status()["paused"]
     d.kill()
     since = len(d.log)
-    begin(sim, d)
+    begin(sim, d, since=since)
     d.wait_log("still paused from before", 5, since=since)
-    assert d.status()["paused"] and d.status()["users"]["disabled"] == cut
+    d.wait(lambda: d.status()["users"]["disabled"] == cut)
+    assert d.status()["paused"]
     with Traffic(sim, *[Sharer(n, every=0.5, block=i) for i, n in enumerate(names)]):
         d.wait_log("paused by the breaker", 25, since=since)
         assert len(disables(sim)) == cut
@@ -119,7 +122,7 @@ def the_breaker(s):
     d.stop()
     since = len(d.log)
     d.start()
-    time.sleep(0.5)
+    d.wait_log("users known", since=since)
     assert not d.status()["paused"] and not d.logged("still paused", since)
     s.say(f"{cut} of 40 disabled before it acted; {alarm.text}")
 
@@ -155,6 +158,6 @@ def an_online_list_that_hangs(s):
     last = [e for e in asked if e["wall"] <= disables(sim)[0]["wall"]][-1]
     took = disables(sim)[0]["wall"] - last["wall"]
     s.say(f"the online list asked in vain, disabled {took * 1000:.0f} ms after")
-    assert took <= 5  # the call itself would go on for twice as long
+    assert took <= 8  # the call itself would go on for 10 s
     verdict = d.sql("SELECT evidence FROM violations")[0]
     assert json.loads(verdict["evidence"])["concurrent"] == 2

@@ -14,7 +14,7 @@ class Reader:
     def __init__(self, sim, node, token, extra=()):
         self.raw = b""
         self.ended = False
-        self.sock = socket.create_connection(("127.0.0.1", sim.port), timeout=10)
+        self.sock = socket.create_connection(("127.0.0.1", sim.port), timeout=40)
         if sim.cert:
             context = ssl.create_default_context(cafile=sim.cert)
             self.sock = context.wrap_socket(self.sock, server_hostname="127.0.0.1")
@@ -81,9 +81,9 @@ def login(sim, username="admin", password="admin-password"):
     """A token, through the panel's own API."""
     if sim.cert:
         context = ssl.create_default_context(cafile=sim.cert)
-        conn = http.client.HTTPSConnection("127.0.0.1", sim.port, context=context, timeout=10)
+        conn = http.client.HTTPSConnection("127.0.0.1", sim.port, context=context, timeout=40)
     else:
-        conn = http.client.HTTPConnection("127.0.0.1", sim.port, timeout=10)
+        conn = http.client.HTTPConnection("127.0.0.1", sim.port, timeout=40)
     import json
     from urllib.parse import urlencode
     conn.request("POST", "/api/admin/token",
@@ -96,7 +96,7 @@ def login(sim, username="admin", password="admin-password"):
     return json.loads(body)["access_token"]
 
 
-def request(sim, method, path, token=None, body=None, headers=(), timeout=10):
+def request(sim, method, path, token=None, body=None, headers=(), timeout=40):
     """One call to the panel; returns (status, bytes)."""
     import json
     if sim.cert:

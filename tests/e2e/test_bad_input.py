@@ -14,25 +14,25 @@ HOUR = 3600
 def punished(sim, daemon, step, **more):
     """A daemon that has disabled somebody for a while, and whose clock will then be set."""
     user = sim.add_user("sharer")
-    d = daemon(sim, start=False, TIME_TO_ACTIVE_USERS=25, **more)
+    d = daemon(sim, start=False, TIME_TO_ACTIVE_USERS=45, **more)
     d.start(environment={"PG_TIME_STEP": step})
     sim.wait(sim.streams, 10)
     warm_up(d, sim)
     with Traffic(sim, Sharer("sharer")):
-        row = d.wait_state("sharer", "applied", 20)
+        row = d.wait_state("sharer", "applied")
     return user, d, row
 
 
 def set_while_it_runs(sim, daemon, by, within):
     """The user is enabled not later than his time by a clock that was never touched, plus `within`."""
     begun = time.time()
-    user, d, row = punished(sim, daemon, f"20:{by}")
-    assert time.time() - begun < 19, "the clock was to be set after the verdict"
+    user, d, row = punished(sim, daemon, f"35:{by}")
+    assert time.time() - begun < 34, "the clock was to be set after the verdict"
     if by < 0:
         d.wait_log("the clock of this machine was set back by [0-9]+ s", 30)
     else:
         d.wait_log("the clock of this machine was set forward by [0-9]+ s", 30)
-    sim.wait(lambda: sim.user(user)["status"] == "active", 60)
+    sim.wait(lambda: sim.user(user)["status"] == "active", 90)
     late = time.time() - row["due_at"] / 1000
     d.wait_state("sharer", "restored", 5)
     assert d.get("/healthz") and d.status()["nodes"]["streams_open"] == 1
@@ -59,9 +59,9 @@ def wrong_for_years(sim, daemon):
 
 @pytest.mark.skipif(not built_with("PG_TIME_STEP"), reason="needs a build with -Dtest_clock=true")
 def test_the_clock_is_set(lab, daemon):
-    side_by_side(lambda: set_while_it_runs(lab(), daemon, -2 * HOUR, 2),
+    side_by_side(lambda: set_while_it_runs(lab(), daemon, -2 * HOUR, 10),
                  lambda: set_while_it_runs(lab(), daemon, 3 * HOUR, 0),
-                 lambda: set_while_it_runs(lab(), daemon, -365 * 24 * HOUR, 2),
+                 lambda: set_while_it_runs(lab(), daemon, -365 * 24 * HOUR, 10),
                  lambda: wrong_for_years(lab(), daemon))
 
 

@@ -264,6 +264,7 @@ def geo_data_is_looked_at(s):
     """Data that is not there: a warning, and a failure where the country filter needs it."""
     sim = s.lab("--nodes", 1)
     d = s.daemon(sim, GEOIP_COUNTRY_DB="/nowhere.mmdb")
+    sim.wait(sim.streams)
     assert only(doctor(d, code=0), "geo", "country data")["level"] == "warning"
     d.cli("config", "set-country", "IR")
     row = d.wait(lambda: next((c for c in doctor(d)["checks"] if c["check"] == "geo"

@@ -28,7 +28,7 @@ def pushed(sim, node=1):
 @pytest.mark.parametrize("how", ["toggle", "status", "groups", "bulk"])
 def test_disabled_users_get_no_new_connections(panel, how):
     sim = panel(tls=False)
-    sim.config(disable_delay=[0.5, 0.6])
+    sim.config(disable_delay=[3, 3.1])
     sim.post("/groups", {"name": "nothing", "inbound_tags": []})
     user = sim.add_user("ali")
     token = login(sim)
@@ -45,7 +45,7 @@ def test_disabled_users_get_no_new_connections(panel, how):
 
     act(True)
     assert sim.connect(1, user, "5.6.7.8")["accepted"] == 1, "the nodes hear of it later"
-    time.sleep(0.7)
+    sim.wait(lambda: sim.connect(1, user, "5.6.7.8")["refused"])
     before = pushed(sim)
     assert sim.connect(1, user, "5.6.7.8") == {"accepted": 0, "refused": 1, "dropped": 0}
     assert pushed(sim) == before
@@ -54,9 +54,9 @@ def test_disabled_users_get_no_new_connections(panel, how):
     sim.config(log_rejected=True)
     sim.connect(1, user, "5.6.7.8")
     assert pushed(sim) == before + 3
+    sim.config(disable_delay=[0.1, 0.2])
     act(False)
-    time.sleep(0.7)
-    assert sim.connect(1, user, "5.6.7.8")["accepted"] == 1
+    sim.wait(lambda: sim.connect(1, user, "5.6.7.8")["accepted"])
 
 
 def test_toggle_leaves_edit_at_and_resolves_the_status(panel):
@@ -149,13 +149,15 @@ def test_wireguard_and_silent_nodes(panel):
 
 def test_generator_and_replay_keep_their_rate(panel):
     sim = panel(tls=False, users=20, nodes=2)
-    job = sim.post("/generate", {"rate": 500, "seconds": 1.0, "devices": 2})
-    sim.wait(lambda: not sim.get("/jobs")["jobs"][0]["running"], 5)
-    assert 400 <= sim.get("/jobs")["jobs"][0]["lines"] <= 510 and job["kind"] == "generate"
+    began = time.monotonic()
+    job = sim.post("/generate", {"rate": 500, "seconds": 30, "count": 500, "devices": 2})
+    sim.wait(lambda: not sim.get("/jobs")["jobs"][0]["running"])
+    assert sim.get("/jobs")["jobs"][0]["lines"] == 500 and job["kind"] == "generate"
+    assert time.monotonic() - began > 0.9
     assert abs(pushed(sim, 1) - pushed(sim, 2)) < 100
     reader = Reader(sim, 1, login(sim))
-    reader.quiet()
-    old = len(reader.lines())
+    old = pushed(sim, 1)
+    reader.until(lambda: len(reader.lines()) == old)
     recorded = ["2020/01/01 00:00:00.000001 from 1.2.3.4:5 accepted tcp:a:1 [x] email: 1",
                 "no stamp here"]
     sim.post("/replay", {"node": 1, "lines": recorded, "rate": 1000, "count": 10, "loop": True})
@@ -177,13 +179,12 @@ def test_online_list_follows_connections(panel):
         return json.loads(request(sim, "GET", f"/api/node/online_stats/{user}/ip", token)[1])
 
     assert online() == {"nodes": {}}
-    sim.connect(1, user, "5.6.7.8", hold=0.3)
+    sim.connect(1, user, "5.6.7.8", hold=3)
     sim.connect(2, user, "127.0.0.1")
     sim.online(2, user, {"2a02::1": 1795448496})
     assert list(online()["nodes"]["1"]["ips"]) == ["5.6.7.8"]
     assert online()["nodes"]["2"] == {"ips": {"[2a02::1]": 1795448496}}
-    time.sleep(0.35)
-    assert online()["nodes"]["1"] == {"ips": {}}
+    sim.wait(lambda: online()["nodes"]["1"] == {"ips": {}})
     sim.node(2, "down")
     assert list(online()["nodes"]) == ["1"]
     sim.node(1, "restart")
@@ -196,14 +197,12 @@ def test_tokens_end_when_told(panel):
     sim = panel(tls=False)
     token = login(sim)
     assert request(sim, "GET", "/api/admin", token)[0] == 200
-    sim.post("/tokens", {"expire_in": 0.2})
+    sim.post("/tokens", {"expire_in": 3})
     assert request(sim, "GET", "/api/admin", token)[0] == 200
-    time.sleep(0.25)
-    assert request(sim, "GET", "/api/admin", token)[0] == 401
+    sim.wait(lambda: request(sim, "GET", "/api/admin", token)[0] == 401)
     sim.post("/tokens", {"ttl": 0.2})
     token = login(sim)
-    time.sleep(1.3)
-    assert request(sim, "GET", "/api/admin", token)[0] == 401
+    sim.wait(lambda: request(sim, "GET", "/api/admin", token)[0] == 401)
 
 
 def test_keys_may_only_what_they_may(panel):
@@ -276,7 +275,7 @@ def test_lost_answer_has_its_effect(panel):
 def test_client_that_hangs_up_does_not_undo_the_call(panel):
     sim = panel(tls=False, users=1)
     token = login(sim)
-    sim.config(latency=[["PUT", "*", 0.4]])
+    sim.config(latency=[["PUT", "*", 6]])
     with pytest.raises(TimeoutError):
         request(sim, "PUT", "/api/user/by-id/1/disabled", token, {"disabled": True}, timeout=0.1)
     assert sim.user(1)["status"] == "active"
@@ -295,7 +294,7 @@ def test_faults_on_the_wire(panel, kind, args, error):
     token = login(sim)
     sim.fault(kind, "/api/users*", **args)
     with pytest.raises(error):
-        request(sim, "GET", "/api/users", token, timeout=0.4)
+        request(sim, "GET", "/api/users", token, timeout=0.4 if kind == "hang" else 40)
     assert request(sim, "GET", "/api/users", token)[0] == 200
 
 
@@ -306,7 +305,7 @@ def test_a_slow_answer(panel):
     begun = time.monotonic()
     status, body = request(sim, "GET", "/api/nodes", token)
     assert status == 200 and json.loads(body)["total"] == 1
-    assert 0.7 * len(body) / 2000 < time.monotonic() - begun < 5
+    assert 0.7 * len(body) / 2000 < time.monotonic() - begun < 40
 
 
 def test_malformed_and_oversize_bodies(panel):
@@ -323,21 +322,20 @@ def test_restart_refuse_and_half_open(panel):
     sim = panel(users=1)
     token = login(sim)
     reader = Reader(sim, 1, token)
-    sim.post("/restart", {"seconds": 0.5})
+    sim.post("/restart", {"seconds": 3})
     reader.until(lambda: reader.ended)
     with pytest.raises(ConnectionRefusedError):
         request(sim, "GET", "/health")
     sim.wait(lambda: alive(sim), 5)
     assert request(sim, "GET", "/api/users", token)[0] == 200
-    sim.post("/restart", {"seconds": 0.05, "keep_tokens": False})
-    time.sleep(0.1)
-    sim.wait(lambda: alive(sim), 5)
+    sim.post("/restart", {"seconds": 2, "keep_tokens": False})
+    sim.wait(lambda: not alive(sim))
+    sim.wait(lambda: alive(sim))
     assert request(sim, "GET", "/api/users", token)[0] == 401
-    sim.post("/half_open", {"seconds": 0.5})
+    sim.post("/half_open", {"seconds": 3})
     with pytest.raises((TimeoutError, ssl.SSLError)):
         request(sim, "GET", "/health", timeout=0.3)
-    time.sleep(0.3)
-    assert alive(sim)
+    sim.wait(lambda: alive(sim))
 
 
 def alive(sim):
@@ -366,7 +364,7 @@ def test_journal(panel):
 
 def test_keep_alive_pipelining_and_bad_requests(panel):
     sim = panel(tls=False)
-    with socket.create_connection(("127.0.0.1", sim.port), timeout=2) as sock:
+    with socket.create_connection(("127.0.0.1", sim.port), timeout=40) as sock:
         sock.sendall(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n" * 2
                      + b"GET /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
         data = b""
@@ -374,7 +372,7 @@ def test_keep_alive_pipelining_and_bad_requests(panel):
             data += part
     assert data.count(b"HTTP/1.1 200 OK\r\ndate: ") == 3
     assert data.count(b"Connection: close") == 1
-    with socket.create_connection(("127.0.0.1", sim.port), timeout=2) as sock:
+    with socket.create_connection(("127.0.0.1", sim.port), timeout=40) as sock:
         sock.sendall(b"nonsense\r\n\r\n")
         data = b""
         while part := sock.recv(65536):
@@ -431,4 +429,4 @@ def test_many_users_in_sorted_pages(panel):
     assert page["total"] == 100_000 and [u["id"] for u in page["users"]][-1] == 100_000
     status, body = request(sim, "GET", "/api/users/simple?sort=id&offset=50000&limit=500", token)
     assert [u["id"] for u in json.loads(body)["users"]] == list(range(50_001, 50_501))
-    assert time.monotonic() - begun < 20
+    assert time.monotonic() - begun < 60

@@ -139,7 +139,7 @@ def credentials(panel, who):
 
 # -- the call ----------------------------------------------------------------------------------
 
-def exchange(port, entry, headers, seconds=5.0):
+def exchange(port, entry, headers, seconds=40.0):
     """Sends the recorded request; returns status line, headers in order, body bytes."""
     body = entry["body"]
     for admin, password in PASSWORDS.items():

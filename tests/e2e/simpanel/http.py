@@ -7,6 +7,7 @@ a connection at any byte.
 """
 
 import asyncio
+import socket
 import ssl
 import time
 from email.utils import formatdate
@@ -224,7 +225,6 @@ class Conn(asyncio.Protocol):
         if rst:
             sock = self.transport.get_extra_info("socket")
             if sock is not None:
-                import socket
                 import struct
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             self.transport.abort()
@@ -346,18 +346,27 @@ class Server:
         self.tls_errors = []
         self.half_open_until = 0.0
         self.listener = None
+        self.keeper = None
 
     async def listen(self):
         loop = asyncio.get_running_loop()
+        if self.keeper is not None:
+            self.keeper.close()
+            self.keeper = None
         self.listener = await loop.create_server(
             lambda: Conn(self), self.host, self.port, backlog=512, reuse_address=True)
         self.port = self.listener.sockets[0].getsockname()[1]
 
-    def stop_listening(self):
-        """New connections are refused by the kernel from now on; open ones stay."""
+    def stop_listening(self, keep_port=False):
+        """New connections are refused by the kernel from now on; open ones stay. With `keep_port` nobody
+        else gets the port until we listen again."""
         if self.listener is not None:
             self.listener.close()
             self.listener = None
+        if keep_port and self.keeper is None:
+            self.keeper = socket.socket()
+            self.keeper.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            self.keeper.bind((self.host, self.port))
 
     def drop_all(self, rst=False):
         for conn in list(self.conns):

@@ -105,7 +105,7 @@ class Panel:
 
     async def refuse(self, seconds, drop=False, rst=False):
         """Connections are refused for a while; with `drop` open ones die too."""
-        self.server.stop_listening()
+        self.server.stop_listening(keep_port=True)
         self.down_until = time.monotonic() + seconds
         if drop:
             self.server.drop_all(rst)

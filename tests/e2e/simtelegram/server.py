@@ -44,13 +44,13 @@ class TelegramServer:
         self.loop.call_soon_threadsafe(function, *arguments)
 
     def _wait(self, coroutine):
-        asyncio.run_coroutine_threadsafe(coroutine, self.loop).result(10)
+        asyncio.run_coroutine_threadsafe(coroutine, self.loop).result(60)
 
     def outage(self, how):
         """From another thread."""
         async def begin():
             if how == "refuse":
-                self.http.stop_listening()
+                self.http.stop_listening(keep_port=True)
             elif how in ("hang", "reset", "502"):
                 self.app.mode = how
             else:
