@@ -84,7 +84,7 @@ def logs(tmp_path, monkeypatch):
 
 def test_a_hanging_command_is_stopped_with_its_children(logs):
     code, out = run_tests.run(
-        "x", [sys.executable, "-c", "import os,time; os.fork(); print('hi', flush=True); time.sleep(60)"], 1
+        "x", [sys.executable, "-c", "import os,time; os.fork(); print('hi', flush=True); time.sleep(60)"], 6
     )
     assert code == 124 and "hi" in out
 

@@ -26,7 +26,7 @@ def compare(tmp_path):
         (tmp_path / "b.env").write_text(b)
         done = subprocess.run(
             [_built("pg-limiter", "PG_LIMITER"), "replay", "--compare", tmp_path / "a.env",
-             tmp_path / "b.env", *more, *files], capture_output=True, text=True, timeout=60)
+             tmp_path / "b.env", *more, *files], capture_output=True, text=True, timeout=180)
         assert not check or done.returncode == 0, done.stderr
         return done
     return run
@@ -76,5 +76,5 @@ def test_wrong_usage():
     for args in (["--compare", "a"], ["--compare"], ["--compare", "a", "b", "-"],
                  ["--compare", "a", "b", "--compare", "c", "d", "x"]):
         done = subprocess.run([program, "replay", *args], capture_output=True, text=True,
-                              stdin=subprocess.DEVNULL, timeout=20)
+                              stdin=subprocess.DEVNULL, timeout=120)
         assert done.returncode == 2, (args, done.stderr)

@@ -183,7 +183,7 @@ def test_text_output_names_each_decision(program, tmp_path):
     """Without --json: one line a decision, and the sums at the end."""
     path = tmp_path / "node.log"
     path.write_text(LOG.plain()[0])
-    done = subprocess.run([program, "replay", *ONE, path], capture_output=True, timeout=60)
+    done = subprocess.run([program, "replay", *ONE, path], capture_output=True, timeout=180)
     lines = done.stdout.decode().splitlines()
     assert done.returncode == 0
     assert [line.split()[:4] for line in lines[:4]] == [

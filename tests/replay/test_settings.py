@@ -240,7 +240,7 @@ def test_each_default_is_shown_with_its_unit_and_changes_a_replay(program, tmp_p
     """What engine.md names stands in `config show` as it stands there, and has its case above."""
     command = [program, "config", "show"]
     env = {**os.environ, "DATA_DIR": str(tmp_path), "COLUMNS": "200"}
-    done = subprocess.run(command, capture_output=True, text=True, env=env, timeout=20, cwd=tmp_path)
+    done = subprocess.run(command, capture_output=True, text=True, env=env, timeout=120, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     cells = (re.split(r" {2,}", line.strip()) for line in done.stdout.splitlines())
     shown = {row[0]: row[1] for row in cells if len(row) == 3 and row[2] == "default"}

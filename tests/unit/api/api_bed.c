@@ -129,8 +129,16 @@ int64_t bed_ms(void)
     return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }
 
-/* Reads until the other side ends or ms have passed; true when it ended. */
-bool bed_read(struct bed *bed, int fd, int64_t ms)
+/* Whether the answer has as many bytes as its head announces. */
+static bool is_whole(const char *answer)
+{
+    const char *body = strstr(answer, "\r\n\r\n"), *length = strstr(answer, "Content-Length: ");
+
+    return body && length && length < body && strlen(body + 4) >= strtoul(length + 16, NULL, 10);
+}
+
+/* Reads until the other side ends, or perhaps until the answer is whole, or ms have passed: false. */
+static bool read_answer(struct bed *bed, int fd, int64_t ms, bool whole)
 {
     int64_t end = bed_ms() + ms;
     size_t have = 0;
@@ -138,6 +146,8 @@ bool bed_read(struct bed *bed, int fd, int64_t ms)
 
     bed->answer[0] = '\0';
     while (bed_ms() < end) {
+        if (whole && is_whole(bed->answer))
+            return true;
         loop_turn(bed->loop, 2000);
         n = recv(fd, bed->answer + have, sizeof(bed->answer) - 1 - have, 0);
         if (n == 0)
@@ -151,13 +161,27 @@ bool bed_read(struct bed *bed, int fd, int64_t ms)
     return false;
 }
 
-/* Sends text whole, reads the answer up to the end of the connection, and returns its status. */
+bool bed_read(struct bed *bed, int fd, int64_t ms)
+{
+    return read_answer(bed, fd, ms, false);
+}
+
+void bed_until_asked(struct bed *bed)
+{
+    int64_t end = bed_ms() + BED_PATIENCE_MS;
+
+    while (!bed->waiting) {
+        assert_true(bed_ms() < end);
+        loop_turn(bed->loop, 2000);
+    }
+}
+
 int bed_talk(struct bed *bed, const char *text)
 {
     int fd = bed_dial(bed), status = 0;
 
     assert_int_equal(send(fd, text, strlen(text), MSG_NOSIGNAL), (ssize_t)strlen(text));
-    assert_true(bed_read(bed, fd, 3000));
+    assert_true(read_answer(bed, fd, BED_PATIENCE_MS, true));
     close(fd);
     if (strncmp(bed->answer, "HTTP/1.1 ", 9) == 0)
         status =

@@ -11,6 +11,9 @@
 #include "api/server.h"
 #include "store/db.h"
 
+/* How long is waited for what must come: only what never comes takes so long. */
+enum { BED_PATIENCE_MS = 60000 };
+
 /* A server on a control socket in a directory of its own, and operations that answer by rote. */
 struct bed {
     char dir[32];
@@ -35,7 +38,9 @@ int bed_dial(struct bed *bed);
 int64_t bed_ms(void);
 /* Reads into bed->answer until the other side ends or ms have passed; true when it ended. */
 bool bed_read(struct bed *bed, int fd, int64_t ms);
-/* Sends text whole, reads the answer up to the end of the connection, and returns its status. */
+/* Turns until bed->waiting is there. */
+void bed_until_asked(struct bed *bed);
+/* Sends text whole, reads the answer until it is whole or the connection ends, and returns its status. */
 int bed_talk(struct bed *bed, const char *text);
 
 #define GET(path) "GET " path " HTTP/1.1\r\nConnection: close\r\n\r\n"

@@ -47,7 +47,7 @@ static void ambiguous_requests_are_refused(void **state)
     struct bed *bed = *state;
     size_t i;
 
-    bed_start(bed, false, 300000);
+    bed_start(bed, false, 5000000);
     for (i = 0; i < ARRAY_LEN(cases); i++) {
         int status = bed_talk(bed, cases[i].text);
 
@@ -60,7 +60,7 @@ static void a_blank_in_a_header_name_is_refused(void **state)
 {
     struct bed *bed = *state;
 
-    bed_start(bed, false, 300000);
+    bed_start(bed, false, 5000000);
     assert_int_not_equal(bed_talk(bed,
                                   "GET /status HTTP/1.1\r\nX A: 1\r\nConnection: close\r\n\r\n"),
                          200);
@@ -130,7 +130,7 @@ static void an_endless_chunked_body_is_refused(void **state)
         sent++;
     }
     assert_true(send(fd, "0\r\n\r\n", 5, MSG_NOSIGNAL) == 5);
-    assert_true(bed_read(bed, fd, 3000));
+    assert_true(bed_read(bed, fd, BED_PATIENCE_MS));
     assert_non_null(strstr(bed->answer, "HTTP/1.1 413"));
     close(fd);
 }
@@ -150,7 +150,7 @@ static bool drip(struct bed *bed, const char *at_once)
         ended = bed_read(bed, fd, 20);
         told = told || strstr(bed->answer, "HTTP/1.1 408 ") != NULL;
     }
-    assert_true(bed_ms() - begun < 1000);
+    assert_true(i < 60);
     assert_true(bed_ms() - begun >= 190);
     close(fd);
     return told;
@@ -175,7 +175,7 @@ static void a_client_that_says_nothing_is_told_nothing(void **state)
 
     bed_start(bed, false, 100000);
     fd = bed_dial(bed);
-    assert_true(bed_read(bed, fd, 2000));
+    assert_true(bed_read(bed, fd, BED_PATIENCE_MS));
     assert_string_equal(bed->answer, "");
     close(fd);
 }
@@ -186,10 +186,10 @@ static void an_answer_is_not_followed_by_another(void **state)
     struct bed *bed = *state;
     int fd;
 
-    bed_start(bed, false, 100000);
+    bed_start(bed, false, 1000000);
     fd = bed_dial(bed);
     assert_true(send(fd, text, strlen(text), MSG_NOSIGNAL) > 0);
-    assert_true(bed_read(bed, fd, 2000)); /* the pause after it is over */
+    assert_true(bed_read(bed, fd, BED_PATIENCE_MS)); /* the pause after it is over */
     assert_non_null(strstr(bed->answer, "HTTP/1.1 200"));
     assert_null(strstr(bed->answer, "HTTP/1.1 408"));
     close(fd);
@@ -213,7 +213,7 @@ static void send_body(struct bed *bed, const char *head, int n)
         loop_turn(bed->loop, 0);
     }
     assert_int_equal(n, 0);
-    assert_true(bed_read(bed, fd, 3000));
+    assert_true(bed_read(bed, fd, BED_PATIENCE_MS));
     close(fd);
 }
 
@@ -250,14 +250,14 @@ static void an_operation_may_answer_later(void **state)
     struct bed *bed = *state;
     int fd;
 
-    bed_start(bed, false, 150000);
+    bed_start(bed, false, 1000000);
     fd = bed_dial(bed);
     assert_true(send(fd, text, strlen(text), MSG_NOSIGNAL) > 0);
+    bed_until_asked(bed);
     /* Longer than the deadline, which is the client's and not the operation's. */
-    assert_false(bed_read(bed, fd, 300));
-    assert_non_null(bed->waiting);
+    assert_false(bed_read(bed, fd, 1300));
     bed->waiting(bed->waiting_arg, ERR_OK, NULL, SLICE("[]"));
-    assert_true(bed_read(bed, fd, 2000));
+    assert_true(bed_read(bed, fd, BED_PATIENCE_MS));
     assert_non_null(strstr(bed->answer, "{\"data\":[]}"));
     close(fd);
 }
@@ -271,7 +271,7 @@ static void a_client_that_leaves_early_does_no_harm(void **state)
     bed_start(bed, false, 5000000);
     fd = bed_dial(bed);
     assert_true(send(fd, text, strlen(text), MSG_NOSIGNAL) > 0);
-    assert_false(bed_read(bed, fd, 50));
+    bed_until_asked(bed);
     close(fd);
     for (i = 0; i < 10; i++)
         loop_turn(bed->loop, 1000);
@@ -288,10 +288,10 @@ static void stopping_answers_those_who_wait(void **state)
     bed_start(bed, false, 5000000);
     fd = bed_dial(bed);
     assert_true(send(fd, text, strlen(text), MSG_NOSIGNAL) > 0);
-    assert_false(bed_read(bed, fd, 50));
+    bed_until_asked(bed);
     server_free(bed->server);
     bed->server = NULL;
-    assert_true(bed_read(bed, fd, 1000));
+    assert_true(bed_read(bed, fd, BED_PATIENCE_MS));
     assert_non_null(strstr(bed->answer, "HTTP/1.1 503"));
     /* The operation ends after the server: nobody is there to hear it. */
     bed->waiting(bed->waiting_arg, ERR_OK, NULL, SLICE("[]"));

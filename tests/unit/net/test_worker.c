@@ -6,6 +6,8 @@
 #include <cmocka.h>
 
 #include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -13,7 +15,7 @@
 
 struct work {
     int order;
-    int sleep_ms;
+    bool held; /* until the worker is told to end */
     int ran;
     int rc;
     int told;
@@ -21,12 +23,28 @@ struct work {
 };
 
 static int next_order;
+static atomic_bool begun, ending;
+
+int __real_pthread_timedjoin_np(pthread_t thread, void **ret, const struct timespec *until);
+int __wrap_pthread_timedjoin_np(pthread_t thread, void **ret, const struct timespec *until);
+
+/* worker_free() waits for the job that runs, and has told the thread to take no other. Here as long as it takes. */
+int __wrap_pthread_timedjoin_np(pthread_t thread, void **ret, const struct timespec *until)
+{
+    struct timespec later = *until;
+
+    ending = true;
+    later.tv_sec += 60;
+    return __real_pthread_timedjoin_np(thread, ret, &later);
+}
 
 static void job(void *arg)
 {
     struct work *w = arg;
 
-    usleep((useconds_t)w->sleep_ms * 1000);
+    begun = true;
+    while (w->held && !ending)
+        usleep(1000);
     w->ran = 1;
     w->order = next_order++;
     w->thread = pthread_self();
@@ -52,7 +70,7 @@ static void jobs_run_in_order_elsewhere(void **state)
     assert_int_equal(worker_new(loop, 100, &w), ERR_OK);
     for (int i = 0; i < 20; i++)
         assert_int_equal(worker_submit(w, job, done, &work[i]), ERR_OK);
-    for (int i = 0; i < 100 && !work[19].told; i++)
+    for (int i = 0; i < 1200 && !work[19].told; i++)
         loop_turn(loop, 50000);
     for (int i = 0; i < 20; i++) {
         assert_int_equal(work[i].order, i);
@@ -66,15 +84,17 @@ static void jobs_run_in_order_elsewhere(void **state)
 
 static void the_queue_has_an_end_and_so_has_the_worker(void **state)
 {
-    struct work first = {.sleep_ms = 200}, rest[3] = {{0}}, over = {0};
+    struct work first = {.held = true}, rest[3] = {{0}}, over = {0};
     struct worker *w;
     struct loop *loop;
 
     (void)state;
     assert_int_equal(loop_new(&loop), ERR_OK);
     assert_int_equal(worker_new(loop, 4, &w), ERR_OK);
+    begun = ending = false;
     assert_int_equal(worker_submit(w, job, done, &first), ERR_OK);
-    usleep(50000);
+    while (!begun)
+        usleep(1000);
     for (int i = 0; i < 3; i++)
         assert_int_equal(worker_submit(w, job, done, &rest[i]), ERR_OK);
     assert_int_equal(worker_submit(w, job, done, &over), ERR_BUSY);
