@@ -364,12 +364,21 @@ static void on_hup(void *arg)
     pulse_reloaded();
 }
 
-/* A restore or an import without a daemon is let end: what it replaces must not be read before. */
+/*
+ * That of the life before, when it is still the lock. A restore or an import without a daemon is let end: what it
+ * replaces must not be read before.
+ */
 static int take_directory(struct daemon *d, struct err *err)
 {
     const struct timespec rest = {0, 100000000};
-    int i, rc = dirlock_take(d->data_dir, "daemon", &d->lock_fd, err);
+    int i, rc;
 
+    if (dirlock_is_held(d->data_dir, d->lock_fd))
+        return ERR_OK;
+    if (d->lock_fd >= 0)
+        close(d->lock_fd);
+    d->lock_fd = -1;
+    rc = dirlock_take(d->data_dir, "daemon", &d->lock_fd, err);
     for (i = 0; rc == ERR_BUSY && i < LOCK_WAITS; i++) {
         if (i == 0)
             log_warning("run", "waiting: %s", err->text);
@@ -461,9 +470,11 @@ static int run(struct daemon *d, bool anew)
 
 /*
  * One life of the daemon. restored: it begins with the database of a backup. *ret_again: another one is
- * to begin, *ret_accessed: because of other access to the panel.
+ * to begin, *ret_accessed: because of other access to the panel. *lock_fd is handed from each life to the next, so
+ * that whoever looks finds the directory taken (dirlock.h).
  */
-static int live(const struct run_opts *opts, bool restored, bool *ret_again, bool *ret_accessed)
+static int live(const struct run_opts *opts, bool restored, int *lock_fd, bool *ret_again,
+                bool *ret_accessed)
 {
     struct daemon *d = calloc(1, sizeof(*d));
     struct err err = {0};
@@ -479,7 +490,7 @@ static int live(const struct run_opts *opts, bool restored, bool *ret_again, boo
         return EXIT_FAILED;
     }
     d->opts = opts;
-    d->lock_fd = -1;
+    d->lock_fd = *lock_fd;
     if (config_read(opts, &d->settings, d->env_file, &err)) {
         settings_release(&d->settings);
         free(d);
@@ -497,6 +508,9 @@ static int live(const struct run_opts *opts, bool restored, bool *ret_again, boo
     }
     *ret_again = rc == 0 && d->again;
     *ret_accessed = d->accessed;
+    *lock_fd = *ret_again ? d->lock_fd : -1;
+    if (*ret_again)
+        d->lock_fd = -1;
     take_apart(d);
     if (rc == 0 && !*ret_again)
         log_info("run", "stopped");
@@ -508,13 +522,13 @@ int app_run(const struct run_opts *opts)
 {
     const struct sigaction reap = {.sa_handler = SIG_IGN, .sa_flags = SA_NOCLDWAIT};
     bool again = false, accessed = false;
-    int rc;
+    int rc, lock_fd = -1;
 
     /* The first process of a container inherits every orphan in it, and has no children of its own. */
     if (getpid() == 1)
         sigaction(SIGCHLD, &reap, NULL);
     do {
-        rc = live(opts, again && !accessed, &again, &accessed);
+        rc = live(opts, again && !accessed, &lock_fd, &again, &accessed);
     } while (again);
     return rc;
 }

@@ -10,22 +10,30 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "base/num.h"
 #include "base/banned.h"
 
 enum { PATH = 4200, HOLDER = 64 };
 
-/* "PID what" of the process that holds the lock. */
-static int refuse(int fd, const char *data_dir, struct err *err)
+/* "PID what" of the process that holds the lock, into pid; what it does, or NULL. */
+static char *read_holder(int fd, char pid[HOLDER])
 {
-    char holder[HOLDER] = "", *pid = holder, *what;
-    ssize_t n = pread(fd, holder, sizeof(holder) - 1, 0);
+    ssize_t n = pread(fd, pid, HOLDER - 1, 0);
+    char *what;
 
-    holder[n > 0 ? n : 0] = '\0';
-    holder[strcspn(holder, "\n")] = '\0';
-    what = strchr(holder, ' ');
+    pid[n > 0 ? n : 0] = '\0';
+    pid[strcspn(pid, "\n")] = '\0';
+    what = strchr(pid, ' ');
     if (what)
         *what++ = '\0';
     pid[strspn(pid, "0123456789")] = '\0';
+    return what;
+}
+
+static int refuse(int fd, const char *data_dir, struct err *err)
+{
+    char pid[HOLDER], *what = read_holder(fd, pid);
+
     if (!what || strcmp(what, "daemon") == 0)
         return err_set(err, ERR_EXISTS,
                        "another pg-limiter runs on %s already (process %s): stop it first",
@@ -101,4 +109,34 @@ bool dirlock_is_taken(const char *data_dir)
         found = strstr(line, ": FLOCK ") && strstr(line, " WRITE ") && strstr(line, want);
     fclose(locks);
     return found;
+}
+
+bool dirlock_is_held(const char *data_dir, int fd)
+{
+    struct stat ours, there;
+    char path[PATH];
+
+    return snprintf(path, sizeof(path), "%s/run/lock", data_dir) < (int)sizeof(path) &&
+           fstat(fd, &ours) == 0 && stat(path, &there) == 0 && ours.st_dev == there.st_dev &&
+           ours.st_ino == there.st_ino;
+}
+
+int64_t dirlock_daemon(const char *data_dir)
+{
+    char path[PATH], pid[HOLDER], *what;
+    int64_t number = 0;
+    int fd;
+
+    if (!dirlock_is_taken(data_dir))
+        return 0;
+    snprintf(path, sizeof(path), "%s/run/lock", data_dir);
+    fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NOFOLLOW);
+    if (fd < 0)
+        return 0;
+    what = read_holder(fd, pid);
+    close(fd);
+    /* A restore or an import holds it, too. */
+    if ((what && strcmp(what, "daemon") != 0) || num_int(slice_of(pid), 1, INT32_MAX, &number))
+        return 0;
+    return number;
 }

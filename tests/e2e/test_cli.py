@@ -5,7 +5,9 @@ import json
 import os
 import re
 import shlex
+import signal
 import subprocess
+import time
 
 import pytest
 from daemon import TROUBLE, Sharer, Traffic, program, warm_up
@@ -190,6 +192,34 @@ def test_what_needs_the_daemon_says_so(daemon):  # noqa: F811
     for line in ("status", "health", "nodes", "disabled enable ali", "disabled enable-all --yes"):
         done = paste(d, "pg-limiter " + line)
         assert done.returncode == 3 and "pg-limiter run" in done.stderr, (line, done)
+
+
+def test_a_daemon_that_does_not_listen_yet_is_waited_for(daemon, lab):  # noqa: F811
+    """Between taking its folder and listening, at a start or when it begins anew: it runs, and nothing is done beside it."""
+    d = daemon(lab("--nodes", 1), start=False)
+    run = d.data_dir / "run"
+
+    def stopped_on_its_way():
+        d.start(wait=False)
+        while not (run / "lock").exists() or "daemon" not in (run / "lock").read_text():
+            assert d.running(), d.tail()
+        d.process.send_signal(signal.SIGSTOP)
+        if not (run / "control.sock").exists():
+            return True
+        d.process.send_signal(signal.SIGCONT)  # it was too quick
+        d.kill()
+        return (run / "lock").unlink()
+    d.wait(stopped_on_its_way)
+    env = {**os.environ, "PG_LIMITER_ENV": str(d.env_file)}
+    asked = [subprocess.Popen([program(), *line.split()], env=env, stdin=subprocess.DEVNULL, text=True,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+             for line in ("status", "config set general_limit 7", "disabled enable-all --yes")]
+    time.sleep(1)
+    assert [one.poll() for one in asked] == [None] * 3, "they wait"
+    d.process.send_signal(signal.SIGCONT)
+    said = [one.communicate(timeout=60)[0] for one in asked]
+    assert [one.returncode for one in asked] == [0] * 3 and "no daemon" not in "".join(said), said
+    assert setting(d, "general_limit") == "7"
 
 
 def test_two_command_lines_and_the_daemon_at_once(daemon, lab):  # noqa: F811

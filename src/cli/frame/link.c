@@ -25,7 +25,7 @@
 #include "base/banned.h"
 
 /* Enabling thousands of users takes the panel minutes. */
-enum { CALL_SECONDS = 900, CONNECT_SECONDS = 5 };
+enum { CALL_SECONDS = 900, CONNECT_SECONDS = 5, REACH_TRIES = 200 };
 
 struct link {
     char socket[sizeof(((struct sockaddr_un *)NULL)->sun_path)];
@@ -210,6 +210,23 @@ static int knock(struct link *l, const char *dir, struct err *err)
     return err_set(err, ERR_UNREACHABLE, "%s: %s", l->socket, strerror(why));
 }
 
+/*
+ * The same, given time where DATA_DIR is a daemon's: one that has just been started, is about to end, or
+ * begins anew with a restored database or other access to the panel does not listen for a moment. Acting beside it
+ * would be wrong, and saying that none runs as well.
+ */
+static int reach(struct link *l, const char *dir, struct err *err)
+{
+    const struct timespec rest = {0, 50000000};
+    int i, rc = knock(l, dir, err);
+
+    for (i = 0; rc == ERR_UNREACHABLE && i < REACH_TRIES && dirlock_daemon(dir); i++) {
+        nanosleep(&rest, NULL);
+        rc = knock(l, dir, err);
+    }
+    return rc;
+}
+
 static size_t take_bytes(char *p, size_t size, size_t n, void *arg)
 {
     return buf_add(arg, p, size * n) ? 0 : size * n;
@@ -319,7 +336,7 @@ int link_open(const char *env_path, bool sick, struct link **ret_link, struct er
     rc = become_owner(dir, err);
     if (rc)
         goto fail;
-    rc = knock(l, dir, err);
+    rc = reach(l, dir, err);
     make_port(l);
     if (rc == ERR_UNREACHABLE) {
         rc = open_database(l, dir, err);
@@ -412,9 +429,17 @@ int link_call(struct link *l, enum op_method method, const char *path, const cha
 int link_send(struct link *l, enum op_method method, const char *path, struct slice body,
               const char *type, int *ret_status, struct buf *ret_bytes, struct err *err)
 {
-    if (l->curl)
-        return call_daemon(l, method, path, body, type, ret_status, ret_bytes, err);
-    return call_here(l, method, path, body, ret_status, ret_bytes, err);
+    int rc;
+
+    if (!l->curl)
+        return call_here(l, method, path, body, ret_status, ret_bytes, err);
+    rc = call_daemon(l, method, path, body, type, ret_status, ret_bytes, err);
+    /* It began anew just then: asking once more changes nothing. */
+    if (rc != ERR_UNREACHABLE || method != OP_GET ||
+        reach(l, settings_text(&l->settings, SET_DATA_DIR), err))
+        return rc;
+    buf_clear(ret_bytes);
+    return call_daemon(l, method, path, body, type, ret_status, ret_bytes, err);
 }
 
 const char *link_env_file(const struct link *l)

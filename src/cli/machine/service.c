@@ -151,22 +151,7 @@ const char *service_name(const struct service *s, char *out, size_t max)
 
 int64_t service_pid(const struct service *s)
 {
-    char path[PATH_MAX];
-    struct slice pid_text, what;
-    struct buf b;
-    int64_t pid = 0;
-
-    if (snprintf(path, sizeof(path), "%s/run/lock", s->data_dir) >= (int)sizeof(path) ||
-        !dirlock_is_taken(s->data_dir))
-        return 0;
-    read_text(path, 64, &b);
-    what = slice_trim(buf_slice(&b));
-    pid_text = slice_cut(&what, ' ');
-    /* A restore or an import holds it, too, and is nobody to be told of settings. */
-    if (num_int(pid_text, 1, INT32_MAX, &pid) || (what.p && !slice_eq(what, SLICE("daemon"))))
-        pid = 0;
-    buf_release(&b);
-    return pid;
+    return dirlock_daemon(s->data_dir);
 }
 
 /* The plugin of Docker, or the older command that Debian 12 has. */
