@@ -365,8 +365,8 @@ static void on_hup(void *arg)
 }
 
 /*
- * That of the life before, when it is still the lock. A restore or an import without a daemon is let end: what it
- * replaces must not be read before.
+ * That of the life before, when it is still the lock. A restore or an import without a daemon is let
+ * end: what it replaces must not be read before.
  */
 static int take_directory(struct daemon *d, struct err *err)
 {
@@ -470,8 +470,8 @@ static int run(struct daemon *d, bool anew)
 
 /*
  * One life of the daemon. restored: it begins with the database of a backup. *ret_again: another one is
- * to begin, *ret_accessed: because of other access to the panel. *lock_fd is handed from each life to the next, so
- * that whoever looks finds the directory taken (dirlock.h).
+ * to begin, *ret_accessed: because of other access to the panel. *lock_fd is handed from each life
+ * to the next, so that whoever looks finds the directory taken (dirlock.h).
  */
 static int live(const struct run_opts *opts, bool restored, int *lock_fd, bool *ret_again,
                 bool *ret_accessed)

@@ -26,7 +26,10 @@ int dirlock_take(const char *data_dir, const char *what, int *ret_fd, struct err
  * which names locks by device and inode. false also when it cannot be known.
  */
 bool dirlock_is_taken(const char *data_dir);
-/* Whether fd, of dirlock_take(), is still the lock of this DATA_DIR: its file may have been removed. -1: no. */
+/*
+ * Whether fd, of dirlock_take(), is still the lock of this DATA_DIR: its file may have been removed.
+ * -1: no.
+ */
 bool dirlock_is_held(const char *data_dir, int fd);
 /* The process of the daemon that has it; 0: no daemon has, or it cannot be known. */
 int64_t dirlock_daemon(const char *data_dir);

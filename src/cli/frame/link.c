@@ -211,9 +211,9 @@ static int knock(struct link *l, const char *dir, struct err *err)
 }
 
 /*
- * The same, given time where DATA_DIR is a daemon's: one that has just been started, is about to end, or
- * begins anew with a restored database or other access to the panel does not listen for a moment. Acting beside it
- * would be wrong, and saying that none runs as well.
+ * The same, given time where DATA_DIR is a daemon's: one that has just been started, is about to
+ * end, or begins anew with a restored database or other access to the panel does not listen for a
+ * moment. Acting beside it would be wrong, and saying that none runs as well.
  */
 static int reach(struct link *l, const char *dir, struct err *err)
 {

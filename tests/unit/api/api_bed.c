@@ -12,6 +12,7 @@
 
 #include "api/control.h"
 #include "base/attr.h"
+#include "base/num.h"
 
 static const struct settings *get_settings(void *app)
 {
@@ -134,7 +135,11 @@ static bool is_whole(const char *answer)
 {
     const char *body = strstr(answer, "\r\n\r\n"), *length = strstr(answer, "Content-Length: ");
 
-    return body && length && length < body && strlen(body + 4) >= strtoul(length + 16, NULL, 10);
+    struct slice text = slice_of(length ? length + 16 : "");
+    int64_t n;
+
+    return body && length && length < body &&
+           num_int(slice_cut(&text, '\r'), 0, INT32_MAX, &n) == 0 && (int64_t)strlen(body + 4) >= n;
 }
 
 /* Reads until the other side ends, or perhaps until the answer is whole, or ms have passed: false. */

@@ -333,8 +333,8 @@ static void nobody_reads_the_console(void **state)
             at++;
         assert_int_equal(i, 3001);
         /*
-         * The file's lines are not kept waiting for a console, or they would be late for the end: half a second
-         * altogether, and not for each of them.
+         * The file's lines are not kept waiting for a console, or they would be late for the end:
+         * half a second altogether, and not for each of them.
          */
         assert_true(ended.tv_sec - begun.tv_sec + (ended.tv_nsec - begun.tv_nsec) / 1e9 < 10);
         assert_null(strstr(text, "hunter2"));

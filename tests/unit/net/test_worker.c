@@ -28,7 +28,10 @@ static atomic_bool begun, ending;
 int __real_pthread_timedjoin_np(pthread_t thread, void **ret, const struct timespec *until);
 int __wrap_pthread_timedjoin_np(pthread_t thread, void **ret, const struct timespec *until);
 
-/* worker_free() waits for the job that runs, and has told the thread to take no other. Here as long as it takes. */
+/*
+ * worker_free() waits for the job that runs, and has told the thread to take no other. Here as long
+ * as it takes.
+ */
 int __wrap_pthread_timedjoin_np(pthread_t thread, void **ret, const struct timespec *until)
 {
     struct timespec later = *until;
