@@ -11,6 +11,7 @@
 #include "base/banned.h"
 
 static const int64_t day_us = 86400 * STAMP_SECOND;
+static const int64_t starting_us = 15 * STAMP_SECOND; /* a call is given up sooner */
 static const int64_t told_ahead_us = 14 * 86400 * STAMP_SECOND;
 static const int64_t old_days = 365; /* networks change hands slowly */
 enum { MIB = 1 << 20, TESTED_MAJOR = 5 };
@@ -37,6 +38,11 @@ void doctor_facts_release(struct doctor_facts *f)
     free(f->nodes);
     f->nodes = NULL;
     f->n_nodes = 0;
+}
+
+bool doctor_just_started(const struct doctor *d)
+{
+    return d->f->daemon && d->f->watched_us < starting_us;
 }
 
 void doctor_say(struct doctor *d, const char *check, const char *subject, enum level level,
@@ -86,6 +92,9 @@ static void judge_reach(struct doctor *d)
         doctor_say(d, "panel", NULL, LEVEL_OK, NULL, "%s answers", f->url);
     else if (tls)
         doctor_say(d, "panel", NULL, LEVEL_SKIPPED, NULL, "%s could not be asked", f->url);
+    else if (!f->error[0] && doctor_just_started(d))
+        doctor_say(d, "panel", NULL, LEVEL_WARNING, "ask again in a moment",
+                   "%s has not answered yet: the daemon has just started", f->url);
     else
         doctor_say(d, "panel", NULL, LEVEL_FAILED,
                    "is PANEL_DOMAIN right, does the panel run, does a firewall stand between?",

@@ -20,6 +20,8 @@ struct doctor {
 /* Adds one finding; subject and cure may be NULL. */
 void doctor_say(struct doctor *d, const char *check, const char *subject, enum level level,
                 const char *cure, const char *fmt, ...) PRINTF_LIKE(6, 7);
+/* Whether a daemon has run for so short a time that what it has not heard of may just be on its way. */
+bool doctor_just_started(const struct doctor *d);
 /* doctor_nodes.c: what is seen of every node. */
 void doctor_judge_nodes(struct doctor *d);
 

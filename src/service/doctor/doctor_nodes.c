@@ -26,6 +26,9 @@ static void judge_stream(struct doctor *d, const struct doctor_node *n)
         doctor_say(d, "node", n->name, LEVEL_FAILED, "look at the node in the panel",
                    "%s%s%s: nobody can be counted there", n->status, n->message[0] ? ", " : "",
                    n->message);
+    else if (!n->open && !n->stream_error[0] && doctor_just_started(d))
+        doctor_say(d, "node", n->name, LEVEL_WARNING, "ask again in a moment",
+                   "its log stream is not open yet: the daemon has just started");
     else if (!n->open)
         doctor_say(d, "node", n->name, LEVEL_FAILED,
                    "allow \"nodes logs\" to the role or the key in the panel, or see the reason",

@@ -40,6 +40,7 @@ static int set_up(void **state)
     assert_int_equal(settings_init(&b->s), ERR_OK);
     doctor_facts_init(&b->f, now_us);
     b->f.daemon = b->f.up = b->f.nodes_known = true;
+    b->f.watched_us = 600 * STAMP_SECOND;
     snprintf(b->f.url, sizeof(b->f.url), "https://panel");
     snprintf(b->f.version, sizeof(b->f.version), "5.2.1");
     b->f.version_major = 5;
@@ -326,6 +327,31 @@ static void each_fault_is_found(void **state)
     }
 }
 
+/* Asked in the moment of its start: what has not come yet is no failure, what went wrong is one. */
+static void a_daemon_that_has_just_started(void **state)
+{
+    struct bed *b = *state;
+
+    b->f.watched_us = 2 * STAMP_SECOND;
+    node(b)->open = false;
+    judge(b);
+    assert_string_equal(level(b, "node"), "warning");
+    b->f.up = false;
+    judge(b);
+    assert_string_equal(level(b, "panel"), "warning");
+    assert_int_equal(json_integer_value(json_object_get(b->json, "failed")), 0);
+    snprintf(b->f.error, sizeof(b->f.error), "connection refused");
+    judge(b);
+    assert_string_equal(level(b, "panel"), "failed");
+    b->f.error[0] = '\0';
+    b->f.watched_us = 20 * STAMP_SECOND;
+    judge(b);
+    assert_string_equal(level(b, "panel"), "failed");
+    b->f.up = true;
+    judge(b);
+    assert_string_equal(level(b, "node"), "failed");
+}
+
 /* A time zone is no fault, and what only some features need is none without them. */
 static void what_is_no_fault(void **state)
 {
@@ -382,6 +408,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(nothing_is_wrong, set_up, tear_down),
         cmocka_unit_test_setup_teardown(each_fault_is_found, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_is_no_fault, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_daemon_that_has_just_started, set_up, tear_down),
         cmocka_unit_test(names_and_addresses_are_replaced),
     };
 
