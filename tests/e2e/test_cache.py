@@ -365,7 +365,8 @@ def test_garbage_where_redis_should_be(talk, lab, daemon):
     ready(sim, d)
     time.sleep(2)
     assert stranger.count <= 6 + (time.monotonic() - begun) / 7, stranger.count  # with back-off
-    assert len(d.logged(r"cache\s+memory is used")) == 1
+    told = [line.text for line in d.logged(r"cache\s+memory is used")]
+    assert len(set(told)) == len(told), told  # silence may be told first, and then what it says
     assert cache(d)["in_use"] == "memory"
     stranger.socket.close()
 

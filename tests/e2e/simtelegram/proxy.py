@@ -118,9 +118,9 @@ def proxy(kind, telegram, **login):
 
     thread = threading.Thread(target=lambda: asyncio.run(body()), name="proxy", daemon=True)
     thread.start()
-    ready.wait(10)
+    ready.wait(60)
     try:
         yield made
     finally:
         box["loop"].call_soon_threadsafe(box["stop"].set)
-        thread.join(5)
+        thread.join(30)
