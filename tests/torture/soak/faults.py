@@ -24,7 +24,7 @@ def minutes(soak, rng, low, high):
 def away(soak, rng):
     s = minutes(soak, rng, 1, 10)
     soak.world.cutting()
-    soak.world.on_loop(lambda: soak.world.panel.server.stop_listening())
+    soak.world.on_loop(lambda: soak.world.panel.server.stop_listening(keep_port=True))
     soak.world.on_loop(lambda: soak.world.panel.server.drop_all(rng.random() < 0.5))
     soak.ends["panel"] = lambda: soak.world.on_loop(soak.world.panel.server.listen)
     return "refuses connections, open ones died", s
@@ -39,7 +39,7 @@ def restarted(soak, rng):
         panel = soak.world.panel
         if not keep:
             panel.app.auth.forget()
-        panel.server.stop_listening()
+        panel.server.stop_listening(keep_port=True)
         panel.server.drop_all()
     soak.world.on_loop(begin)
     soak.ends["panel"] = lambda: soak.world.on_loop(soak.world.panel.server.listen)
