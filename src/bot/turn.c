@@ -196,50 +196,21 @@ struct view *turn_note(struct turn *t)
 
 struct asking {
     struct turn *t;
-    enum op_method method;
     turn_op_fn fn;
-    int status;
-    json_t *answer;
 };
-
-static void tell_answer(struct asking *a)
-{
-    if (a->t->bot)
-        a->fn(a->t, a->status, a->answer);
-    turn_unref(a->t);
-    json_decref(a->answer);
-    free(a);
-}
-
-static int settle(struct db *db, void *arg, struct err *err)
-{
-    (void)db;
-    (void)arg;
-    (void)err;
-    return ERR_OK;
-}
-
-static void settled(void *arg, int rc, const struct err *err)
-{
-    (void)rc;
-    (void)err;
-    tell_answer(arg);
-}
 
 static void answered(void *arg, int status, struct slice json)
 {
-    struct asking *a = arg;
-    const struct op_port *port = a->t->bot ? a->t->bot->opts.port : NULL;
+    struct asking a = *(struct asking *)arg;
+    json_t *answer;
 
-    a->status = status;
-    a->answer = json_loadb(json.p ? json.p : "", json.n, 0, NULL);
-    /*
-     * A change is in force once the daemon has read it again, which is a job of the store begun before this
-     * answer: what comes after another job shows the new value.
-     */
-    if (!port || a->method == OP_GET || status >= 400 ||
-        port->submit(port->store, OWNER_READ, settle, settled, a))
-        tell_answer(a);
+    free(arg);
+    if (a.t->bot) {
+        answer = json_loadb(json.p ? json.p : "", json.n, 0, NULL);
+        a.fn(a.t, status, answer);
+        json_decref(answer);
+    }
+    turn_unref(a.t);
 }
 
 /* Whether a yes to the operation's own question, which was pressed, is to be passed on to this call. */
@@ -279,7 +250,7 @@ void turn_op(struct turn *t, enum op_method method, const char *path, json_t *bo
         fn(t, 500, NULL);
         return;
     }
-    *a = (struct asking){.t = t, .method = method, .fn = fn};
+    *a = (struct asking){t, fn};
     t->refs++;
     snprintf(who, sizeof(who), "telegram:%lld", (long long)t->admin.id);
     req.who = slice_of(who);

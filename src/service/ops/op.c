@@ -41,22 +41,46 @@ void op_error_json(struct buf *out, const char *code, const char *detail)
     jout_close(out, '}');
 }
 
+static void deliver(struct op *op)
+{
+    op->reply(op->reply_arg, op->status, buf_slice(&op->out));
+    op_free(op);
+}
+
+static int nothing(struct db *db, void *arg, struct err *err)
+{
+    (void)db;
+    (void)arg;
+    (void)err;
+    return ERR_OK;
+}
+
+static void read_anew(void *arg, int rc, const struct err *err)
+{
+    (void)rc;
+    (void)err;
+    deliver(arg);
+}
+
 void op_reply(struct op *op, int rc)
 {
-    int status = op->status ? op->status : 200;
-
+    if (!op->status)
+        op->status = 200;
     if (!rc && op->out.failed)
         rc = err_set(&op->err, ERR_TOO_BIG, "the answer is larger than it may be");
     if (rc) {
-        if (status < 400)
-            status = op_status_of(rc);
-        op_error_json(&op->out, status == 405 ? "method_not_allowed" : op_code_word(rc),
+        if (op->status < 400)
+            op->status = op_status_of(rc);
+        op_error_json(&op->out, op->status == 405 ? "method_not_allowed" : op_code_word(rc),
                       op->err.text[0] ? op->err.text : err_name(rc));
     }
-    if (!rc && op->row->changes && !op->tried && op->port->changed)
+    if (!rc && op->row->changes && !op->tried && op->port->changed) {
         op->port->changed(op->port->app, op->row->changes);
-    op->reply(op->reply_arg, status, buf_slice(&op->out));
-    op_free(op);
+        /* What reads it anew is a job as well: after another one who is answered finds it in force. */
+        if (!op->port->submit(op->port->store, OWNER_READ, nothing, read_anew, op))
+            return;
+    }
+    deliver(op);
 }
 
 /* ---- the job ---- */

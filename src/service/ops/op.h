@@ -278,7 +278,8 @@ struct op_request {
 
 /*
  * The answer: an HTTP status, and a JSON text valid during the call; errors are
- * {"detail":"…","code":"…"}. Called exactly once for every op_call.
+ * {"detail":"…","code":"…"}. Called exactly once for every op_call. What it changed is in force then: what
+ * port->changed submitted to read it anew has been done.
  */
 typedef void (*op_reply_fn)(void *arg, int status, struct slice json);
 

@@ -275,6 +275,50 @@ static void ways_to_name_a_user(void **state)
                      ERR_INVALID);
 }
 
+/* A store in which what was asked for after the change takes its time. */
+static struct late {
+    struct bed *bed;
+    owner_fn fn;
+    owner_done_fn done;
+    void *arg;
+} late;
+
+static int submit_late(void *ctx, enum owner_kind kind, owner_fn fn, owner_done_fn done, void *arg)
+{
+    if (!late.bed->changed)
+        return owner_submit_here(ctx, kind, fn, done, arg);
+    assert_int_equal(kind, OWNER_READ);
+    assert_null(late.done);
+    late = (struct late){late.bed, fn, done, arg};
+    return 0;
+}
+
+static void count_reply(void *arg, int status, struct slice json)
+{
+    (void)json;
+    assert_int_equal(status, 200);
+    ((struct bed *)arg)->replies++;
+}
+
+static void who_is_answered_finds_the_change_in_force(void **state)
+{
+    struct bed *bed = *state;
+    struct op_request req = {.method = OP_POST,
+                             .path = SLICE("/users/limits"),
+                             .body = SLICE("{\"username\":\"alice\",\"limit\":4}"),
+                             .who = SLICE("cli")};
+    struct err err = {0};
+
+    late = (struct late){.bed = bed};
+    bed->port.submit = submit_late;
+    op_call(&bed->port, &req, count_reply, bed);
+    assert_int_equal(bed->changed, OP_CHANGED_LIMITS);
+    assert_int_equal(bed->replies, 0);
+    assert_int_equal(late.fn(bed->db, late.arg, &err), ERR_OK);
+    late.done(late.arg, ERR_OK, &err);
+    assert_int_equal(bed->replies, 1);
+}
+
 #define WITH_BED(fn) cmocka_unit_test_setup_teardown(fn, bed_setup, bed_teardown)
 
 int main(void)
@@ -292,6 +336,7 @@ int main(void)
         WITH_BED(what_needs_the_daemon_says_so),
         WITH_BED(unknown_paths_and_methods),
         WITH_BED(every_change_leaves_an_event),
+        WITH_BED(who_is_answered_finds_the_change_in_force),
         cmocka_unit_test(ways_to_name_a_user),
     };
 
