@@ -99,6 +99,7 @@ struct bot {
     struct turn *turns;
     uint64_t last_turn;
     struct loop_timer *tick;
+    int64_t toast_us; /* how long a press waits for its own answer before it gets one */
     struct pending pending[LIMIT_BOT_PENDING];
     struct stranger strangers[LIMIT_BOT_STRANGERS];
     int64_t stranger_us; /* when any of them was last answered */

@@ -95,6 +95,7 @@ class Daemon:
         self.settings = {"DATA_DIR": self.data_dir, **settings}
         self.secrets = {str(self.settings[k]) for k in ("PANEL_PASSWORD", "PANEL_API_KEY", "BOT_TOKEN")
                         if self.settings.get(k)}
+        self.environment = {}  # of each run
         self.process = None
         self.log = []  # of all runs
         self.runs = 0
@@ -117,7 +118,7 @@ class Daemon:
                if not k.startswith(("PANEL_", "PG_LIMITER", "PG_FAULT", "PG_TIME"))}
         env.setdefault("ASAN_OPTIONS", "detect_leaks=1:abort_on_error=0")
         env.setdefault("UBSAN_OPTIONS", "halt_on_error=1:print_stacktrace=1")
-        env.update(environment or {})
+        env.update({**self.environment, **(environment or {})})
         assert self.process is None or self.process.poll() is not None
         self.runs += 1
         self.started = time.time()

@@ -25,6 +25,7 @@ def begin(s, *admins, users=(), crowd=0, environment=None, nodes=1, **more):
         s.crowd = [f"crowd{first + i:06d}" for i in range(crowd)]
     more = {"ADMIN_IDS": ",".join(str(p.id) for p in people), **tg.settings, **more}
     d = s.daemon(sim, start=False, **more)
+    d.environment["PG_TOAST_SCALE"] = "16"  # what a press leads to is looked at, however busy the machine is
     d.start(environment=environment)
     connected(d)
     return tg, people, sim, d
