@@ -18,6 +18,33 @@ PLAIN = ("Owner", "admin", "VLESS TCP", "http", "cli", "pg-limiter", "English", 
 ADMINS = ("reseller_one", "reseller_two")
 
 
+def is_notice(message):
+    """Whether a message came by itself: a notification, which may come at any time. No menu is one."""
+    datas = [b.get("callback_data", "") for row in message.buttons for b in row]
+    return (any(d.startswith(("anot|", "nnfl|")) for d in datas) or
+            all(d.startswith(("ncard", "ncus")) for d in datas) and not message.history)
+
+
+def start(user, room=None):
+    """Writes /start; the main menu that comes, in whatever language."""
+    return user.ask("/start", lambda m: m.buttons and not is_notice(m), room=room)
+
+
+def menu_of(user):
+    """The bot's newest message to a user that is no notification."""
+    return next(m for m in reversed(user.chat.from_bot) if not is_notice(m))
+
+
+def show(user, target):
+    """Presses a button with a target, whatever the menu shows, and waits for what it leads to: the menu."""
+    message = menu_of(user)
+    before = len(message.history)
+    user.press(data=target, on=message, force=True)
+    user.telegram.wait(lambda: len(message.history) > before, 15,
+                       lambda: f"{target} changed nothing:\n{user.chat.text(3)}")
+    return message
+
+
 class Stage:
     """`owners`: so many people who are ADMIN_IDS; `settings`: of the daemon, besides.
 

@@ -24,6 +24,8 @@ def the_breaker_by_its_buttons(s):
     with Traffic(sim, *[Sharer(n, every=0.5, block=i) for i, n in enumerate(names)]):
         mine = ali.chat.wait("The breaker has paused", 40)
         hers = zoe.chat.wait("The breaker has paused", 10)
+        # What was ordered before the pause is carried out; an undo in between would call it off.
+        d.wait(lambda: all(r["state"] == "applied" for r in d.rows()), 20, d.rows)
     assert d.status()["paused"] and "Counted:" in mine.text
     held = {u["username"] for u in sim.get("/users", status="disabled")["users"]}
     assert held and all(n in mine.text for n in held), mine.text
@@ -36,10 +38,10 @@ def the_breaker_by_its_buttons(s):
     for who, message in ((ali, mine), (zoe, hers)):
         who.press(undo, on=message)
         tg.wait(lambda: any("Yes, enable" in x for x in labels(message)), 5)  # noqa: B023
-    yes = next(x for x in labels(mine) if "Yes, enable" in x)
-    first = ali.press(yes, on=mine)
-    second = zoe.press(data=next(b["callback_data"] for b in hers.buttons[0]), on=hers, force=True)
-    assert f"Enabled: {len(held)} users" in first.text and ("lready done by Ali" in second.text or "just doing" in second.text)
+    yes = next(b["callback_data"] for b in hers.buttons[0])  # its message says "undone" in a moment
+    first = ali.press("Yes, enable", on=mine)
+    second = zoe.press(data=yes, on=hers, force=True)
+    assert f"Enabled: {len(held)} user" in first.text and ("lready done by Ali" in second.text or "just doing" in second.text)
     assert not sim.get("/users", status="disabled")["users"]
     assert all(v["forgiven_at"] for v in d.sql("SELECT forgiven_at FROM violations WHERE outcome='applied'"))
     tg.wait(lambda: "undone by Ali" in mine.text and "undone by Ali" in hers.text, 20,
@@ -106,9 +108,10 @@ def the_panel_is_away_and_back(s):
     if not built_with("PG_TIME_SCALE"):
         s.skip("needs a build with -Dtest_clock=true")
     tg, (ali,), sim, d = begin(s, "Ali", environment={"PG_TIME_SCALE": "20"})
-    sim.post("/refuse", {"seconds": 12})
+    sim.fault("drop", "/*", count=-1)  # until the alarm has come, however long that takes
     sim.post("/drop", {"rst": True})
-    down = ali.chat.wait("The panel does not answer", 30)
+    down = ali.chat.wait("The panel does not answer", 60)
+    sim.clear_faults()
     tg.wait(lambda: "The panel answers again, it was away for" in down.text, 60, lambda: down.text)
     assert len(about(ali.chat, "The panel ")) == 1, ali.chat.text()
     no_refusal(tg)
@@ -122,20 +125,20 @@ def many_are_enabled_with_progress(s):
     for name in names:
         status, told = d.call("POST", f"/users/{name}/disable", {"hand": True})
         assert status == 200, told
-    sim.fault("delay", "/api/user*", method="PUT", count=-1, seconds=0.4)
+    sim.fault("delay", "/api/user*", method="PUT", count=-1, seconds=1)
     menu = ali.ask("/enable_all", "In all: 14", seconds=10)
     ali.press("All: 14", on=menu)
     tg.wait(lambda: "Enable 14 users" in menu.text, 5)
-    began = time.monotonic()
+    end = time.monotonic() + 120
     ali.press("Yes", on=menu)
     tg.wait(lambda: "of 14 still disabled" in menu.text, 5, lambda: menu.text)
-    assert time.monotonic() - began < 2
+    assert not about(ali.chat, "Enabled: 14 users"), "it is shown while it goes on"
     seen = set()
     while "of 14 still disabled" in menu.text and not about(ali.chat, "Enabled: 14 users"):
         seen.add(menu.text)
         ali.press("Refresh", on=menu)
         time.sleep(0.3)
-        assert time.monotonic() - began < 30
+        assert time.monotonic() < end
     told = ali.chat.wait("Enabled: 14 users", 20)
     assert "Disabled users" in told.text and told.id > menu.id
     assert len(seen) > 1, seen
@@ -157,7 +160,7 @@ def made_anew_under_a_name(s):
         d.wait(lambda: d.status()["users"].get("recreated") == 2, 20)
     ali.ask("/start", "Main menu", seconds=10)
     menu = ali.go("Users", "Made anew under a name")
-    assert "ann" in menu.text and "Special limit: 5" in menu.text, menu.text
+    tg.wait(lambda: "ann" in menu.text and "Special limit: 5" in menu.text, 5, lambda: menu.text)
     assert "Excepted from all limits" in menu.text and "boss <&>" in menu.text
     ali.press("Give to ann", on=menu)
     tg.wait(lambda: "Shall ann have what" in menu.text, 5)

@@ -63,9 +63,9 @@ def test_backup_and_restore(start, lab, telegram):
     too_big = ali.send_file("huge.zip", size=50 << 20)
     ali.chat.wait("has 50.0 MB", after=too_big.id)
     ali.send_file("b.zip", data)
-    ali.chat.wait("A whole backup of", 15)
-    assert "Exceptions: 1 → 0" in ali.chat.last.text and "shadow" in ali.chat.last.text
-    ali.press("Put it in place")
+    ready = ali.chat.wait("A whole backup of", 15)
+    assert "Exceptions: 1 → 0" in ready.text and "shadow" in ready.text
+    ali.press("Put it in place", on=ready)
     ali.chat.wait("Restored", 20)
     d.wait_log("everything starts anew", 10)
     d.wait_log("settings from", 20, count=2)  # the life before answers for a moment more
@@ -117,10 +117,11 @@ def test_restored_with_the_encrypted_part(start, telegram):
     telegram.wait(lambda: "Send the passphrase" in asked.text, 5, lambda: asked.text)
     wrong = ali.say("wrong horse battery")
     ali.chat.wait("does not open", 20)
-    assert wrong.deleted
+    telegram.wait(lambda: wrong.deleted, 5, "the wrong passphrase is deleted")
     right = ali.say("correct horse battery")
     ready = ali.chat.wait("A whole backup of", 20, after=right.id)
-    assert right.deleted and "With the passphrase" not in ready.labels
+    telegram.wait(lambda: right.deleted, 5, "the passphrase is deleted")
+    assert "With the passphrase" not in ready.labels
     ali.press("Put it in place", on=ready)
     done = ali.chat.wait("Restored", 20)
     files = [d.data_dir / name for name in ("restored.env", "restored-secrets.env")]
@@ -140,10 +141,10 @@ def test_too_large_for_telegram_stays_on_the_server(start, telegram):
     d.start()
     ali.ask("/start", "Main menu")
     ali.say("/backup")
-    begun = time.monotonic()
-    ali.ask("/help", "/cancel")  # nobody waits for it
-    assert time.monotonic() - begun < 2
-    told = ali.chat.wait("It lies on the server", 60).text
+    helped = ali.ask("/help", "/cancel")  # nobody waits for it
+    message = ali.chat.wait("It lies on the server", 180)
+    assert helped.at < message.edited_at
+    told = message.text
     [kept] = (d.data_dir / "backups").glob("*.zip")
     assert str(kept) in told and kept.stat().st_size > 50 << 20
     assert stat.S_IMODE(kept.stat().st_mode) == 0o600
@@ -187,7 +188,7 @@ def test_the_old_programs_backup_is_imported(start, lab, telegram, tmp_path):
     ali.press("Import")
     ali.chat.wait("Imported", 20)
     assert d.sql("SELECT name FROM special_limits")
-    assert not list((d.data_dir / "run").glob("import-*"))
+    d.wait(lambda: not list((d.data_dir / "run").glob("import-*")), 10, "nothing is left of the file")
 
 
 def test_every_few_hours_over_restarts(start, telegram):
@@ -227,7 +228,8 @@ def test_a_failing_schedule_is_told(start, telegram):
               BACKUP_EVERY=24)
     d.wait_log("was not sent", 20)
     telegram.wait(lambda: documents(ali.chat), 30, d.tail)
-    assert json.loads(d.cli("schedule", "--json"))["failed_attempts"] == 0
+    # Telegram has it a little before the daemon knows.
+    d.wait(lambda: json.loads(d.cli("schedule", "--json"))["failed_attempts"] == 0, 20)
 
 
 def test_every_few_hours_into_a_topic(start, telegram):
@@ -249,6 +251,7 @@ def test_every_few_hours_into_a_topic(start, telegram):
         group.close_topic(topic, deleted=True)
         telegram.wait(lambda: documents(ali.chat), 20, d.tail)
         d.wait_log("not sent to the group, so to the owners: .*thread not found", 5)
+        d.stop()  # an hour is short: the next one would be refused as well
     assert not documents(zoe.chat), "a viewer gets no backup"
 
 
@@ -268,8 +271,8 @@ def test_one_by_itself_that_is_too_large_lies_on_the_server(start, telegram):
     fill(d)
     d.write_env(BACKUP_EVERY=24)
     d.start()
-    told = ali.chat.wait("lies on the server", 60).text
+    told = ali.chat.wait("lies on the server", 180).text
     [kept] = (d.data_dir / "backups").glob("*.zip")
     assert kept.name in told and stat.S_IMODE(kept.stat().st_mode) == 0o600
     assert not documents(ali.chat)
-    assert json.loads(d.cli("schedule", "--json"))["failed_attempts"] == 0
+    d.wait(lambda: json.loads(d.cli("schedule", "--json"))["failed_attempts"] == 0, 20)

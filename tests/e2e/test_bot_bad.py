@@ -2,6 +2,7 @@
 
 import time
 
+from bot_stage import is_notice, start
 from daemon import Sharer, Traffic, warm_up
 
 
@@ -15,10 +16,10 @@ def test_a_stranger_gets_one_plain_refusal(stage, telegram):
     stranger.chat.wait("operators")
     telegram.idle()
     assert len(stranger.chat.from_bot) == 1
-    menu = s.owners[0].ask("/start", lambda m: m.buttons)
+    menu = start(s.owners[0])
     other = telegram.user("Another")
     group = telegram.group("Ops", s.owners[0], stranger, other)
-    shown = s.owners[0].ask("/start", lambda m: m.buttons, room=group)
+    shown = start(s.owners[0], group)
     before = shown.text, shown.labels, len(group.from_bot)
     time.sleep(1.1)  # all strangers together are told once a second
     told = other.press(at=(0, 0), on=shown)
@@ -42,13 +43,13 @@ def test_an_empty_list_of_admins_serves_nobody(lab, daemon, telegram):
 def test_old_buttons_are_refused_kindly(stage, telegram):
     s = stage()
     owner = s.owners[0]
-    menu = owner.ask("/start", lambda m: m.buttons)
+    menu = start(owner)
     for data in ("", "x", "szzzz", "smain|" + "9" * 50, "susr|id:99999999", "azzzz|1", "i", "s/9/9",
                  "slim/999999", "susers/-1", "susr|id:x", "aset|general_limit|-5",
                  "aset|no_such_thing|1", "|||||||", "😀😀", "susr|id:1|a|b|c|d|e|f|g"):
         press = owner.press(data=data or "-", on=menu, force=True)
         assert press.answered
-    menu = owner.ask("/start", lambda m: m.buttons)
+    menu = start(owner)
     assert len(menu.labels) >= 6
 
 
@@ -58,16 +59,16 @@ def test_names_of_every_kind(stage, telegram):
     for name in ("<b>x", "a&b", "😀" * 30, "سلام", "x" * 128, "x" * 4096, "'; --", "{user}", "%s%n",
                  "12345", "id:1", "id:", "\u202egnp", "a\nb"):
         owner.say(f"/user {name}")
-    telegram.idle(20)
-    owner.chat.wait(lambda m: "x" * 128 in m.text, 10)
+    telegram.wait(lambda: len([m for m in owner.chat.from_bot if not is_notice(m)]) == 14, 90, owner.chat.text)
+    owner.chat.wait(lambda m: "x" * 128 in m.text)
     assert s.daemon.running()
 
 
 def test_the_token_is_revoked_in_mid_run(stage, telegram):
     """The limiter goes on limiting; nothing is lost, and the bot is back when the token is."""
-    s = stage()
+    s = stage(TIME_TO_ACTIVE_USERS=600)
     owner = s.owners[0]
-    owner.ask("/start", lambda m: m.buttons)
+    start(owner)
     telegram.revoke_token()
     s.daemon.wait_log("(?i)token", 10)
     warm_up(s.daemon, s.sim)
@@ -125,9 +126,9 @@ def test_two_admins_change_one_thing(stage, telegram):
 
 def test_the_limiter_goes_on_without_telegram(stage, telegram):
     """Hanging, refusing, 502: the user is disabled all the same, and it is told afterwards, once."""
-    s = stage()
+    s = stage(TIME_TO_ACTIVE_USERS=600)
     owner = s.owners[0]
-    owner.ask("/start", lambda m: m.buttons)
+    start(owner)
     with telegram.away("hang"):
         warm_up(s.daemon, s.sim)
         with Traffic(s.sim, Sharer("user_01", 3)):

@@ -6,6 +6,9 @@ import re
 import time
 from concurrent.futures import ThreadPoolExecutor
 
+from bot_stage import is_notice, menu_of, show
+from patience import deadline
+
 TEXTS = {
     "country_code": "IR", "ipinfo_token": "a-token-0123456789",
     "webhook_url": "https://127.0.0.1:9/hook", "webhook_secret": "a-hook-secret-0123456789",
@@ -32,14 +35,6 @@ def buttons(message):
     return [b for row in message.buttons for b in row if b.get("callback_data")]
 
 
-def show(ali, target):
-    """Presses a button with a target, whatever is shown, and waits for what it leads to."""
-    message = ali.chat.last
-    before = len(message.history)
-    ali.press(data=target, on=message, force=True)
-    ali.chat.wait(lambda m: m.id > message.id or m is message and len(m.history) > before)
-
-
 def other(row):
     """A number that is allowed and is not the present one."""
     low, high = map(float, NUMBERS.search(row["allowed"]).groups())
@@ -52,13 +47,12 @@ def other(row):
 def change(ali, row):
     """Gives a setting another value by whatever its page offers: (how, the value)."""
     key = row["key"]
-    offered = [b["callback_data"] for b in buttons(ali.chat.last)]
+    offered = [b["callback_data"] for b in buttons(menu_of(ali))]
     writes = next((b for b in offered if re.match(r"i(val|sec|ladd)\|", b)), None)
     if writes:
         value = TEXTS.get(key) or other(row)
         show(ali, writes)
-        said = ali.say(value)
-        ali.chat.wait(lambda m: m.id > said.id)
+        ali.ask(value, lambda m: not is_notice(m))
         return "written", value
     choice = next(b for b in offered if b.startswith("aput|") and
                   not b.endswith("|" + row["value"]))
@@ -68,13 +62,11 @@ def change(ali, row):
 
 def listed(ali):
     """Where each setting's page is reached from All settings: {key: target}."""
-    show(ali, "sall")
     found = {}
-    for section in [b["callback_data"] for b in buttons(ali.chat.last)]:
+    for section in [b["callback_data"] for b in buttons(show(ali, "sall"))]:
         if section.startswith("ssec|"):
-            show(ali, section)
             found |= {b["callback_data"].split("|")[1]: b["callback_data"]
-                      for b in buttons(ali.chat.last) if b["callback_data"].startswith("sset|")}
+                      for b in buttons(show(ali, section)) if b["callback_data"].startswith("sset|")}
     return found
 
 
@@ -84,10 +76,10 @@ def change_all(ali, d, pages, rows):
     for key, page in pages:
         show(ali, page)
         given[key] = change(ali, rows[key])
-        end = time.monotonic() + 5
+        end = deadline(5)
         while config(d)[key]["origin"] != "database":
             assert time.monotonic() < end, f"{key} {given[key]}\n{ali.chat.text(2)}"
-            yes = next((b for b in buttons(ali.chat.last) if b["text"].startswith(YES)), None)
+            yes = next((b for b in buttons(menu_of(ali)) if b["text"].startswith(YES)), None)
             if yes:
                 show(ali, yes["callback_data"])
             time.sleep(0.1)

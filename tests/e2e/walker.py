@@ -16,6 +16,7 @@ import traceback
 from collections import deque
 
 import bot_texts
+from bot_stage import is_notice
 from bot_tables import KEYED, kind_of, place_of, split
 
 EACH = 2
@@ -528,11 +529,7 @@ class Walker:
         """The newest message that is no notification: those come by themselves, and are no menus."""
         return next((m for m in reversed(self.user.chat.from_bot) if not self.is_notice(m)), self.message)
 
-    @staticmethod
-    def is_notice(message):
-        datas = [b.get("callback_data", "") for row in message.buttons for b in row]
-        return (any(d.startswith(("anot", "nnfl")) for d in datas) or
-                all(d.startswith(("ncard", "ncus")) for d in datas) and not message.history)
+    is_notice = staticmethod(is_notice)
 
     def wait(self, check, seconds, what, detail=""):
         try:

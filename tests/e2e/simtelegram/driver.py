@@ -202,13 +202,15 @@ class User:
 
     # -- buttons -------------------------------------------------------------------------------
 
-    def find_button(self, label=None, data=None, at=None, on=None, room=None):
-        """(message, button) by label (whole, else a part), data, or place (row, column)."""
+    def look_for_button(self, label, data, at, on, room):
+        """(message, button), or None: what `find_button` waits for."""
         with self.telegram.world.lock:
             messages = [on] if on is not None else reversed((room or self.chat).from_bot)
             for message in messages:
                 if at is not None:
-                    return message, message.buttons[at[0]][at[1]]
+                    rows = message.buttons
+                    there = at[0] < len(rows) and at[1] < len(rows[at[0]])
+                    return (message, rows[at[0]][at[1]]) if there else None
                 buttons = [b for row in message.buttons for b in row]
                 for test in (lambda b: b["text"] == label,
                              lambda b: label is not None and label in b["text"],
@@ -216,7 +218,14 @@ class User:
                     found = next((b for b in buttons if test(b)), None)
                     if found is not None:
                         return message, found
-        raise AssertionError(f"no button {label or data!r} in\n{(room or self.chat).text(4)}")
+        return None
+
+    def find_button(self, label=None, data=None, at=None, on=None, room=None, seconds=5.0):
+        """(message, button) by label (whole, else a part), data, or place (row, column); waits for it, since
+        the answer to a press may be there before what it leads to."""
+        return self.telegram.wait(
+            lambda: self.look_for_button(label, data, at, on, room), seconds,
+            lambda: f"a button {label or data or at!r} in\n{(room or self.chat).text(4)}")
 
     def press(self, label=None, data=None, at=None, on=None, room=None, wait=5.0, force=False):
         """Presses a button of the newest message that has it, or of `on`; waits for the answer.
@@ -237,15 +246,16 @@ class User:
         return press
 
     def go(self, *labels, room=None):
-        """Presses one button after another, each on the message of the one before; that message."""
+        """Presses one button after another, each on the message of the one before; that message.
+
+        Each must change it: what comes by itself is no answer.
+        """
         message, _ = self.find_button(labels[0], room=room)
         for label in labels:
             version = len(message.history)
-            count = len((room or self.chat).from_bot)
             self.press(label, on=message, room=room)
-            self.telegram.wait(lambda: len(message.history) > version or  # noqa: B023
-                               len((room or self.chat).from_bot) > count,  # noqa: B023
-                               5, lambda: f"{label!r} changed nothing:\n{(room or self.chat).text(3)}")
+            self.telegram.wait(lambda: len(message.history) > version, 5,  # noqa: B023
+                               lambda: f"{label!r} changed nothing:\n{(room or self.chat).text(3)}")
         return message
 
     def block(self, yes=True):
