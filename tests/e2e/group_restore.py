@@ -9,6 +9,7 @@ Then everyone is enabled, through more deaths, and each user is compared with wh
 Prints the table; the exit code is not 0 when anybody is left that the books do not explain.
 """
 
+import http.client
 import json
 import pathlib
 import random
@@ -59,7 +60,7 @@ class Play:
     def call(self, method, path, body=None):
         try:
             return self.d.call(method, path, body, timeout=40)
-        except (OSError, ValueError, json.JSONDecodeError):
+        except (OSError, ValueError, http.client.HTTPException):
             return 0, None
 
     def edit(self, names):

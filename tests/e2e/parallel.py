@@ -20,7 +20,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 FIRST = (
     "test_installer.py", "test_openapi.py", "test_daemon_scenes.py", "test_bot_walk.py", "test_soak.py", "test_group_restore.py",
     "test_every_setting_changed_in_the_bot", "test_daemon_story.py", "test_bot_coverage.py", "test_notices.py", "test_doctor.py",
-    "test_daemon_restart.py", "test_the_token_is_revoked", "test_settings_are_what",
+    "test_daemon_restart.py", "test_the_clock_is_set", "test_the_token_is_revoked", "test_settings_are_what",
     "test_one_panel_admins_users", "test_words_where_a_number", "test_the_old_readme_pasted",
 )
 _together = {}
