@@ -314,7 +314,7 @@ static void take_apart(struct daemon *d)
         engine_set_geo(d->engine, NULL, NULL, daemon_now(d));
     atlas_free(d->atlas);
     if (d->owner)
-        owner_free(d->owner);
+        owner_stop(d->owner);
     janitor_free(
         d->janitor); /* its jobs have ended with the owner, its timers end before the last turn */
     if (d->owner)
@@ -329,7 +329,8 @@ static void take_apart(struct daemon *d)
     watch_free(d->watch);
     engine_free(d->engine);
     caching_free(d);
-    worker_free(d->worker);
+    worker_free(d->worker); /* tells of its jobs, and some go on with one of the database's */
+    owner_free(d->owner);
     backups_free(d->backups);
     loop_free(d->loop);
     if (d->lock_fd >= 0)

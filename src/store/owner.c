@@ -41,6 +41,7 @@ struct owner {
     bool stop;
     bool last;   /* a job of OWNER_LAST has succeeded */
     bool posted; /* deliver() is on its way */
+    bool ended;  /* owner_stop has been called; of the loop's thread alone */
     bool freed;  /* owner_free has been called; deliver() frees */
 };
 
@@ -319,13 +320,13 @@ size_t owner_waiting(struct owner *o)
     return n;
 }
 
-void owner_free(struct owner *o)
+void owner_stop(struct owner *o)
 {
     struct job *j;
-    bool posted;
 
-    if (!o)
+    if (o->ended)
         return;
+    o->ended = true;
     pthread_mutex_lock(&o->lock);
     o->stop = true;
     pthread_cond_signal(&o->wake);
@@ -336,6 +337,15 @@ void owner_free(struct owner *o)
     db_close(o->db);
     while ((j = jobs_take(&o->finished)))
         call_done(j);
+}
+
+void owner_free(struct owner *o)
+{
+    bool posted;
+
+    if (!o)
+        return;
+    owner_stop(o);
     pthread_mutex_lock(&o->lock);
     posted = o->posted;
     o->freed = true;

@@ -63,8 +63,11 @@ void owner_flush(struct owner *o);
 size_t owner_waiting(struct owner *o);
 /*
  * Runs what is queued, ends the thread, closes the database, and calls every outstanding done before
- * it returns. On the loop's thread. Frees o (as soon as a delivery posted earlier has come in).
+ * it returns. On the loop's thread. owner_submit gives ERR_CANCELLED from then on: what ends later, as a
+ * job of the worker does, may still ask. Twice is as good as once.
  */
+void owner_stop(struct owner *o);
+/* owner_stop, if that is still to be done; frees o (as soon as a delivery posted earlier has come in). */
 void owner_free(struct owner *o);
 
 /* The same as owner_submit without a thread: runs the job at once on ctx, a struct db, and calls done. */

@@ -78,7 +78,7 @@ struct outbox_opts {
 
 /* Makes it and looks for rows left by an earlier life. ERR_NOMEM. */
 int outbox_new(const struct outbox_opts *opts, struct outbox **ret_ob) MUST_CHECK;
-/* Frees; rows stay. Call after owner_free, whose last jobs are still told. NULL is allowed. */
+/* Frees; rows stay. Call after owner_stop, whose last jobs are still told. NULL is allowed. */
 void outbox_free(struct outbox *ob);
 /* Takes up no further row. outbox_idle: none is on its way any more, so nothing will be in doubt. */
 void outbox_stop(struct outbox *ob);

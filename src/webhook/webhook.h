@@ -72,7 +72,7 @@ void webhook_stop(struct webhook *w);
 bool webhook_idle(const struct webhook *w);
 /* Ends the calls on their way, a test with ERR_CANCELLED; after webhook_stop, while the owner lives. */
 void webhook_halt(struct webhook *w);
-/* Frees; what waits stays. After owner_free, whose last jobs are still told. NULL is allowed. */
+/* Frees; what waits stays. After owner_stop, whose last jobs are still told. NULL is allowed. */
 void webhook_free(struct webhook *w);
 
 /*

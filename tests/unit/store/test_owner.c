@@ -250,6 +250,25 @@ static void the_queue_is_bounded(void **state)
     pthread_mutex_destroy(&gate);
 }
 
+/* What ends after the owner, as a job of the worker does, may still ask. */
+static void who_asks_after_the_stop_is_refused(void **state)
+{
+    static struct job jobs[2];
+
+    (void)state;
+    memset(jobs, 0, sizeof(jobs));
+    ended = 0;
+    assert_int_equal(owner_submit(owner, OWNER_WRITE, job_fn, job_done, &jobs[0]), 0);
+    owner_stop(owner);
+    assert_int_equal(ended, 1);
+    assert_int_equal(owner_submit(owner, OWNER_WRITE, job_fn, job_done, &jobs[1]), ERR_CANCELLED);
+    pump();
+    assert_int_equal(owner_submit(owner, OWNER_READ, job_fn, job_done, &jobs[1]), ERR_CANCELLED);
+    owner_stop(owner);
+    assert_int_equal(owner_waiting(owner), 0);
+    assert_int_equal(ended, 1);
+}
+
 static void stopping_runs_what_is_queued_and_calls_every_end(void **state)
 {
     static struct job jobs[100];
@@ -282,6 +301,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_locked_database_fails_writers_not_readers, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(the_queue_is_bounded, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(who_asks_after_the_stop_is_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(stopping_runs_what_is_queued_and_calls_every_end, set_up,
                                         tear_down),
     };
