@@ -26,6 +26,7 @@ OWNERS, OTHERS = int(os.environ.get("PG_OWNERS", "18")), 10
 LONG = os.environ.get("PG_LONG") == "1"
 EACH = int(os.environ.get("PG_EACH", "2" if LONG else "1"))
 SECONDS = int(os.environ.get("PG_WALK_SECONDS", "1500" if LONG else "30"))
+LEAST = 41, 101  # places and presses of an owner; a machine that is busy takes longer for them
 ALL_ROLES = "owner,operator,viewer"
 # Owners change what the others look at, and operators use up what owners look for: in a long walk each has a stage.
 GROUPS = [os.environ["PG_ROLES"]] if "PG_ROLES" in os.environ else ["operator,viewer", "owner"] if LONG else [ALL_ROLES]
@@ -130,10 +131,11 @@ class Walk:
                 errors=bot_texts.errors(self.language), alone=1, between=lambda: self.look_at(stage),
                 refill=stage.refill if LONG and not self.bare else None,
                 visits=stage.visits() if LONG and not self.bare else (),
+                least=LEAST if role == "owner" else (0, 0),
                 prepare=stage.prepare if LONG and not self.bare else lambda place, kinds: None,
                 after=lambda data: stage.ready() if BEGINS_ANEW.match(data) else None)
             survey.tell = lambda text, role=role: print(f"{self.language} {role}: {text}", flush=True)
-            walkers = everybody[role] = [Walker(sim, u, survey, answer_s=20) for u in users]
+            walkers = everybody[role] = [Walker(sim, u, survey, answer_s=60) for u in users]
             threads.append(threading.Thread(target=self.of_role, args=(role, survey, walkers)))
         if not self.bare:
             self.scripted["notices"] = {r: walk_script.notices(w) for r, w in everybody.items()}
@@ -293,7 +295,7 @@ def test_every_button_of_every_menu(name, roles):
     assert not unasked, f"done without a question: {unasked}"
     presses = sum(s.presses for s in walk.surveys.values())
     if "owner" in walk.surveys:
-        assert len(walk.surveys["owner"].kinds) > 40 and presses > 100
+        assert len(walk.surveys["owner"].kinds) >= LEAST[0] and presses >= LEAST[1]
     if LONG:
         assert all(walk.done.values()), f"not everything was pressed in {SECONDS} s: {walk.done}"
     if LONG and not walk.bare:

@@ -61,12 +61,13 @@ class Survey:
     is called before each phase. `refill()`: makes anew what was used up, when places were given up; so often.
     `after(data)`: after a press. `prepare(place, kinds)`: makes so that these buttons are there, where they
     were looked for in vain. `visits`: buttons of people in a state of their own, pressed as soon as there is time.
+    `least`: so many places and presses there are to be, however long a busy machine takes for them.
     """
 
     def __init__(self, home, foreign=None, avoid=lambda data: False, each=EACH, trace=None,
                  answers=lambda place: {}, later=(), errors=None, alone=99, between=lambda: None,
                  refill=None, refills=2, after=lambda data: None, prepare=lambda place, kinds: None,
-                 visits=()):
+                 visits=(), least=(0, 0)):
         self.home = home
         self.foreign = foreign
         self.avoid = avoid
@@ -81,6 +82,7 @@ class Survey:
         self.after = after
         self.prepare = prepare
         self.visits = list(visits)
+        self.least = least
         self.refills = self.tries = refills
         self.phase = 0
         self.jumps = 0
@@ -316,13 +318,18 @@ class Survey:
         for thread in threads:
             thread.start()
         for thread in threads:
-            while thread.is_alive() and time.monotonic() < end + 30:
+            while thread.is_alive() and time.monotonic() < end + 400:  # a step takes long on a busy machine
                 thread.join(5)
                 self.tell_way(begun, idle)
         self.seconds = time.monotonic() - begun
         if errors:
             raise errors[0]
         return not self.unfinished() and not self.later and not any(t.is_alive() for t in threads)
+
+    def goes_on(self, end):
+        """Whether the walkers walk on: there is time, or it was far too short for so little."""
+        now = time.monotonic()
+        return now < end or (now < end + 300 and (len(self.kinds) < self.least[0] or self.presses < self.least[1]))
 
     def tell_way(self, begun, idle):
         now = time.monotonic() - begun
@@ -619,7 +626,7 @@ class Walker:
         """"⏳ Still working on it…", without a button; in Persian a mark of direction comes first."""
         at_work = ("⏳", "📤", "🔎", "⬇")
         self.wait(lambda: self.message.buttons or self.newest().id > self.message.id or
-                  not self.message.text.lstrip("\u200f").startswith(at_work), 30, "never done")
+                  not self.message.text.lstrip("\u200f").startswith(at_work), 90, "never done")
 
     def press(self, button, jump=False):
         """Presses a button of the message; what came is the new `message`. The node. `jump`: one that an
@@ -714,7 +721,7 @@ class Walker:
         if self.message is None:
             self.begin()
         steps = 0
-        while time.monotonic() < end and not survey.halt:
+        while survey.goes_on(end) and not survey.halt:
             node = self.node()
             if node == goal:
                 goal = None
