@@ -8,7 +8,7 @@
 
 /* What the app and the surfaces call. */
 
-#define RELEASE_WAIT_US (30 * STAMP_SECOND) /* nobody waits longer for the end of a release */
+#define PATIENCE_US (30 * STAMP_SECOND) /* nobody waits longer for the end of what he asked for */
 
 int enforce_punish(struct enforce *e, const struct enforce_case *c, struct err *err)
 {
@@ -232,21 +232,29 @@ void tell_waiters(struct enforce *e, struct item *it, enum enforce_result result
     e->pumping--;
 }
 
+/* The clock may have been set back. */
+static bool is_over(int64_t since_us, int64_t now)
+{
+    return now - since_us >= PATIENCE_US || now < since_us;
+}
+
 void tell_patient(struct enforce *e)
 {
+    static const char later[] = "not yet: it goes on by itself";
     int64_t now = enforce_now(e);
     const struct waiter *oldest;
     struct item *it;
 
     e->pumping++;
     for (it = e->first; it; it = it->next) {
-        if (it->dead || !it->waiters)
+        if (it->dead)
             continue;
-        for (oldest = it->waiters; oldest->next; oldest = oldest->next)
+        if (it->told && is_over(it->born_us, now))
+            order_tell(e, it, ERR_BUSY, later);
+        for (oldest = it->waiters; oldest && oldest->next; oldest = oldest->next)
             ;
-        /* The clock may have been set back. */
-        if (now - oldest->rq->since_us >= RELEASE_WAIT_US || now < oldest->rq->since_us)
-            tell_waiters(e, it, ENFORCE_FAILED, "not yet: it goes on by itself");
+        if (oldest && is_over(oldest->rq->since_us, now))
+            tell_waiters(e, it, ENFORCE_FAILED, later);
     }
     e->pumping--;
 }

@@ -199,7 +199,7 @@ void enforce_emit(struct enforce *e, const struct item *it, enum enforce_kind ki
                   enum enforce_why why, int rc, const char *text);
 /* Tells all who wait for the release of it. */
 void tell_waiters(struct enforce *e, struct item *it, enum enforce_result result, const char *text);
-/* Tells those who have waited RELEASE_WAIT_US that it goes on without them. */
+/* Tells those who have waited for half a minute that it goes on without them. */
 void tell_patient(struct enforce *e);
 /* The end of a release: everyone has been told. */
 void request_unref(struct request *rq);

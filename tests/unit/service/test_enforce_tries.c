@@ -14,6 +14,7 @@
 
 static enum fp_fate wrong;              /* of the next calls that change something */
 static int n_wrong, n_reads, n_changes; /* so many of them; calls seen */
+static bool fills_up;                   /* the disk is full from the next change on */
 
 static enum fp_fate fate(void *ctx, enum fp_kind kind, int64_t id)
 {
@@ -24,6 +25,8 @@ static enum fp_fate fate(void *ctx, enum fp_kind kind, int64_t id)
         return FP_OK;
     }
     n_changes++;
+    if (fills_up)
+        b->store_rc = ERR_FULL;
     if (n_wrong == 0)
         return FP_OK;
     n_wrong--;
@@ -47,6 +50,7 @@ static void calls_go_wrong(enum fp_fate how, int n)
     wrong = how;
     n_wrong = n;
     n_reads = n_changes = n_told = 0;
+    fills_up = false;
     b->line.fate = fate;
 }
 
@@ -194,6 +198,41 @@ static void an_order_to_disable_as_well(void **state)
     assert_int_equal(order_rc, ERR_BUSY);
 }
 
+/* Whatever hangs, whoever gave an order hears of it within half a minute. */
+static void no_order_waits_for_ever(void **state)
+{
+    int64_t i;
+
+    (void)state;
+    calls_go_wrong(FP_OK, 0);
+    b->line.delay_us = 200 * SEC; /* the panel hangs */
+    for (i = 1; i <= 12; i++)
+        order(i);
+    bed_wait(b, 29 * SEC);
+    assert_int_equal(n_told, 0);
+    bed_wait(b, 2 * SEC);
+    assert_int_equal(n_told, 12);
+    assert_int_equal(order_rc, ERR_BUSY);
+    b->line.delay_us = 0;
+    bed_wait(b, 250 * SEC);
+    assert_int_equal(n_told, 12);
+    for (i = 1; i <= 12; i++)
+        assert_string_equal(state_of(i), "applied");
+    /* The disk fills up while the end of one is to be written. */
+    calls_go_wrong(FP_NO, 1);
+    fills_up = true;
+    order(13);
+    bed_wait(b, 2 * SEC);
+    assert_string_equal(state_of(13), "intended");
+    bed_wait(b, 29 * SEC);
+    assert_int_equal(n_told, 1);
+    assert_int_equal(order_rc, ERR_BUSY);
+    b->store_rc = 0;
+    bed_wait(b, 60 * SEC);
+    assert_int_equal(n_told, 1);
+    assert_string_equal(state_of(13), "cancelled");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -201,6 +240,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_press_begins_anew, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_is_not_known_is_told_at_once, set_up, tear_down),
         cmocka_unit_test_setup_teardown(an_order_to_disable_as_well, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(no_order_waits_for_ever, set_up, tear_down),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
