@@ -129,12 +129,24 @@ class TelegramApp:
         self.world = world
         self.flood = Flood(limits)
         self.mode = None  # of an outage: hang, 502, reset
+        self.tokens_revoked = set()  # that a test took away: who still has one has done nothing wrong
         self.revoked = False
         self.conflict_until = 0.0
         self.faults = []
         self.poll = None
         self.loop = None
         world.on_update = self.updated
+
+    @property
+    def revoked(self):
+        """Whether the token of now is refused."""
+        return self._revoked
+
+    @revoked.setter
+    def revoked(self, yes):
+        self._revoked = yes
+        if yes:
+            self.tokens_revoked.add(self.world.token)
 
     def updated(self):
         poll = self.poll
@@ -198,19 +210,19 @@ class TelegramApp:
             raise ApiError(404, "Not Found")
         known = schema.BY_LOWER.get(name.lower())
         if token != self.world.token or self.revoked:
-            self.note(known or name, 401, "Unauthorized")
+            self.note(known or name, 401, "Unauthorized", token in self.tokens_revoked)
             raise ApiError(401, "Unauthorized")
         if known is None:
             self.note(name, 404, "Not Found: method not found")
             raise ApiError(404, "Not Found: method not found")
         return known
 
-    def note(self, name, code, description):
+    def note(self, name, code, description, revoked=False):
         """A call that got no further than its address."""
         with self.world.lock:
             call = Call(len(self.world.calls) + 1, name, time.monotonic())
             call.code, call.description, call.ended = code, description, call.at
-            call.fault = "revoked" if code == 401 and self.revoked else None
+            call.fault = "revoked" if revoked else None
             self.world.calls.append(call)
             self.world.tell()
 
