@@ -228,6 +228,27 @@ def test_two_restores_at_once(place):
     assert limit(d) == 7 and d.get("/healthz")
 
 
+def test_stopped_while_restores_are_looked_at(place):
+    """What the worker has just read wants the database, which has been closed: refused, and nothing is touched."""
+    _, d, backup, rest = place
+    zipped = backup.read_bytes()
+
+    def one(_):
+        with contextlib.suppress(OSError, http.client.HTTPException, ValueError):  # it ends in the midst of it
+            zip_post(rest, "/restore?confirm=true", zipped)
+
+    for wait in (0.01, 0.05, 0.1, 0.2):
+        d.start()
+        with ThreadPoolExecutor(4) as pool:
+            asked = [pool.submit(one, i) for i in range(4)]
+            time.sleep(wait)
+            d.stop()
+            for a in asked:
+                a.result()
+        d.check_log()
+        assert limit(d) in (3, 7)
+
+
 def test_a_full_disk_at_each_step(place):
     """With so and so much room left: restored, or refused and everything as before; never in between."""
     _, d, backup, _ = place

@@ -282,8 +282,12 @@ static void stopping_runs_what_is_queued_and_calls_every_end(void **state)
         jobs[i].number = i;
         assert_int_equal(owner_submit(owner, OWNER_WRITE, job_fn, job_done, &jobs[i]), 0);
     }
-    owner_free(owner);
+    owner_stop(owner);
     assert_int_equal(ended, 100);
+    /* A job of the worker that ends later may still want the store. */
+    assert_int_equal(owner_submit(owner, OWNER_READ, job_fn, job_done, &jobs[0]), ERR_CANCELLED);
+    assert_int_equal(ended, 100);
+    owner_free(owner);
     pump(); /* a delivery that was on its way finds nothing */
     assert_int_equal(rows(), 100);
     assert_int_equal(db_open_file(scratch_path("t.db"), &db, &err), 0);
