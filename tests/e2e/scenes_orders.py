@@ -85,7 +85,8 @@ def pressed_at_a_busy_panel(s):
         busy(user, -1)
         told = d.call("POST", f"/users/disabled/{name}/enable", {})[1]["data"][0]
         assert told["result"] == "failed" and "503" in told["detail"], told
-        assert len(puts(sim, user)) == 3
+        # A fourth may have come by now.
+        assert len(puts(sim, user)) >= 3
         assert len(sim.journal(method="GET", path=rf"by-id/{user}$")) >= 3
         sim.clear_faults()
         sim.wait(lambda u=user: sim.user(u)["status"] == "active" and
