@@ -7,6 +7,7 @@ fails it: tools/run_tests.py runs those afterwards, one by one.
 
 import os
 import pathlib
+import time
 
 import pytest
 
@@ -47,6 +48,8 @@ class Units(LoadScopeScheduling):
 
 
 def pytest_configure(config):
+    # What changes daily is the same for all workers, also at midnight: they inherit it.
+    os.environ.setdefault("PG_DAY", str(int(time.time() // 86400)))
     config.addinivalue_line("markers", "alone: fails on a machine that is busy; never beside other tests")
     config.addinivalue_line("markers", "together: of a file whose tests may not run beside one another")
 
