@@ -19,6 +19,7 @@ TEXTS = {
     "group_modes": "1=shadow", "group_filter": "1", "admin_filter": "admin",
     "punishment_steps": "45m", "daily_summary_hour": "7", "disabled_group_id": "1",
     "fallback_group_id": "2",
+    "persistent_span": "60",  # one more than now is too long, unless persistent_window was changed before
 }
 # A file that has to be there; and what has one value only as long as the others have no effect.
 LEFT_OUT = {"content_networks", "sources"}
