@@ -54,10 +54,14 @@ static void tell(void *arg)
     struct caching *k = arg;
     struct cache_facts f = cache_facts(k->cache);
     bool first = !k->told, change = first || k->told_redis != f.in_redis;
+    /*
+     * "Has ended the connection" is followed by "asks for a password", "does not answer" by a certificate that is
+     * refused: those say what to do.
+     */
+    bool says = f.cure || f.redis.code == ERR_TLS;
     char text[1200];
 
-    /* "Has ended the connection" is followed by "asks for a password", which says what to do. */
-    if (!f.settled || (!change && (!f.cure || strcmp(k->told_why, f.why) == 0)))
+    if (!f.settled || (!change && (!says || strcmp(k->told_why, f.why) == 0)))
         return;
     k->told = true;
     k->told_redis = f.in_redis;

@@ -315,6 +315,7 @@ struct redis_facts redis_facts(const struct redis *r)
 {
     struct redis_facts facts = r->facts;
 
+    facts.code = r->facts.state == REDIS_READY ? ERR_OK : r->why.code;
     facts.why = r->facts.state == REDIS_READY ? "" : r->why.text;
     return facts;
 }

@@ -46,7 +46,8 @@ struct redis_opts {
 struct redis_facts {
     enum redis_state state;
     int64_t since_us;    /* wall clock: of the state */
-    const char *why;     /* down: the reason, for people; else "" */
+    int code;            /* down: ERR_… of the reason */
+    const char *why;     /* … and for people; else "" */
     const char *cure;    /* … and what to do; NULL: nothing known */
     char server[48];     /* "Redis 7.0.15"; "" = not told */
     char policy[32];     /* maxmemory-policy; "" = not told */

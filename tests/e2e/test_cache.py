@@ -129,6 +129,16 @@ def test_what_refuses_is_told_with_the_cure_and_memory_used(why, lab, daemon):
         d.wait(lambda: doctor(d)["level"] == "warning" and (cure or "") in doctor(d)["cure"], 60, lambda: doctor(d))
 
 
+def test_what_tls_has_against_it_is_told_also_after_silence(lab, daemon):
+    sim = lab("--users", 5)
+    with redis(tls=True) as server:
+        server.pause()
+        d = daemon(sim, REDIS_URL=f"rediss://127.0.0.1:{server.port}")
+        d.wait_log(r"cache\s+memory is used, Redis is not: .*does not answer", 60)
+        server.resume()
+        d.wait_log(r"cache\s+memory is used, Redis is not: .*certificate of .* refused", 60)
+
+
 def test_without_redis_nothing_is_tried_or_warned_of(lab, daemon):
     sim = lab("--users", 5)
     d = daemon(sim)
