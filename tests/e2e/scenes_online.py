@@ -67,6 +67,7 @@ class Thief:
     """Another program that reads a node's log: what it gets, nobody else does."""
 
     def __init__(self, sim, node=1):
+        self.sim, self.node = sim, node
         self.reader = Reader(sim, node, login(sim))
         self.halt = threading.Event()
         self.thread = threading.Thread(target=self.steal, daemon=True)
@@ -76,7 +77,7 @@ class Thief:
             self.reader.pump(0.2)
 
     def __enter__(self):
-        self.began = time.monotonic()
+        self.began, self.before = time.monotonic(), self.pushed()
         self.thread.start()
         return self
 
@@ -85,8 +86,12 @@ class Thief:
         self.thread.join(5)
         self.reader.close()
 
-    def lines(self):
-        return len(self.reader.lines())
+    def pushed(self):
+        return self.sim.nodes()[self.node]["pushed"]
+
+    def percent(self):
+        """What it took: more than its half where the other reader was held up."""
+        return 100 * len(self.reader.lines()) / (self.pushed() - self.before)
 
 
 def told_share(s, d, thief, seconds):
@@ -115,7 +120,9 @@ def a_second_reader_is_noticed(s):
         assert d.node(1)["lines_lost"] < 0.1 and not d.node(1)["another_reader"]
         with Thief(sim) as thief:
             percent = told_share(s, d, thief, 300)
-        assert 40 <= percent <= 60
+            taken = thief.percent()
+        s.say(f"it took {taken:.0f} %")
+        assert abs(percent - taken) <= 12 and 35 <= percent <= 75
         assert any("another program reads its log" in x for x in d.status()["problems"])
         message = owner.chat.wait("of its log lines never reach us", 20)
         assert f"node-1: about {percent} %" in message.text, message.text

@@ -39,21 +39,24 @@ def calls_that_go_wrong(s):
                 going_on.pop(name).close()
             return not going_on
         d.wait(ended, 60, "a row of each")
+    # Until nobody is judged any more: whose call was for nothing may be watched again by what he did before.
+    d.wait(lambda: not d.get("/users/active")["total"] and not d.status()["users"]["monitoring"], 90, "nobody active")
     lates = {}
     for name, user in ids.items():
         d.wait(lambda n=name: d.state(n) in ("restored", "cancelled"), 90, f"{name} is back")
         rows = d.rows(name)
-        assert len(rows) == 1, rows
+        assert all(r["state"] == "cancelled" for r in rows[:-1]), rows
         now = sim.user(name)
         assert now["status"] == "active", (name, now)
-        s.say(f"{name}: {len(puts(sim, user, 'true'))} calls to disable, {rows[0]['state']} "
-              f"({rows[0]['why']})")
-        if rows[0]["state"] == "restored":
-            late = puts(sim, user, "false")[0]["wall"] - rows[0]["due_at"] / 1000
+        s.say(f"{name}: {len(puts(sim, user, 'true'))} calls to disable, {rows[-1]['state']} "
+              f"({rows[-1]['why']})")
+        if rows[-1]["state"] == "restored":
+            late = puts(sim, user, "false")[0]["wall"] - rows[-1]["due_at"] / 1000
             # The term of a call without an answer counts from its sending; it landed 15 s later, and
             # is found by a look every 5 s.
             lates[name] = late
-    lates["hangs"] -= 20
+    if "hangs" in lates:
+        lates["hangs"] -= 20
     assert all(x >= -0.01 for n, x in lates.items() if n != "hangs"), lates
     # Two seconds, but for what else the machine has to do.
     assert sorted(lates.values())[len(lates) // 2] <= 2 and max(lates.values()) <= 10, lates
