@@ -313,6 +313,8 @@ const char *bot_name_of(const struct bot *bot, int64_t user_id);
 /* The notices, NULL where there are none. */
 struct notices *bot_notices(const struct bot *bot);
 int64_t turn_chat(const struct turn *t);
+/* The message whose button was pressed; 0: none was. */
+int64_t turn_pressed(const struct turn *t);
 /* A view to write a note with (view_say), for turn_done and turn_fail; the turn's own, made when asked. */
 struct view *turn_note(struct turn *t);
 

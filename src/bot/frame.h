@@ -200,7 +200,8 @@ struct turn {
     bool superseded; /* a later press of the same message has begun */
     char *query;     /* the press that is not answered yet, or NULL */
     char data[BOT_DATA + 1];
-    int64_t began_us; /* real time */
+    uint64_t pressed_mark; /* of the message as it was when it was pressed */
+    int64_t began_us;      /* real time */
     char kind;
     const struct screen *screen;
     const struct action *action;

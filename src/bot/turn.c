@@ -156,6 +156,11 @@ int64_t turn_chat(const struct turn *t)
     return t->chat_id;
 }
 
+int64_t turn_pressed(const struct turn *t)
+{
+    return t->pressed_id;
+}
+
 void **turn_extra(struct turn *t)
 {
     return &t->extra;

@@ -121,16 +121,32 @@ static void run_data(struct turn *t, const char *data)
 
 /* ---- presses ---- */
 
-/* Whether the same press of his is on its way already; what is older on the message is overtaken. */
+/* What a message is, as the press brings it: another one once it was edited. */
+static uint64_t mark_of(const json_t *message)
+{
+    char *text = json_dumps(message, JSON_COMPACT | JSON_SORT_KEYS);
+    uint64_t h = UINT64_C(14695981039346656037);
+    const char *at;
+
+    for (at = text; at && *at; at++)
+        h = (h ^ (unsigned char)*at) * UINT64_C(1099511628211);
+    free(text);
+    return h;
+}
+
+/*
+ * Whether the same press of his is on its way already; what is older on the message is overtaken. One made
+ * when the message had changed is another: Telegram shows an edit before its answer has come back.
+ */
 static bool pressed_before(struct bot *bot, int64_t chat_id, int64_t message_id, int64_t admin_id,
-                           const char *data)
+                           const char *data, uint64_t mark)
 {
     struct turn *t;
 
     for (t = bot->turns; t; t = t->next) {
         if (t->ended || t->chat_id != chat_id || !message_id || t->pressed_id != message_id)
             continue;
-        if (strcmp(t->data, data) == 0 && t->admin.id == admin_id)
+        if (strcmp(t->data, data) == 0 && t->admin.id == admin_id && t->pressed_mark == mark)
             return true;
         t->superseded = true;
     }
@@ -143,6 +159,7 @@ static void press(struct bot *bot, json_t *query)
     const char *id = json_string_value(json_object_get(query, "id"));
     const char *data = json_string_value(json_object_get(query, "data"));
     json_t *chat = json_object_get(message, "chat");
+    uint64_t mark = mark_of(message);
     struct bot_admin admin;
     struct pending *p;
     struct turn *t;
@@ -154,8 +171,8 @@ static void press(struct bot *bot, json_t *query)
         return;
     }
     if (!data || strlen(data) > BOT_DATA || !number_of(chat, "id") ||
-        pressed_before(bot, number_of(chat, "id"), number_of(message, "message_id"), admin.id,
-                       data)) {
+        pressed_before(bot, number_of(chat, "id"), number_of(message, "message_id"), admin.id, data,
+                       mark)) {
         answer_empty(bot, id);
         return;
     }
@@ -165,6 +182,7 @@ static void press(struct bot *bot, json_t *query)
         return;
     }
     t->pressed_id = number_of(message, "message_id");
+    t->pressed_mark = mark;
     /* A message Telegram says nothing of any more (date 0) cannot be edited. */
     t->message_id = number_of(message, "date") ? t->pressed_id : 0;
     memcpy(t->data, data, strlen(data) + 1);

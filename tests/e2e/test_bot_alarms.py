@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """Alarms with buttons: the breaker, ids that changed hands, the panel away; and enabling many at once."""
 
+import re
 import time
 
 from daemon import Sharer, Traffic, built_with, warm_up
@@ -25,7 +26,9 @@ def the_breaker_by_its_buttons(s):
         mine = ali.chat.wait("The breaker has paused", 40)
         hers = zoe.chat.wait("The breaker has paused", 10)
         # What was ordered before the pause is carried out; an undo in between would call it off.
-        d.wait(lambda: all(r["state"] == "applied" for r in d.rows()), 20, d.rows)
+        counted = int(re.search(r"(\d+) users since", mine.text)[1])
+        d.wait(lambda: len(d.sql("SELECT id FROM violations")) >= counted and
+               all(r["state"] == "applied" for r in d.rows()), 20, d.rows)
     assert d.status()["paused"] and "Counted:" in mine.text
     held = {u["username"] for u in sim.get("/users", status="disabled")["users"]}
     assert held and all(n in mine.text for n in held), mine.text

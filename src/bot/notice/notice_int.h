@@ -155,8 +155,12 @@ bool notices_on(const struct notices *n, enum notice_kind kind);
 void notices_send(struct notices *n, struct note *note);
 /* Begins a new message of a note, or a line of a fold when there are too many; off: nothing. */
 void notices_begin(struct notices *n, struct note *note, struct slice line);
-/* Shows the buttons of a menu at one message, or the usual ones ('\0'). */
-void notices_menu(struct notices *n, const struct note *note, const struct place *place, char menu);
+/*
+ * Shows the buttons of a menu at the message of a note, or the usual ones ('\0'). pressed: the message it is
+ * as long as Telegram has not told the number of what was sent.
+ */
+void notices_menu(struct notices *n, const struct note *note, const struct place *place, char menu,
+                  int64_t pressed);
 
 struct turn;
 /* A button of a notification (notice_press.c): an action's run. */

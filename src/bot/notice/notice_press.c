@@ -158,31 +158,34 @@ struct menu {
     struct place place;
     char key[NOTE_KEY];
     char menu;
+    int64_t pressed;
 };
 
 static void show_keys(void *arg, int64_t message_id)
 {
     struct menu *m = arg;
-    struct note *note = message_id ? notices_find(m->n, m->key, false) : NULL;
+    int64_t id = message_id ? message_id : m->pressed;
+    struct note *note = id ? notices_find(m->n, m->key, false) : NULL;
     json_t *keys = note && m->n->tg ? notice_keys(note, &m->place, m->menu) : NULL;
 
     if (keys)
         telegram_call(m->n->tg, "editMessageReplyMarkup",
                       json_pack("{s:I,s:I,s:{s:o}}", "chat_id", (json_int_t)m->place.chat_id,
-                                "message_id", (json_int_t)message_id, "reply_markup",
-                                "inline_keyboard", keys),
+                                "message_id", (json_int_t)id, "reply_markup", "inline_keyboard",
+                                keys),
                       TELEGRAM_NOW, NULL, NULL);
     free(m);
 }
 
-void notices_menu(struct notices *n, const struct note *note, const struct place *place, char menu)
+void notices_menu(struct notices *n, const struct note *note, const struct place *place, char menu,
+                  int64_t pressed)
 {
     struct menu *m = calloc(1, sizeof(*m));
     char slot[NOTE_KEY + 32];
 
     if (!m)
         return;
-    *m = (struct menu){n, *place, "", menu};
+    *m = (struct menu){n, *place, "", menu, pressed};
     memcpy(m->key, note->key, sizeof(m->key));
     snprintf(slot, sizeof(slot), "%s:%lld", note->key, (long long)note->msg);
     if (outbox_find(n->o.outbox, place->chat_id, slice_of(slot), show_keys, m))
@@ -193,7 +196,7 @@ static void show_menu(struct turn *t, struct press *p, struct note *note, char m
 {
     struct place place = place_of(t);
 
-    notices_menu(p->n, note, &place, menu);
+    notices_menu(p->n, note, &place, menu, turn_pressed(t));
     turn_done(t, NULL);
 }
 

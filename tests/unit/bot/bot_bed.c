@@ -158,10 +158,16 @@ void bot_bed_write(struct bot_bed *b, int64_t who, const char *text)
 
 void bot_bed_press(struct bot_bed *b, int64_t who, int64_t message_id, const char *data)
 {
-    json_t *u = json_pack("{sI s{ss so s{sI s{sI ss} si} ss}}", "update_id", (json_int_t)1,
+    bot_bed_press_of(b, who, message_id, 0, data);
+}
+
+void bot_bed_press_of(struct bot_bed *b, int64_t who, int64_t message_id, int64_t edited,
+                      const char *data)
+{
+    json_t *u = json_pack("{sI s{ss so s{sI s{sI ss} si sI} ss}}", "update_id", (json_int_t)1,
                           "callback_query", "id", "77", "from", from(who), "message", "message_id",
                           (json_int_t)message_id, "chat", "id", (json_int_t)who, "type", "private",
-                          "date", 1, "data", data);
+                          "date", 1, "edit_date", (json_int_t)edited, "data", data);
 
     assert_non_null(u);
     bot_update(b->bot, u);

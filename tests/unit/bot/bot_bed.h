@@ -40,6 +40,9 @@ int bot_bed_teardown(void **state);
 /* Somebody writes in his private chat, or presses a button (data) of a message. */
 void bot_bed_write(struct bot_bed *b, int64_t from, const char *text);
 void bot_bed_press(struct bot_bed *b, int64_t from, int64_t message_id, const char *data);
+/* The same on a message that was edited then (unix seconds; 0: never). */
+void bot_bed_press_of(struct bot_bed *b, int64_t who, int64_t message_id, int64_t edited,
+                      const char *data);
 /* Answers one call, unless it is. */
 void bot_bed_answer_one(struct bot_bed *b, struct sent *s);
 /* Answers every call that is not answered, until none is left. */

@@ -58,6 +58,24 @@ static void presses_are_answered_once(void **state)
     assert_int_equal(edits, 1);
 }
 
+/* Telegram shows an edit before its answer is here: who presses then has seen it. */
+static void what_is_pressed_on_another_text_is_another_press(void **state)
+{
+    struct bot_bed *b = *state;
+    struct sent *s;
+    int edits = 0;
+
+    bot_bed_press_of(b, 100, 5, 0, "shelp");
+    bot_bed_press_of(b, 100, 5, 0, "shelp");
+    while ((s = bot_bed_next(b, NULL)))
+        edits += strcmp(s->method, "editMessageText") == 0;
+    assert_int_equal(edits, 1);
+    bot_bed_press_of(b, 100, 5, 1700000000, "shelp");
+    while ((s = bot_bed_next(b, NULL)))
+        edits += strcmp(s->method, "editMessageText") == 0;
+    assert_int_equal(edits, 2);
+}
+
 static void what_cannot_be_edited_is_sent_anew(void **state)
 {
     struct bot_bed *b = *state;
@@ -86,6 +104,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(main_opens_and_help_edits_it, bot_bed_setup,
                                         bot_bed_teardown),
         cmocka_unit_test_setup_teardown(presses_are_answered_once, bot_bed_setup, bot_bed_teardown),
+        cmocka_unit_test_setup_teardown(what_is_pressed_on_another_text_is_another_press,
+                                        bot_bed_setup, bot_bed_teardown),
         cmocka_unit_test_setup_teardown(what_cannot_be_edited_is_sent_anew, bot_bed_setup,
                                         bot_bed_teardown),
     };
