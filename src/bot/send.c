@@ -47,7 +47,8 @@ static void take_number(struct sending *s, const struct telegram_answer *answer)
     struct pending *p = t->input ? pending_find(t->bot, t->chat_id, t->admin.id) : NULL;
     int64_t id = json_integer_value(json_object_get(answer->result, "message_id"));
 
-    if (p && id && s->at + 1 == json_array_size(s->parts))
+    /* By now another text may be awaited; what was edited has its number already. */
+    if (p && p->input == t->input && !t->message_id && id && s->at + 1 == json_array_size(s->parts))
         p->message_id = id;
 }
 
