@@ -13,7 +13,7 @@
 #include "base/num.h"
 #include "base/banned.h"
 
-enum { PATH = 4200, HOLDER = 64 };
+enum { PATH = 4200, HOLDER = 64, LOOKS = 4 };
 
 /* "PID what" of the process that holds the lock, into pid; what it does, or NULL. */
 static char *read_holder(int fd, char pid[HOLDER])
@@ -89,26 +89,41 @@ int dirlock_take(const char *data_dir, const char *what, int *ret_fd, struct err
     return ERR_OK;
 }
 
-bool dirlock_is_taken(const char *data_dir)
+/* Whether /proc/locks has a line of a lock that is held, with want in it. */
+static bool is_listed(const char *want)
 {
-    char path[PATH], want[64], line[256];
-    struct stat st;
+    FILE *locks = fopen("/proc/locks", "re");
+    char line[256];
     bool found = false;
-    FILE *locks;
 
-    if (snprintf(path, sizeof(path), "%s/run/lock", data_dir) >= (int)sizeof(path) ||
-        stat(path, &st))
-        return false;
-    locks = fopen("/proc/locks", "re");
     if (!locks)
         return false;
     /* "1: FLOCK  ADVISORY  WRITE 4711 08:01:123456 0 EOF"; one who waits has "->" before its kind. */
-    snprintf(want, sizeof(want), " %02x:%02x:%llu ", major(st.st_dev), minor(st.st_dev),
-             (unsigned long long)st.st_ino);
     while (!found && fgets(line, sizeof(line), locks))
         found = strstr(line, ": FLOCK ") && strstr(line, " WRITE ") && strstr(line, want);
     fclose(locks);
     return found;
+}
+
+bool dirlock_is_taken(const char *data_dir)
+{
+    char path[PATH], want[64];
+    struct stat st;
+    int looks;
+
+    if (snprintf(path, sizeof(path), "%s/run/lock", data_dir) >= (int)sizeof(path) ||
+        stat(path, &st))
+        return false;
+    snprintf(want, sizeof(want), " %02x:%02x:%llu ", major(st.st_dev), minor(st.st_dev),
+             (unsigned long long)st.st_ino);
+    /*
+     * The list is read a page at a time, and moves up when other locks go meanwhile: ours may be
+     * passed over.
+     */
+    for (looks = 0; looks < LOOKS; looks++)
+        if (is_listed(want))
+            return true;
+    return false;
 }
 
 bool dirlock_is_held(const char *data_dir, int fd)
