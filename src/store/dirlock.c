@@ -5,15 +5,17 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/num.h"
 #include "base/banned.h"
 
-enum { PATH = 4200, HOLDER = 64, LOOKS = 4 };
+enum { PATH = 4200, HOLDER = 64, WRITE_WAITS = 20, WRITE_REST_NS = 5000000 };
+
+/* Of the open file, not of the process (fcntl(2), "Open file description locks"). */
+static const struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
 
 /* "PID what" of the process that holds the lock, into pid; what it does, or NULL. */
 static char *read_holder(int fd, char pid[HOLDER])
@@ -64,6 +66,29 @@ static int make_directory(const char *data_dir, struct err *err)
     return ERR_OK;
 }
 
+/*
+ * What the file says may be from whoever had it before: who has just taken it has still to write. So
+ * that it is a daemon's is believed when it says so for a while.
+ */
+static int lock_file(int fd, const char *data_dir, struct err *err)
+{
+    const struct timespec rest = {0, WRITE_REST_NS};
+    int i, rc = ERR_EXISTS;
+
+    for (i = 0; i < WRITE_WAITS && rc == ERR_EXISTS; i++) {
+        struct flock lock = whole;
+
+        if (i > 0)
+            nanosleep(&rest, NULL);
+        if (fcntl(fd, F_OFD_SETLK, &lock) == 0)
+            return ERR_OK;
+        rc = errno == EAGAIN || errno == EACCES
+                 ? refuse(fd, data_dir, err)
+                 : err_set(err, ERR_IO, "cannot lock %s/run/lock: %s", data_dir, strerror(errno));
+    }
+    return rc;
+}
+
 int dirlock_take(const char *data_dir, const char *what, int *ret_fd, struct err *err)
 {
     char path[PATH], text[HOLDER];
@@ -75,10 +100,8 @@ int dirlock_take(const char *data_dir, const char *what, int *ret_fd, struct err
     fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NOFOLLOW, 0600);
     if (fd < 0)
         return err_set(err, ERR_IO, "cannot open %s: %s", path, strerror(errno));
-    if (flock(fd, LOCK_EX | LOCK_NB)) {
-        rc = errno == EWOULDBLOCK
-                 ? refuse(fd, data_dir, err)
-                 : err_set(err, ERR_IO, "cannot lock %s: %s", path, strerror(errno));
+    rc = lock_file(fd, data_dir, err);
+    if (rc) {
         close(fd);
         return rc;
     }
@@ -89,41 +112,31 @@ int dirlock_take(const char *data_dir, const char *what, int *ret_fd, struct err
     return ERR_OK;
 }
 
-/* Whether /proc/locks has a line of a lock that is held, with want in it. */
-static bool is_listed(const char *want)
+/* The lock's file, to look at; -1: there is none. */
+static int open_to_look(const char *data_dir)
 {
-    FILE *locks = fopen("/proc/locks", "re");
-    char line[256];
-    bool found = false;
+    char path[PATH];
 
-    if (!locks)
-        return false;
-    /* "1: FLOCK  ADVISORY  WRITE 4711 08:01:123456 0 EOF"; one who waits has "->" before its kind. */
-    while (!found && fgets(line, sizeof(line), locks))
-        found = strstr(line, ": FLOCK ") && strstr(line, " WRITE ") && strstr(line, want);
-    fclose(locks);
-    return found;
+    if (snprintf(path, sizeof(path), "%s/run/lock", data_dir) >= (int)sizeof(path))
+        return -1;
+    return open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NOFOLLOW);
+}
+
+static bool is_locked(int fd)
+{
+    struct flock lock = whole;
+
+    return fcntl(fd, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
 }
 
 bool dirlock_is_taken(const char *data_dir)
 {
-    char path[PATH], want[64];
-    struct stat st;
-    int looks;
+    int fd = open_to_look(data_dir);
+    bool taken = fd >= 0 && is_locked(fd);
 
-    if (snprintf(path, sizeof(path), "%s/run/lock", data_dir) >= (int)sizeof(path) ||
-        stat(path, &st))
-        return false;
-    snprintf(want, sizeof(want), " %02x:%02x:%llu ", major(st.st_dev), minor(st.st_dev),
-             (unsigned long long)st.st_ino);
-    /*
-     * The list is read a page at a time, and moves up when other locks go meanwhile: ours may be
-     * passed over.
-     */
-    for (looks = 0; looks < LOOKS; looks++)
-        if (is_listed(want))
-            return true;
-    return false;
+    if (fd >= 0)
+        close(fd);
+    return taken;
 }
 
 bool dirlock_is_held(const char *data_dir, int fd)
@@ -138,17 +151,19 @@ bool dirlock_is_held(const char *data_dir, int fd)
 
 int64_t dirlock_daemon(const char *data_dir)
 {
-    char path[PATH], pid[HOLDER], *what;
+    const struct timespec rest = {0, WRITE_REST_NS};
+    char pid[HOLDER] = "", *what = NULL;
+    int fd = open_to_look(data_dir), i;
     int64_t number = 0;
-    int fd;
 
-    if (!dirlock_is_taken(data_dir))
-        return 0;
-    snprintf(path, sizeof(path), "%s/run/lock", data_dir);
-    fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NOFOLLOW);
     if (fd < 0)
         return 0;
-    what = read_holder(fd, pid);
+    /* Whoever has just taken it has still to write who he is. */
+    for (i = 0; i < WRITE_WAITS && !pid[0] && is_locked(fd); i++) {
+        if (i > 0)
+            nanosleep(&rest, NULL);
+        what = read_holder(fd, pid);
+    }
     close(fd);
     /* A restore or an import holds it, too. */
     if ((what && strcmp(what, "daemon") != 0) || num_int(slice_of(pid), 1, INT32_MAX, &number))

@@ -22,8 +22,9 @@
  */
 int dirlock_take(const char *data_dir, const char *what, int *ret_fd, struct err *err) MUST_CHECK;
 /*
- * Whether somebody has it, without a moment in which nobody else could take it: by /proc/locks (proc(5)),
- * which names locks by device and inode. false also when it cannot be known.
+ * Whether somebody has it, without a moment in which nobody else could take it: the kernel is asked for
+ * that one lock (F_OFD_GETLK, fcntl(2)). false also when it cannot be known, as where the file is not ours
+ * to read.
  */
 bool dirlock_is_taken(const char *data_dir);
 /*

@@ -147,7 +147,7 @@ def test_a_daemon_and_a_restore_never_at_once(place):
     lock = d.data_dir / "run" / "lock"
     lock.parent.mkdir(exist_ok=True)
     with lock.open("w") as f:
-        fcntl.flock(f, fcntl.LOCK_EX)
+        fcntl.lockf(f, fcntl.LOCK_EX)
         f.write("4242 restore\n")
         f.flush()
         d.start(wait=False)
