@@ -52,6 +52,20 @@ static void take_number(struct sending *s, const struct telegram_answer *answer)
         p->message_id = id;
 }
 
+/* What the message shows now; unless a later press of it is on its way to show something else. */
+static void note_shown(const struct sending *s, int64_t message_id)
+{
+    const struct turn *t = s->t, *other;
+
+    for (other = t->bot->turns; other; other = other->next)
+        if (other != t && !other->ended && other->chat_id == t->chat_id &&
+            other->pressed_id == message_id) {
+            bot_forget(t->bot, t->chat_id, message_id);
+            return;
+        }
+    tgshown_note(&t->bot->shown, t->chat_id, message_id, s->mark);
+}
+
 static void sent(void *arg, int rc, const struct telegram_answer *answer)
 {
     struct sending *s = arg;
@@ -77,11 +91,9 @@ static void sent(void *arg, int rc, const struct telegram_answer *answer)
     }
     if (answer->ok) {
         take_number(s, answer);
-        tgshown_note(&t->bot->shown, t->chat_id,
-                     t->message_id
-                         ? t->message_id
-                         : json_integer_value(json_object_get(answer->result, "message_id")),
-                     s->mark);
+        note_shown(s, t->message_id
+                          ? t->message_id
+                          : json_integer_value(json_object_get(answer->result, "message_id")));
     }
     t->message_id = 0;
     if (++s->at < json_array_size(s->parts) && (answer->ok || says(answer, TELEGRAM_NOT_MODIFIED)))
