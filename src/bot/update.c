@@ -121,19 +121,6 @@ static void run_data(struct turn *t, const char *data)
 
 /* ---- presses ---- */
 
-/* What a message is, as the press brings it: another one once it was edited. */
-static uint64_t mark_of(const json_t *message)
-{
-    char *text = json_dumps(message, JSON_COMPACT | JSON_SORT_KEYS);
-    uint64_t h = UINT64_C(14695981039346656037);
-    const char *at;
-
-    for (at = text; at && *at; at++)
-        h = (h ^ (unsigned char)*at) * UINT64_C(1099511628211);
-    free(text);
-    return h;
-}
-
 /*
  * Whether the same press of his is on its way already; what is older on the message is overtaken. One made
  * when the message had changed is another: Telegram shows an edit before its answer has come back.
@@ -159,7 +146,7 @@ static void press(struct bot *bot, json_t *query)
     const char *id = json_string_value(json_object_get(query, "id"));
     const char *data = json_string_value(json_object_get(query, "data"));
     json_t *chat = json_object_get(message, "chat");
-    uint64_t mark = mark_of(message);
+    uint64_t mark = tgshown_mark_of(message); /* another one once it was edited */
     struct bot_admin admin;
     struct pending *p;
     struct turn *t;

@@ -2,36 +2,40 @@
 #include "telegram/tgshown.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/attr.h"
+#include "base/hash.h"
 #include "base/banned.h"
 
-static const uint64_t mark_begin = UINT64_C(14695981039346656037);
+/* Nobody outside chooses what falls together here: the key need not be a secret. */
+static const struct hash_key key = {1, 2};
 
-static uint64_t mark_add(uint64_t h, const char *text)
+uint64_t tgshown_mark_of(const json_t *value)
 {
-    for (; *text; text++)
-        h = (h ^ (unsigned char)*text) * UINT64_C(1099511628211);
-    /* An end, so that "ab" and "c" are not "a" and "bc". */
-    return (h ^ 0xff) * UINT64_C(1099511628211);
+    char *text = json_dumps(value, JSON_COMPACT | JSON_SORT_KEYS | JSON_ENCODE_ANY);
+    uint64_t h = text ? hash_bytes(&key, text, strlen(text)) : 0;
+
+    if (text && !h)
+        h = 1;
+    free(text);
+    return h;
 }
 
 uint64_t tgshown_mark(const json_t *params)
 {
     static const char *const names[] = {"text", "parse_mode", "entities", "link_preview_options",
                                         "reply_markup"};
-    uint64_t h = mark_begin;
+    uint64_t h = 0;
     size_t i;
 
     for (i = 0; i < ARRAY_LEN(names); i++) {
         const json_t *value = json_object_get(params, names[i]);
-        char *text =
-            value ? json_dumps(value, JSON_COMPACT | JSON_SORT_KEYS | JSON_ENCODE_ANY) : NULL;
+        uint64_t mark = tgshown_mark_of(value);
 
-        if (value && !text)
+        if (value && !mark)
             return 0;
-        h = mark_add(h, text ? text : "");
-        free(text);
+        h = hash_u128(&key, h, mark);
     }
     return h ? h : 1;
 }

@@ -24,6 +24,8 @@ struct tgshown {
     struct tgshown_place places[LIMIT_TELEGRAM_SHOWN];
 };
 
+/* The mark of a JSON value, the same for equal ones. Never 0; 0 of NULL, and without memory. */
+uint64_t tgshown_mark_of(const json_t *value);
 /*
  * The mark of what a message of these parameters (sendMessage, editMessageText) shows: text, its markup, the
  * preview of links, buttons. Never 0; 0 without memory, which is like nothing and is not remembered.
