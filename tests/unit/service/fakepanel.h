@@ -359,6 +359,16 @@ static inline void fp_send_late(struct fp *p, const struct fp_call *c)
     }
 }
 
+/* Puts off what is late until us from now. */
+static inline void fp_put_off(struct fp *p, int64_t us)
+{
+    int i;
+
+    for (i = 0; i < FP_LATE; i++)
+        if (p->late[i].used)
+            p->late[i].at_us = p->now_us + us;
+}
+
 /* As what a call counts: moving to the group of the disabled is disabling. */
 static inline enum fp_kind fp_meaning(const struct fp_call *c)
 {

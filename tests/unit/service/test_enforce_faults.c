@@ -142,8 +142,6 @@ static void nobody_waits_for_a_lost_call(void **state)
 /* A panel that hangs for longer than a call is waited for, and does what waited in it when it is back. */
 static void a_call_that_waited_in_a_hanging_panel(void **state)
 {
-    int64_t i;
-
     (void)state;
     memset(fates, 0, sizeof(fates));
     b->line.fate = fate;
@@ -151,9 +149,7 @@ static void a_call_that_waited_in_a_hanging_panel(void **state)
     assert_int_equal(punish(1, 600 * SEC), ERR_OK);
     bed_wait(b, SEC);
     b->panel.down = true;
-    for (i = 0; i < FP_LATE; i++)
-        if (b->panel.late[i].used)
-            b->panel.late[i].at_us = b->panel.now_us + 600 * SEC + 10 * SEC;
+    fp_put_off(&b->panel, 600 * SEC + 10 * SEC);
     bed_wait(b, 600 * SEC);
     b->panel.down = false;
     bed_wait(b, 5 * SEC);

@@ -138,15 +138,6 @@ static void nor_does_a_mark_of_before_prove_it(void **state)
     assert_string_equal(state_of(1), "restored");
 }
 
-static void land_after(int64_t us)
-{
-    int i;
-
-    for (i = 0; i < FP_LATE; i++)
-        if (b->panel.late[i].used)
-            b->panel.late[i].at_us = b->panel.now_us + us;
-}
-
 /*
  * Free again, the row waiting; then the panel hangs over the end of the minute, answers our look when it
  * is back, and then does what waited in it.
@@ -161,7 +152,7 @@ static void a_hang_over_the_end_of_the_minute(void **state)
         punish_with(FP_LATE_DONE, 1 + old, 5 * SEC);
         fp_admin_toggle(&b->panel, user(1 + old), true);
         user(1 + old)->traced = false;
-        land_after(300 * SEC);
+        fp_put_off(&b->panel, 300 * SEC);
         bed_wait(b, 40 * SEC);
         assert_int_equal(user(1 + old)->status, PANEL_STATUS_ACTIVE);
         b->panel.down = true;
@@ -183,7 +174,7 @@ static void a_hang_while_he_is_held(void **state)
     punish_with(FP_LATE_DONE, 1, 300 * SEC);
     fp_admin_toggle(&b->panel, user(1), true);
     user(1)->traced = false;
-    land_after(310 * SEC);
+    fp_put_off(&b->panel, 310 * SEC);
     bed_wait(b, 10 * SEC);
     assert_string_equal(state_of(1), "applied");
     b->panel.down = true;
