@@ -129,16 +129,6 @@ static bool is_locked(int fd)
     return fcntl(fd, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
 }
 
-bool dirlock_is_taken(const char *data_dir)
-{
-    int fd = open_to_look(data_dir);
-    bool taken = fd >= 0 && is_locked(fd);
-
-    if (fd >= 0)
-        close(fd);
-    return taken;
-}
-
 bool dirlock_is_held(const char *data_dir, int fd)
 {
     struct stat ours, there;

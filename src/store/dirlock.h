@@ -22,17 +22,15 @@
  */
 int dirlock_take(const char *data_dir, const char *what, int *ret_fd, struct err *err) MUST_CHECK;
 /*
- * Whether somebody has it, without a moment in which nobody else could take it: the kernel is asked for
- * that one lock (F_OFD_GETLK, fcntl(2)). false also when it cannot be known, as where the file is not ours
- * to read.
- */
-bool dirlock_is_taken(const char *data_dir);
-/*
  * Whether fd, of dirlock_take(), is still the lock of this DATA_DIR: its file may have been removed.
  * -1: no.
  */
 bool dirlock_is_held(const char *data_dir, int fd);
-/* The process of the daemon that has it; 0: no daemon has, or it cannot be known. */
+/*
+ * The process of the daemon that has it; 0: no daemon has, or it cannot be known, as where the file is not
+ * ours to read. There is no moment in which nobody else could take it: the kernel is asked for that one lock
+ * (F_OFD_GETLK, fcntl(2)).
+ */
 int64_t dirlock_daemon(const char *data_dir);
 
 #endif
